@@ -1,0 +1,63 @@
+# Everything a person or a machine does with this repository. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI_VERSION := 2.15.0
+GOLANGCI := bin/golangci-lint
+
+# What the tests need besides Go: Debian packages, and the commands they bring, for every other system.
+TEST_PACKAGES := gcc libc6-dev
+TEST_COMMANDS := gcc
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: help build test test-packages lint bench sample clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/cubesync, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/cubesync ./cmd/cubesync
+
+test: test-packages ## run all tests with the race detector, real servers included
+	REQUIRE_SERVERS=1 CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
+
+test-packages: ## on Debian, as root, install what the tests lack; elsewhere say what it is
+	@missing=; \
+	if command -v dpkg-query >/dev/null; then \
+	  for p in $(TEST_PACKAGES); do \
+	    [[ "$$(dpkg-query -W -f='$${db:Status-Status}' "$$p" 2>/dev/null)" == installed ]] || missing+=" $$p"; \
+	  done; \
+	else \
+	  for c in $(TEST_COMMANDS); do command -v "$$c" >/dev/null || missing+=" $$c"; done; \
+	fi; \
+	[[ -n "$$missing" ]] || exit 0; \
+	if [[ "$$(id -u)" != 0 ]] || ! command -v apt-get >/dev/null; then \
+	  echo "make test needs, and cannot install here:$$missing" >&2; exit 1; \
+	fi; \
+	echo "installing for the tests:$$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq >/dev/null; \
+	apt-get install -y -qq --no-install-recommends $$missing </dev/null >/dev/null
+
+lint: $(GOLANGCI)-$(GOLANGCI_VERSION) ## gofmt, go mod tidy, go vet, golangci-lint: all must be silent
+	@unformatted=$$(gofmt -l .); \
+	if [[ -n "$$unformatted" ]]; then printf 'not formatted, run gofmt -w:\n%s\n' "$$unformatted" >&2; exit 1; fi
+	go mod tidy -diff
+	go vet ./...
+	$< run ./...
+
+# The version is part of the file's name, so another pin is another file.
+$(GOLANGCI)-$(GOLANGCI_VERSION):
+	GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)
+	mv $(GOLANGCI) $@
+
+bench: ## measure users a second and the use of the limit against the emulator
+	go run ./cmd/cubesync/internal/bench
+
+sample: ## write docs/sample/users.csv anew
+	go run ./cmd/sampleusers -n 1000 -o docs/sample/users.csv
+
+clean: ## remove what was built
+	rm -rf bin cubesync
