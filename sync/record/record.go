@@ -1,0 +1,133 @@
+// Package record holds what a source gives: records with their positions, the verdict on how completely they were
+// read, and the contract of a source. It knows nothing of users, of ConnectyCube, or of any kind of source.
+package record
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Value is what a record says under one name: absent (the source has no such name), null, or text; text may be
+// empty. The zero Value is absent.
+type Value struct {
+	text  string
+	state state
+}
+
+type state uint8
+
+const (
+	absent state = iota
+	null
+	present
+)
+
+// Null is the value of a field that the source knows and has nothing for (SQL NULL, a missing LDAP attribute).
+func Null() Value { return Value{state: null} }
+
+// Text is a value that the source spelled out; "" is the empty value.
+func Text(s string) Value { return Value{text: s, state: present} }
+
+// IsAbsent reports whether the source has no such name at all.
+func (v Value) IsAbsent() bool { return v.state == absent }
+
+// IsNull reports whether the source has the name and holds nothing under it.
+func (v Value) IsNull() bool { return v.state == null }
+
+// Text returns the text, "" for an absent or null value.
+func (v Value) Text() string { return v.text }
+
+// Position says where a record stands in its source, as a person would look it up: "users.csv:12", a DN, "row 17".
+type Position string
+
+// Record is one entry of a source: values under the names of its Columns.
+type Record struct {
+	Position Position
+	columns  *Columns
+	values   []Value
+}
+
+// New makes a record; values are in the order of the columns, and missing ones at the end are absent.
+// The record keeps values: the caller must not change them afterwards.
+func New(at Position, columns *Columns, values []Value) Record {
+	return Record{Position: at, columns: columns, values: values}
+}
+
+// Value returns what the record says under name; absent for a name that the source doesn't have.
+func (r Record) Value(name string) Value {
+	i, ok := r.columns.index[name]
+	if !ok || i >= len(r.values) {
+		return Value{}
+	}
+	return r.values[i]
+}
+
+// Columns are the names that the records of one reading share.
+type Columns struct {
+	names []string
+	index map[string]int
+}
+
+// NewColumns makes columns of names; names that occur twice are an error.
+func NewColumns(names []string) (*Columns, error) {
+	c := &Columns{names: slices.Clone(names), index: make(map[string]int, len(names))}
+	for i, name := range names {
+		if first, twice := c.index[name]; twice {
+			return nil, fmt.Errorf("column %q stands twice, as number %d and %d: rename one of them", name, first+1, i+1)
+		}
+		c.index[name] = i
+	}
+	return c, nil
+}
+
+// Names returns the names in the order of the source.
+func (c *Columns) Names() []string { return slices.Clone(c.names) }
+
+// Has reports whether name is one of the columns.
+func (c *Columns) Has(name string) bool {
+	_, ok := c.index[name]
+	return ok
+}
+
+// RejectError is a record that can't be used. Reading goes on after it.
+type RejectError struct {
+	Position Position
+	// ExternalID is the record's key where it could still be read. A reject that has one counts as present; one
+	// without makes absence unknown for the whole read, so that nothing is deleted.
+	ExternalID string
+	Field      string // the field or column concerned, "" for the whole record
+	Problem    string // what is wrong and what to do about it
+}
+
+func (e *RejectError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%s: %s", e.Position, e.Problem)
+	}
+	return fmt.Sprintf("%s: %s: %s", e.Position, e.Field, e.Problem)
+}
+
+// Source is something that users can be read from. Implementations hold configuration only; each Open is a read of
+// its own, and Open may be called again after a Reader was closed.
+type Source interface {
+	// Open begins a read. An error means that nothing could be read; it counts as an incomplete read.
+	Open(ctx context.Context) (Reader, error)
+}
+
+// Reader is one read of a source. It is used by one goroutine.
+type Reader interface {
+	// Columns are the names of this read, known from the start.
+	Columns() *Columns
+
+	// Next returns the next record. A *RejectError (found with errors.As) is a bad record, after which the caller
+	// goes on; io.EOF is the end; any other error ends the read, and every later call returns it again.
+	// When ctx ends, Next returns its error promptly.
+	Next(ctx context.Context) (Record, error)
+
+	// Verdict says how completely the source was read. Before Next has returned io.EOF, and after any other
+	// ending, it is Incomplete or Stale, never better.
+	Verdict() Verdict
+
+	// Close ends the read and frees what it holds. It may be called at any time, and twice.
+	Close() error
+}
