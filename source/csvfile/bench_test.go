@@ -1,0 +1,153 @@
+package csvfile
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/gocarina/gocsv"
+)
+
+const benchRows = 200_000
+
+type benchRow struct {
+	ID      string `csv:"employee_id"`
+	Email   string `csv:"email"`
+	Given   string `csv:"given_name"`
+	Family  string `csv:"family_name"`
+	Phone   string `csv:"phone"`
+	Website string `csv:"website"`
+	Place   string `csv:"department"`
+	Tags    string `csv:"tags"`
+	Data    string `csv:"custom_data"`
+}
+
+// writeBenchFile writes a file as wide as the sample, with quotes and letters beyond ASCII where people have them.
+func writeBenchFile(tb testing.TB, rows int) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "users.csv")
+	file, err := os.Create(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out := bufio.NewWriter(file)
+	fmt.Fprintln(out, "employee_id,email,given_name,family_name,phone,website,department,tags,custom_data")
+	for i := range rows {
+		fmt.Fprintf(out, "sample-%07d,zofia.kovacic%d@example.com,Zofia,\"Kovačić, PhD\",+1 514 555 0197,"+
+			"https://www.example.com/people/%d,People & Culture,équipe-a;on-call,\"{\"\"office\"\":\"\"東京\"\",\"\"desk\"\":%d}\"\n", i, i, i, i%500)
+	}
+	if err := errors.Join(out.Flush(), file.Close()); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// BenchmarkRead stands beside the bare libraries on the same file.
+func BenchmarkRead(b *testing.B) {
+	path := writeBenchFile(b, benchRows)
+	perSecond := func(b *testing.B) { b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s") }
+
+	b.Run("csvfile", func(b *testing.B) {
+		for b.Loop() {
+			source, err := New(Options{Path: path, KeyColumn: "employee_id"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if n := drain(b, source); n != benchRows {
+				b.Fatalf("read %d rows, want %d", n, benchRows)
+			}
+		}
+		perSecond(b)
+	})
+	b.Run("gocsv-unmarshaller", func(b *testing.B) {
+		for b.Loop() {
+			bare(b, path, func(file io.Reader) (func() error, error) {
+				rows, err := gocsv.NewUnmarshaller(csv.NewReader(file), benchRow{})
+				return func() error { _, err := rows.Read(); return err }, err
+			})
+		}
+		perSecond(b)
+	})
+	b.Run("encoding-csv", func(b *testing.B) {
+		for b.Loop() {
+			bare(b, path, func(file io.Reader) (func() error, error) {
+				rows := csv.NewReader(file)
+				_, err := rows.Read()
+				return func() error { _, err := rows.Read(); return err }, err
+			})
+		}
+		perSecond(b)
+	})
+}
+
+func drain(tb testing.TB, source *Source) int {
+	tb.Helper()
+	reader, err := source.Open(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer reader.Close()
+	for {
+		if _, err := reader.Next(tb.Context()); errors.Is(err, io.EOF) {
+			return reader.Verdict().Records
+		} else if err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func bare(b *testing.B, path string, open func(io.Reader) (func() error, error)) {
+	b.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	next, err := open(file)
+	for err == nil {
+		err = next()
+	}
+	if !errors.Is(err, io.EOF) {
+		b.Fatal(err)
+	}
+}
+
+func TestMemoryIsFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads a large file")
+	}
+	source, err := New(Options{Path: writeBenchFile(t, 100_000)}) // 17 MB
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := source.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	inUse := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := inUse()
+	for i := 0; ; i++ {
+		if _, err := reader.Next(t.Context()); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if i%20_000 == 0 {
+			if now := inUse(); now > before+1<<20 {
+				t.Fatalf("at record %d, %d bytes more are in use than at the start; want less than 1 MiB", i, now-before)
+			}
+		}
+	}
+}

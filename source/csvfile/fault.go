@@ -1,0 +1,70 @@
+package csvfile
+
+import (
+	"bytes"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// suspect reports whether a record's bytes hold anything that its cells must be looked at for: what isn't UTF-8, a
+// control character, or a carriage return without line feed. Nearly every record is cleared here.
+func suspect(raw []byte) bool {
+	ascii, returns := true, false
+	for _, b := range raw {
+		switch {
+		case b < ' ':
+			if b == '\r' {
+				returns = true
+			} else if b != '\n' && b != '\t' {
+				return true
+			}
+		case b >= utf8.RuneSelf:
+			ascii = false
+		case b == 0x7f:
+			return true
+		}
+	}
+	if returns && bytes.Count(raw, []byte("\r\n")) != bytes.Count(raw, []byte{'\r'}) {
+		return true
+	}
+	// 0xC2 leads U+0080 to U+00BF, and the first half of them are control characters.
+	return !ascii && (bytes.IndexByte(raw, 0xc2) >= 0 || !utf8.Valid(raw))
+}
+
+// bareReturn reports whether a carriage return without line feed stands outside quotes. Old programs end lines so,
+// which makes one record of several.
+func bareReturn(raw []byte) bool {
+	quoted := false
+	for i, b := range raw {
+		switch b {
+		case '"':
+			quoted = !quoted
+		case '\r':
+			last := i+1 == len(raw) // a line break that was cut in half
+			if !quoted && !last && raw[i+1] != '\n' {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fault says what is wrong with a cell's text, "" if nothing is.
+func fault(cell string) string {
+	for i, r := range cell {
+		switch {
+		case r == utf8.RuneError && isBroken(cell[i:]):
+			return fmt.Sprintf("byte %#02x at byte %d of the cell isn't UTF-8: save the file as UTF-8", cell[i], i+1)
+		case unicode.IsControl(r) && r != '\t' && r != '\r' && r != '\n':
+			return fmt.Sprintf("control character %U at byte %d of the cell: remove it", r, i+1)
+		}
+	}
+	return ""
+}
+
+// isBroken tells a byte that isn't UTF-8 from a replacement character that the file spells out.
+func isBroken(text string) bool {
+	_, size := utf8.DecodeRuneInString(text)
+	return size == 1
+}

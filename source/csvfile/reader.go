@@ -1,0 +1,209 @@
+package csvfile
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/gocarina/gocsv"
+	"golang.org/x/text/unicode/norm"
+
+	"cubesync/sync/record"
+)
+
+// errClosed is what Next returns after a Close before the end.
+var errClosed = errors.New("the CSV file was closed before its end")
+
+// reader is one read of the file.
+//
+// Rows come through gocsv's row decoder and not through its Unmarshaller: that makes structs, but these columns are
+// known only at run time; it can't tell a missing cell from an empty one; and it is slower by half.
+type reader struct {
+	source   *Source
+	input    *input
+	frames   *framer
+	rows     gocsv.SimpleDecoder
+	columns  *record.Columns
+	width    int
+	keyIndex int
+	ended    error // what every further Next returns; nil while reading
+	verdict  record.Verdict
+}
+
+func newReader(s *Source, in *input) *reader {
+	frames := newFramer(in)
+	parser := csv.NewReader(frames)
+	parser.Comma = s.delimiter
+	parser.FieldsPerRecord = -1 // counted here, where the key is known
+	parser.ReuseRecord = true
+	return &reader{
+		source: s, input: in, frames: frames,
+		rows:    gocsv.NewSimpleDecoderFromCSVReader(parser),
+		verdict: record.Verdict{Reason: s.base() + " wasn't read to its end", Evidence: in.evidence(false)},
+	}
+}
+
+// Columns are the header's names, exactly as they are spelled; none for a file without header.
+func (r *reader) Columns() *record.Columns { return r.columns }
+
+// Verdict says how completely the file was read; plausible at best.
+func (r *reader) Verdict() record.Verdict { return r.verdict }
+
+// Close ends the read.
+func (r *reader) Close() error {
+	if r.input == nil {
+		return nil
+	}
+	if r.ended == nil {
+		r.end(errClosed)
+	}
+	err := r.input.close()
+	r.input = nil
+	return err
+}
+
+// Next returns the next record, or what is wrong with it.
+func (r *reader) Next(ctx context.Context) (record.Record, error) {
+	if r.ended != nil {
+		return record.Record{}, r.ended
+	}
+	row, err := r.row(ctx)
+	if err != nil {
+		r.end(err)
+		return record.Record{}, err
+	}
+	if reject := r.judge(row); reject != nil {
+		r.verdict.Rejects++
+		return record.Record{}, reject
+	}
+	values := make([]record.Value, len(row))
+	for i, cell := range row {
+		if r.isNull(cell) {
+			values[i] = record.Null()
+		} else {
+			values[i] = record.Text(cell)
+		}
+	}
+	r.verdict.Records++
+	return record.New(r.position(), r.columns, values), nil
+}
+
+// row returns the cells of the next line that isn't blank. They are overwritten by the next call.
+func (r *reader) row(ctx context.Context) ([]string, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		switch err := r.frames.next(); {
+		case errors.Is(err, errTooLong):
+			return nil, fmt.Errorf("%s: the record that begins here is %w: a quote in it may lack its partner", r.position(), err)
+		case err != nil:
+			return nil, err
+		}
+		if !r.frames.blank() {
+			break
+		}
+	}
+	row, err := r.rows.GetCSVRow()
+	if err != nil {
+		return nil, r.quoteError(err)
+	}
+	return row, nil
+}
+
+// quoteError says where quoting breaks. It ends the read, because nobody knows where the next record begins.
+func (r *reader) quoteError(err error) error {
+	var parse *csv.ParseError
+	if !errors.As(err, &parse) {
+		// The framer hands over whole records, so even an io.EOF here isn't the end of the file.
+		return fmt.Errorf("%s: the record can't be parsed: %s", r.position(), err.Error())
+	}
+	line := r.frames.line + parse.Line - parse.StartLine
+	return fmt.Errorf("%s: quoting breaks at line %d, byte %d: %w: put cells that contain a quote in quotes and double the quote",
+		r.position(), line, parse.Column, parse.Err)
+}
+
+// judge returns what makes the row unusable, or nil.
+func (r *reader) judge(row []string) *record.RejectError {
+	look := suspect(r.frames.raw)
+	switch {
+	case look && bareReturn(r.frames.raw):
+		// Without the key: other records may be hidden in this one.
+		return r.reject("", "", "a carriage return without line feed stands outside quotes: save the file with LF or CRLF line breaks")
+	case len(row) != r.width:
+		return r.reject(r.raggedKey(row), "", fmt.Sprintf(
+			"the row has %d cells and the header %d: put cells that contain the delimiter in quotes, and write empty cells out",
+			len(row), r.width))
+	case look:
+		for i, cell := range row {
+			if problem := fault(cell); problem != "" {
+				return r.reject(r.key(row), r.columns.Names()[i], problem)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *reader) reject(key, field, problem string) *record.RejectError {
+	return &record.RejectError{Position: r.position(), ExternalID: key, Field: field, Problem: problem}
+}
+
+// key returns the row's key as the mapping normalises it, "" where it can't be read.
+func (r *reader) key(row []string) string {
+	if r.keyIndex < 0 || r.keyIndex >= len(row) {
+		return ""
+	}
+	cell := row[r.keyIndex]
+	if r.isNull(cell) || fault(cell) != "" {
+		return ""
+	}
+	return norm.NFC.String(strings.TrimSpace(cell))
+}
+
+// raggedKey is the key of a row with too many or too few cells. It can be trusted only in the first column: behind a
+// stray or a missing delimiter every cell has moved, and a wrong key would make the right one look absent. Nor can it
+// be in a record of several lines, which may have swallowed other records.
+func (r *reader) raggedKey(row []string) string {
+	if r.keyIndex != 0 || bytes.Count(r.frames.raw, []byte{'\n'}) > 1 {
+		return ""
+	}
+	return r.key(row)
+}
+
+func (r *reader) isNull(cell string) bool { return r.source.hasNull && cell == r.source.null }
+
+func (r *reader) position() record.Position {
+	return record.Position(r.source.base() + ":" + strconv.Itoa(r.frames.line))
+}
+
+// end settles the verdict. Only io.EOF, a line break before it and an unchanged file make it plausible.
+func (r *reader) end(err error) {
+	r.ended = err
+	v, base := &r.verdict, r.source.base()
+	atEnd := errors.Is(err, io.EOF)
+	v.Evidence = r.input.evidence(atEnd)
+	changed := r.input.changed()
+	switch {
+	case errors.Is(err, errClosed):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		v.Reason = base + " wasn't read to its end: " + err.Error()
+	case changed != "":
+		v.Retryable = true
+		v.Reason = base + " changed while it was read (" + changed + "): read it again when its writer is done"
+	case !atEnd:
+		v.Retryable = r.input.broke
+		v.Reason = err.Error()
+	case r.width == 0:
+		v.Reason = base + " has no header: an empty file says nothing about anybody; check what writes it"
+	case r.frames.cut:
+		v.Reason = base + " doesn't end in a line break and may be cut off: check what writes it"
+	default:
+		v.Completeness = record.Plausible
+		v.Reason = base + " parses, ends in a line break and didn't change while it was read"
+	}
+}

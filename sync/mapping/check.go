@@ -1,0 +1,94 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/cases"
+
+	"cubesync/sync/record"
+)
+
+// shownColumns is how many of a source's columns an error lists.
+const shownColumns = 40
+
+// Check compares what the mapping needs with what a source has. The error names every missing column with the fields
+// that want it, the columns that are there, and what may have gone wrong.
+func (m *Mapper) Check(columns *record.Columns) error {
+	wanted := map[string][]string{} // fields by missing column
+	for _, r := range m.rules() {
+		for _, name := range r.columns() {
+			if !columns.Has(name) && !slices.Contains(wanted[name], r.name) {
+				wanted[name] = append(wanted[name], r.name)
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	there := columns.Names()
+	if len(there) == 0 {
+		return errors.New("the source has no columns at all: is it empty?")
+	}
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		text := fmt.Sprintf("%q (for %s)", name, strings.Join(wanted[name], ", "))
+		if similar := alike(name, there); similar != "" {
+			text += fmt.Sprintf(", did you mean %q?", similar)
+		}
+		missing = append(missing, text)
+	}
+	return fmt.Errorf("the source lacks %s; its columns are %s%s",
+		strings.Join(missing, "; "), list(there), delimiterHint(there))
+}
+
+// alike returns the column whose name differs from name only in case, white space or punctuation, "" if none does.
+func alike(name string, there []string) string {
+	letters := bare(name)
+	for _, other := range there {
+		if letters != "" && bare(other) == letters {
+			return other
+		}
+	}
+	return ""
+}
+
+func bare(name string) string {
+	return cases.Fold().String(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) {
+			return r
+		}
+		return -1
+	}, name))
+}
+
+func list(names []string) string {
+	shown := names[:min(len(names), shownColumns)]
+	quoted := make([]string, len(shown))
+	for i, name := range shown {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	text := strings.Join(quoted, ", ")
+	if more := len(names) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// delimiterHint recognises a header that was read with the wrong delimiter: it is one column that holds another.
+func delimiterHint(names []string) string {
+	if len(names) != 1 {
+		return ""
+	}
+	for _, usual := range []struct{ delimiter, name string }{{";", "a semicolon"}, {"\t", "a tab"}, {",", "a comma"}} {
+		if strings.Contains(names[0], usual.delimiter) {
+			return fmt.Sprintf(": that is a single column with %s in its name; set the source's delimiter to %s (%q)",
+				usual.name, usual.name, usual.delimiter)
+		}
+	}
+	return ""
+}

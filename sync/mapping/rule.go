@@ -1,0 +1,149 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// rule is a compiled Rule: the parts that its value is made of.
+type rule struct {
+	name  string // of the field, in messages
+	parts []part
+	clear bool
+}
+
+// part is a column, or literal text where column is "".
+type part struct {
+	column  string
+	literal string
+}
+
+func compileRule(name string, r Rule) (rule, error) {
+	compiled := rule{name: name, clear: r.Clear}
+	constant := clean(r.Constant)
+	given := 0
+	for _, text := range []string{r.Column, constant, r.Template} {
+		if text != "" {
+			given++
+		}
+	}
+	if given != 1 {
+		return compiled, fmt.Errorf("give exactly one of column, constant and template (%d are given)", given)
+	}
+	var err error
+	switch {
+	case r.Column != "":
+		compiled.parts = []part{{column: r.Column}}
+	case constant != "":
+		compiled.parts = []part{{literal: constant}}
+	default:
+		compiled.parts, err = parseTemplate(r.Template)
+	}
+	return compiled, err
+}
+
+// parseTemplate reads text with {column} in it; {{ and }} stand for the braces themselves.
+func parseTemplate(template string) ([]part, error) {
+	var parts []part
+	var literal strings.Builder
+	columns := 0
+	rest := template
+	for rest != "" {
+		i := strings.IndexAny(rest, "{}")
+		if i < 0 {
+			literal.WriteString(rest)
+			break
+		}
+		literal.WriteString(rest[:i])
+		at := len(template) - len(rest) + i + 1
+		brace := rest[i]
+		rest = rest[i+1:]
+		if rest != "" && rest[0] == brace {
+			literal.WriteByte(brace)
+			rest = rest[1:]
+			continue
+		}
+		if brace == '}' {
+			return nil, fmt.Errorf("template %q: the } at byte %d closes nothing: write }} for a brace", template, at)
+		}
+		end := strings.IndexAny(rest, "{}")
+		if end < 0 || rest[end] == '{' {
+			return nil, fmt.Errorf("template %q: the { at byte %d isn't closed: write {{ for a brace", template, at)
+		}
+		if end == 0 {
+			return nil, fmt.Errorf("template %q: the braces at byte %d name no column", template, at)
+		}
+		if literal.Len() > 0 {
+			parts = append(parts, part{literal: literal.String()})
+			literal.Reset()
+		}
+		parts = append(parts, part{column: rest[:end]})
+		columns++
+		rest = rest[end+1:]
+	}
+	if columns == 0 {
+		return nil, fmt.Errorf("template %q names no {column}: take a constant instead", template)
+	}
+	if literal.Len() > 0 {
+		parts = append(parts, part{literal: literal.String()})
+	}
+	return parts, nil
+}
+
+// columns returns the columns that the rule needs.
+func (r rule) columns() []string {
+	var names []string
+	for _, p := range r.parts {
+		if p.column != "" {
+			names = append(names, p.column)
+		}
+	}
+	return names
+}
+
+// text makes the rule's value of a record. It is "" where all its columns are empty or null, whatever literal text
+// stands around them; known is false where the record has none of them.
+func (r rule) text(rec record.Record) (text string, known bool) {
+	if len(r.parts) == 1 {
+		if p := r.parts[0]; p.column == "" {
+			return p.literal, true
+		}
+		value := rec.Value(r.parts[0].column)
+		return clean(value.Text()), !value.IsAbsent()
+	}
+	var out strings.Builder
+	filled := false
+	for _, p := range r.parts {
+		if p.column == "" {
+			out.WriteString(p.literal)
+			continue
+		}
+		value := rec.Value(p.column)
+		cell := strings.TrimSpace(value.Text())
+		known = known || !value.IsAbsent()
+		filled = filled || cell != ""
+		out.WriteString(cell)
+	}
+	if !filled {
+		return "", known
+	}
+	return clean(out.String()), known
+}
+
+// value is what an outcome of text means for the field.
+func (r rule) value(text string, known bool) user.Value {
+	if !known || text == "" && !r.clear {
+		return user.Value{}
+	}
+	return user.Text(text)
+}
+
+// clean is how every value is normalised: no white space around it, and composed Unicode.
+func clean(text string) string {
+	return norm.NFC.String(strings.TrimSpace(text))
+}

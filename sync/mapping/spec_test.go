@@ -1,0 +1,154 @@
+package mapping_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/sync/mapping"
+	"cubesync/sync/user"
+)
+
+func TestNewErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*mapping.Spec)
+		want   string
+	}{
+		"no-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{} }, "external_id: give exactly one of column, constant and template (0 are given)"},
+		"constant-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{Constant: "x"} },
+			"external_id: a constant would give every user the same"},
+		"two-ways": {func(s *mapping.Spec) {
+			s.Fields[user.Email] = mapping.Rule{Column: "a", Template: "{b}"}
+		}, "email: give exactly one of column, constant and template (2 are given)"},
+		"blank-constant": {func(s *mapping.Spec) { s.Fields[user.Phone] = mapping.Rule{Constant: " "} }, "phone: give exactly one"},
+		"tags-as-field":  {func(s *mapping.Spec) { s.Fields[user.Tags] = column("tags") }, "tags: tags have rules of their own"},
+		"bad-tag":        {func(s *mapping.Spec) { s.Tags[0] = mapping.TagRule{} }, "tags: give exactly one"},
+		"custom-data-twice": {func(s *mapping.Spec) { s.Fields[user.CustomData] = column("data") },
+			"custom_data: it is given both as a whole and key by key"},
+		"custom-data-of-a-template": {func(s *mapping.Spec) {
+			s.CustomData, s.Fields[user.CustomData] = nil, mapping.Rule{Template: "{data}"}
+		}, "custom_data: as a whole it comes from a column"},
+		"bad-key":    {func(s *mapping.Spec) { s.CustomData["office"] = mapping.Rule{} }, "custom_data.office: give exactly one"},
+		"no-key":     {func(s *mapping.Spec) { s.CustomData[""] = column("x") }, "custom_data: a key has no name"},
+		"open-brace": {template("a {b"), `full_name: template "a {b": the { at byte 3 isn't closed`},
+		"open-twice": {template("{a{b}"), "the { at byte 1 isn't closed"},
+		"stray-end":  {template("a} {b}"), "the } at byte 2 closes nothing"},
+		"no-name":    {template("{a} {}"), "the braces at byte 5 name no column"},
+		"no-column":  {template("{{a}}"), "names no {column}: take a constant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := spec()
+			c.change(&s)
+			if _, err := mapping.New(s); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("New: %v; want %q", err, c.want)
+			}
+		})
+	}
+	t.Run("all-at-once", func(t *testing.T) {
+		s := spec()
+		s.ExternalID = mapping.Rule{}
+		s.Fields[user.FullName] = mapping.Rule{Template: "{"}
+		_, err := mapping.New(s)
+		if err == nil || !strings.Contains(err.Error(), "external_id:") || !strings.Contains(err.Error(), "full_name:") {
+			t.Errorf("New: %v; want both problems", err)
+		}
+	})
+}
+
+func template(text string) func(*mapping.Spec) {
+	return func(s *mapping.Spec) { s.Fields[user.FullName] = mapping.Rule{Template: text} }
+}
+
+func TestTemplates(t *testing.T) {
+	for text, want := range map[string]string{
+		"{given}":                    "Ann",
+		"{family}, {given}":          "Smith, Ann",
+		"{given}{family}":            "AnnSmith",
+		"{{{given}}}":                "{Ann}",
+		"}} {given} {{":              "} Ann {",
+		"{{{{ {given}":               "{{ Ann",
+		" {given} ":                  "Ann",
+		"{given} {missing} {family}": "Ann  Smith",
+		"{white space}!":             "yes!",
+	} {
+		t.Run(text, func(t *testing.T) {
+			s := mapping.Spec{ExternalID: column("id"), Fields: map[user.Field]mapping.Rule{user.FullName: {Template: text}}}
+			got, err := mapper(t, s).User(rec(t, row(map[string]string{"white space": "yes"})))
+			if err != nil || got.Values[user.FullName] != user.Text(want) {
+				t.Errorf("full_name %+v, error %v; want %q", got.Values[user.FullName], err, want)
+			}
+		})
+	}
+}
+
+func TestColumns(t *testing.T) {
+	want := []string{"desk", "email", "family", "given", "id", "login", "office", "phone", "tags", "website"}
+	s := spec()
+	s.Tags = append(s.Tags, mapping.TagRule{Rule: column("office")})
+	if diff := cmp.Diff(want, mapper(t, s).Columns()); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	s := mapping.Spec{
+		ExternalID: column("employee_id"),
+		Fields:     map[user.Field]mapping.Rule{user.Email: column("mail"), user.FullName: {Template: "{name} ({mail}) {name}"}},
+	}
+	for name, c := range map[string]struct {
+		there []string
+		want  string
+	}{
+		"all-there": {[]string{"name", "mail", "employee_id", "more"}, ""},
+		"missing": {[]string{"name", "employee_id"},
+			`the source lacks "mail" (for email, full_name); its columns are "name", "employee_id"`},
+		"other-case-and-space": {[]string{"Employee ID", "name ", "mail"},
+			`the source lacks "employee_id" (for external_id), did you mean "Employee ID"?; "name" (for full_name), did you mean "name "?; ` +
+				`its columns are "Employee ID", "name ", "mail"`},
+		"semicolon": {[]string{"employee_id;name;mail"},
+			`the source lacks "employee_id" (for external_id); "mail" (for email, full_name); "name" (for full_name); ` +
+				`its columns are "employee_id;name;mail": that is a single column with a semicolon in its name; ` +
+				`set the source's delimiter to a semicolon (";")`},
+		"none": {nil, "the source has no columns at all: is it empty?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := mapper(t, s).Check(columns(t, c.there...))
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for delimiter, want := range map[string]string{"\t": `a tab ("\t")`, ",": `a comma (",")`} {
+		t.Run("delimiter "+want, func(t *testing.T) {
+			err := mapper(t, s).Check(columns(t, "employee_id"+delimiter+"name"))
+			if err == nil || !strings.HasSuffix(err.Error(), "set the source's delimiter to "+want) {
+				t.Errorf("Check: %v; want the hint %q", err, want)
+			}
+		})
+	}
+	t.Run("many-columns", func(t *testing.T) {
+		var many []string
+		for i := range 50 {
+			many = append(many, strings.Repeat("x", i+1))
+		}
+		if err := mapper(t, s).Check(columns(t, many...)); err == nil || !strings.HasSuffix(err.Error(), " and 10 more") {
+			t.Errorf("Check: %v; want the list cut", err)
+		}
+	})
+}
+
+func BenchmarkUser(b *testing.B) {
+	t := &testing.T{}
+	m := mapper(t, spec())
+	r := rec(t, row(nil))
+	for b.Loop() {
+		if _, err := m.User(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package mapping
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// User makes a user of a record. The error is a *record.RejectError that holds everything that is wrong with it.
+//
+// The login is always set, because a sign-up needs one: where the mapping has no rule for it, or its value is empty,
+// it is computed from the external ID.
+func (m *Mapper) User(rec record.Record) (user.User, error) {
+	var found problems
+	var u user.User
+	id, _ := m.externalID.text(rec)
+	readable := found.checkExternalID(id)
+	u.ExternalID = id
+
+	for _, f := range m.fields {
+		text, known := f.text(rec)
+		if f.field == user.CustomData {
+			text = found.object(text)
+		} else {
+			found.checkField(f.field, text)
+		}
+		u.Values[f.field] = f.value(text, known)
+	}
+	if len(m.tags) > 0 {
+		u.Values[user.Tags] = m.tagValue(rec, &found)
+	}
+	if len(m.customData) > 0 {
+		u.Values[user.CustomData] = m.customDataValue(rec, &found)
+	}
+	if u.Values[user.Login].Text == "" {
+		u.Values[user.Login] = user.Text(ComputedLogin(id))
+	}
+	if len(found) > 0 {
+		if !readable {
+			id = ""
+		}
+		return user.User{}, found.reject(rec.Position, id)
+	}
+	return u, nil
+}
+
+// ComputedLogin returns the login of a user whom no column gives one: always the same for an external ID, never the
+// same for two, also where case doesn't count, and within the service's rules whatever the external ID looks like.
+func ComputedLogin(externalID string) string {
+	const bytesKept = 20 // 160 bits: two external IDs never meet
+	sum := sha256.Sum256([]byte("cubesync login\x00" + externalID))
+	return "id-" + hex.EncodeToString(sum[:bytesKept])
+}
+
+func (m *Mapper) tagValue(rec record.Record, found *problems) user.Value {
+	var tags []string
+	known, clears := false, false
+	for _, r := range m.tags {
+		text, here := r.text(rec)
+		known = known || here
+		clears = clears || here && r.clear
+		if r.split == "" {
+			tags = append(tags, text)
+			continue
+		}
+		tags = append(tags, strings.Split(text, r.split)...)
+	}
+	for i := range tags {
+		tags[i] = clean(tags[i])
+	}
+	found.checkTags(tags)
+	all := rule{clear: clears}
+	return all.value(user.JoinTags(tags), known)
+}
+
+func (m *Mapper) customDataValue(rec record.Record, found *problems) user.Value {
+	object := map[string]string{}
+	known, clears := false, false
+	for i, r := range m.customData {
+		text, here := r.text(rec)
+		known = known || here
+		clears = clears || here && r.clear
+		found.checkUTF8(r.name, text)
+		if text != "" {
+			object[m.keys[i]] = text
+		}
+	}
+	all := rule{clear: clears}
+	if len(object) == 0 {
+		return all.value("", known)
+	}
+	return all.value(objectText(object), known)
+}
+
+// objectText writes an object as user.CustomData.Canonical does, without a way back through the decoder: the encoder
+// sorts the keys, and the values are normalised already.
+func objectText(object map[string]string) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(object); err != nil {
+		panic(fmt.Sprintf("encoding strings as JSON: %v", err)) // strings are always encodable
+	}
+	return strings.TrimSuffix(out.String(), "\n")
+}
