@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"cubesync/sync/account"
+	"cubesync/sync/user"
+)
+
+// diff compares one user with their account and returns what has to be written and what is left alone.
+//
+//	field      | desired                         | compared as
+//	-----------+---------------------------------+------------------------------------------------
+//	any        | unset                           | not at all
+//	any        | owned at create                 | not at all
+//	any        | owned if empty                  | only while the account's is empty
+//	tags       | ours: owner tag, mapped ones    | account's, less what we wanted before, plus ours
+//	custom_data| merged                          | account's keys, less ours before, plus ours
+//	custom_data| replaced                        | as it is
+//
+// A difference that an earlier answer explained, with the same value sent and the same value kept, is none.
+func diff(want user.Values, have account.Account, known Known, policy Policy) (changes []Change, remarks []Remark) {
+	for _, field := range user.Fields() {
+		before := have.Values[field].Text
+		after, remark := target(field, want[field], before, known, policy)
+		if remark != nil {
+			remarks = append(remarks, *remark)
+		}
+		if field.Equal(before, after) {
+			continue
+		}
+		if learned := learnedFrom(known, field, after, before); learned != nil {
+			if learned.Ignored {
+				remarks = append(remarks, Remark{
+					Field: field.String(), Reason: Ignored,
+					Detail: fmt.Sprintf("ConnectyCube kept %q when %q was sent; it isn't sent again until the source changes", before, after),
+				})
+			}
+			continue
+		}
+		changes = append(changes, Change{Field: field, Before: before, After: after})
+	}
+	return changes, remarks
+}
+
+// target returns what the field should become; before itself where nothing is to be done.
+func target(field user.Field, want user.Value, before string, known Known, policy Policy) (string, *Remark) {
+	if field == user.Tags {
+		return targetTags(want, before, known, policy)
+	}
+	if !want.Set {
+		return before, nil
+	}
+	switch policy.Owners[field] {
+	case OwnedAtCreate:
+		return before, nil
+	case OwnedIfEmpty:
+		if before != "" {
+			return before, nil
+		}
+	}
+	if field == user.CustomData && !policy.ReplaceCustomData {
+		merged, ok := user.MergeJSON(before, known.Mine[field].Text, want.Text)
+		if !ok {
+			return before, &Remark{
+				Field: field.String(), Reason: NotAnObject,
+				Detail: "the account's custom_data isn't a JSON object, so it is left alone; set custom_data's mode to replace to overwrite it",
+			}
+		}
+		return merged, nil
+	}
+	return want.Text, nil
+}
+
+// targetTags keeps the tags that aren't ours. The owner tag is always wanted; mapped tags give way to it.
+func targetTags(want user.Value, before string, known Known, policy Policy) (string, *Remark) {
+	have := user.SplitTags(before)
+	if want.Set && policy.Owners[user.Tags] == OwnedBySource {
+		mine := user.SplitTags(known.Mine[user.Tags].Text)
+		have = slices.DeleteFunc(have, func(tag string) bool { return slices.Contains(mine, tag) && tag != policy.OwnerTag })
+		all := slices.Concat(have, user.SplitTags(want.Text), []string{policy.OwnerTag})
+		joined := user.JoinTags(all)
+		if len(user.SplitTags(joined)) <= account.MaxTags {
+			return joined, nil
+		}
+		after, _ := targetTags(user.Value{}, before, known, policy)
+		return after, &Remark{
+			Field: user.Tags.String(), Reason: NoRoomForTags,
+			Detail: fmt.Sprintf("an account carries at most %d tags, and %q together with the others are more; the mapped tags are left out", account.MaxTags, want.Text),
+		}
+	}
+	withOwner := user.JoinTags(append(slices.Clone(user.SplitTags(before)), policy.OwnerTag))
+	if len(user.SplitTags(withOwner)) > account.MaxTags {
+		return before, &Remark{
+			Field: user.Tags.String(), Reason: NoRoomForTags,
+			Detail: fmt.Sprintf("the account carries %d tags of others already; take one off so that the owner tag finds room", account.MaxTags),
+		}
+	}
+	return withOwner, nil
+}
+
+func learnedFrom(known Known, field user.Field, sent, got string) *Learned {
+	for i := range known.Learned {
+		l := &known.Learned[i]
+		if l.Field == field && l.Sent == sent && l.Got == got {
+			return l
+		}
+	}
+	return nil
+}
+
+// createChanges is everything a sign-up writes.
+func createChanges(want user.Values, policy Policy) []Change {
+	var changes []Change
+	for _, field := range user.Fields() {
+		after := want[field].Text
+		if field == user.Tags {
+			after = user.JoinTags(append(user.SplitTags(after), policy.OwnerTag))
+		}
+		if after != "" {
+			changes = append(changes, Change{Field: field, After: after})
+		}
+	}
+	return changes
+}
+
+// merged returns the values of the fields that are merged, for the state to remember as ours.
+func merged(want user.Values) user.Values {
+	var mine user.Values
+	mine[user.Tags], mine[user.CustomData] = want[user.Tags], want[user.CustomData]
+	return mine
+}
+
+// Onto carries the change over to a value that isn't the one it was planned from: for tags and custom_data, which
+// others write too, what was added is added and what was taken off is taken off. It returns false for any other field,
+// and where custom_data isn't a JSON object.
+func (c Change) Onto(current string) (string, bool) {
+	switch c.Field {
+	case user.Tags:
+		before, after := user.SplitTags(c.Before), user.SplitTags(c.After)
+		tags := slices.DeleteFunc(user.SplitTags(current), func(tag string) bool {
+			return slices.Contains(before, tag) && !slices.Contains(after, tag)
+		})
+		for _, tag := range after {
+			if !slices.Contains(before, tag) {
+				tags = append(tags, tag)
+			}
+		}
+		joined := user.JoinTags(tags)
+		return joined, len(user.SplitTags(joined)) <= account.MaxTags
+	case user.CustomData:
+		return user.RebaseJSON(c.Before, c.After, current)
+	default:
+		return "", false
+	}
+}

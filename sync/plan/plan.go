@@ -1,0 +1,268 @@
+// Package plan decides what a run does. It compares what the system of record wants with what ConnectyCube has and
+// yields operations, each with its reason and with every value before and after. It is pure: no I/O, no clock, no
+// log, and the same input always gives the same plan, byte for byte.
+//
+// What it does not do: read, look up, write, or guess. What it may not know for certain it leaves alone and says so.
+package plan
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	"cubesync/sync/account"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// Desired is one record of the source, mapped to a user.
+type Desired struct {
+	User     user.User
+	Position record.Position
+}
+
+// Known is what earlier runs left in the state about one external ID.
+type Known struct {
+	ExternalID string
+	AccountID  int64       // the account it belonged to; 0 while it never had one
+	Mine       user.Values // tags and custom_data as we last wanted them, so that what we no longer want can go
+	Learned    []Learned
+	Refusal    *Refusal
+	Absence    *Absence
+}
+
+// Learned is what a definite answer taught about writing one field: what was sent, and what the service kept.
+type Learned struct {
+	Field user.Field
+	Sent  string
+	Got   string
+	// Ignored: the service kept what it had before. Otherwise it made something else of what was sent, a
+	// normalisation. Either way the same value isn't sent again.
+	Ignored bool
+}
+
+// Refusal is an operation that the service refused; Digest recognises the same operation when it is planned again.
+type Refusal struct {
+	Digest string
+	Words  string // the service's own
+}
+
+// Absence counts the reads in which a leaver was missing.
+type Absence struct {
+	Reads int
+	Since time.Time // the first counted read without them
+}
+
+// Ownership says who decides a field's value after sign-up.
+type Ownership uint8
+
+// The owners of a field.
+const (
+	OwnedBySource Ownership = iota // kept equal to the source
+	OwnedAtCreate                  // set at sign-up, then the user's
+	OwnedIfEmpty                   // set whenever it is empty
+)
+
+// Leavers says what becomes of owned accounts that have no record any more.
+type Leavers string
+
+// The policies for leavers.
+const (
+	KeepLeavers    Leavers = "keep"
+	ReleaseLeavers Leavers = "release" // take the owner tag off
+	DeleteLeavers  Leavers = "delete"
+)
+
+// Policy is the part of a pipeline's configuration that decides.
+type Policy struct {
+	OwnerTag          string
+	Owners            map[user.Field]Ownership // a field that isn't named is OwnedBySource
+	ReplaceCustomData bool                     // write custom_data as it is mapped; otherwise merge it key by key
+	UpdatesOff        bool                     // no authority to update: differences are listed, not written
+	Leavers           Leavers
+	GraceReads        int           // counted reads that must miss a leaver; 0 or 1: the first is enough
+	GraceSpan         time.Duration // between the first and the last of them
+	LeaveVanished     bool          // an account that vanished without us isn't made again
+}
+
+// Input is everything that a plan is made from. The sequences are sorted by external ID, byte by byte, and can be
+// walked more than once; equal external IDs stand next to each other.
+type Input struct {
+	Desired  iter.Seq[Desired]
+	Observed iter.Seq[account.Account] // the accounts that carry the owner tag
+	Known    iter.Seq[Known]
+	Rejects  []Reject // records that the source or the mapping rejected
+
+	// AbsenceUnknown says why a missing record proves nothing in this read; "" when it does. Nobody is released or
+	// deleted while it is set.
+	AbsenceUnknown string
+
+	Policy       Policy
+	ConfigDigest string // changes whenever the configuration does
+	RetryRefused bool   // send again what the service refused before
+	CountsAsRead bool   // this read is new evidence of absence
+	Now          time.Time
+}
+
+// Kind is what an operation does.
+type Kind string
+
+// The kinds of operation.
+const (
+	Create  Kind = "create"
+	Update  Kind = "update"
+	Adopt   Kind = "adopt"
+	Release Kind = "release"
+	Delete  Kind = "delete"
+)
+
+// Kinds are all kinds, in the order in which plans and reports show them.
+func Kinds() []Kind { return []Kind{Create, Update, Adopt, Release, Delete} }
+
+// Change is one field of an operation.
+type Change struct {
+	Field  user.Field `json:"field"`
+	Before string     `json:"before"`
+	After  string     `json:"after"`
+}
+
+// Operation is one thing to do to one user.
+type Operation struct {
+	Kind       Kind            `json:"kind"`
+	ExternalID string          `json:"external_id"`
+	AccountID  int64           `json:"account_id,omitempty"` // 0 for a create
+	Position   record.Position `json:"position,omitempty"`   // "" where there is no record
+	Reason     Reason          `json:"reason"`
+	Changes    []Change        `json:"changes,omitempty"`
+
+	// Blocked says why the operation is listed but not sent; "" for one that is.
+	Blocked Reason `json:"blocked,omitempty"`
+	Detail  string `json:"detail,omitempty"` // of Blocked, for people
+
+	// Wave orders the operations: one is sent only when all of lower waves have ended.
+	Wave int `json:"wave"`
+	// WaitsFor are the external IDs whose operations free a value that this one claims. It isn't sent unless
+	// all of theirs were applied.
+	WaitsFor []string `json:"waits_for,omitempty"`
+
+	// Account is what the plan was made from; apply checks it against what is there before it writes.
+	Account account.Account `json:"-"`
+	// Mine is what the source wants of the fields that are merged, for the state to remember.
+	Mine user.Values `json:"-"`
+	// Digest recognises the operation when a later run plans it again.
+	Digest string `json:"-"`
+}
+
+// Reject is a record that can't be carried out.
+type Reject struct {
+	Position   record.Position `json:"position"`
+	ExternalID string          `json:"external_id,omitempty"` // "" where it couldn't be read
+	Reason     Reason          `json:"reason"`
+	Detail     string          `json:"detail"` // what is wrong and what to do
+}
+
+// Leaver is an owned account without a record that this plan leaves alone.
+type Leaver struct {
+	ExternalID string    `json:"external_id"`
+	AccountID  int64     `json:"account_id"`
+	Reason     Reason    `json:"reason"`
+	Reads      int       `json:"reads,omitempty"` // counted reads without them, this one included
+	Since      time.Time `json:"since,omitzero"`
+	Due        time.Time `json:"due,omitzero"` // not before this time; zero where it never goes
+}
+
+// Remark is a field that is left as it is although the source wants something else, or an account that can't be
+// compared.
+type Remark struct {
+	ExternalID string          `json:"external_id,omitempty"`
+	AccountID  int64           `json:"account_id,omitempty"`
+	Position   record.Position `json:"position,omitempty"`
+	Field      string          `json:"field,omitempty"`
+	Reason     Reason          `json:"reason"`
+	Detail     string          `json:"detail"`
+}
+
+// Plan is the decision of one run.
+type Plan struct {
+	Operations []Operation `json:"operations"` // in the order in which they are carried out
+	Rejects    []Reject    `json:"rejects"`
+	Leavers    []Leaver    `json:"leavers"`
+	Remarks    []Remark    `json:"remarks"`
+
+	Owned     int `json:"owned"`     // accounts that carry the owner tag
+	Desired   int `json:"desired"`   // records that made a user
+	Collapsed int `json:"collapsed"` // of them, repetitions of another record
+	Unchanged int `json:"unchanged"` // of them, equal already
+}
+
+// Count returns how many operations of the kind are to be sent.
+func (p *Plan) Count(kind Kind) int {
+	n := 0
+	for i := range p.Operations {
+		if p.Operations[i].Kind == kind && p.Operations[i].Blocked == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Blocked returns how many operations are listed but not sent.
+func (p *Plan) Blocked() int {
+	n := 0
+	for i := range p.Operations {
+		if p.Operations[i].Blocked != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Sent returns how many operations are to be sent.
+func (p *Plan) Sent() int { return len(p.Operations) - p.Blocked() }
+
+// Present returns how many distinct persons the read showed: users and rejects with a readable external ID.
+func (p *Plan) Present() int {
+	n := p.Desired - p.Collapsed
+	for _, r := range p.Rejects {
+		if r.ExternalID != "" && r.Reason == BadRecord {
+			n++
+		}
+	}
+	return n
+}
+
+// Reason says why something is planned, blocked, rejected or left alone. Prose is made from it in the views.
+type Reason string
+
+// The reasons.
+const (
+	NewRecord      Reason = "new-record"       // create: no account has this external ID
+	Vanished       Reason = "vanished"         // create: the account disappeared without us
+	FieldsDiffer   Reason = "fields-differ"    // update
+	LostTag        Reason = "lost-tag"         // update: known by id, but our tag is gone
+	LeftSource     Reason = "left-source"      // release, delete: no record any more
+	UpdatesOff     Reason = "not-permitted"    // blocked: no authority to update
+	RefusedBefore  Reason = "refused-before"   // blocked: the service refused exactly this already
+	LeftVanished   Reason = "left-vanished"    // blocked: the policy doesn't make vanished accounts again
+	Cycle          Reason = "cycle"            // blocked: a ring of operations that each wait for the next
+	WaitsForOther  Reason = "waits-for"        // blocked: what it waits for isn't sent
+	BadRecord      Reason = "bad-record"       // reject: the source or the mapping refused it
+	DuplicateKey   Reason = "duplicate-key"    // reject: two records with one external ID and different content
+	SharedValue    Reason = "shared-value"     // reject: two records want the same login or e-mail
+	NotOurs        Reason = "not-ours"         // reject: the account exists and doesn't carry our tag
+	ValueTaken     Reason = "value-taken"      // reject: the login or e-mail belongs to another account
+	HeldByLeaver   Reason = "held-by-leaver"   // reject: the login or e-mail belongs to a leaver of ours
+	Ambiguous      Reason = "ambiguous"        // reject or remark: more than one account or record, never guessed
+	Kept           Reason = "kept"             // leaver: the policy keeps them
+	InGrace        Reason = "in-grace"         // leaver: not missing for long enough
+	AbsenceUnknown Reason = "absence-unknown"  // leaver: this read doesn't prove it
+	NoRoomForTags  Reason = "no-room-for-tags" // remark: five tags are the most
+	NotAnObject    Reason = "not-an-object"    // remark: custom_data isn't a JSON object, so nothing can be merged
+	Ignored        Reason = "ignored"          // remark: the service ignored this value when it was sent
+	NoExternalID   Reason = "no-external-id"   // remark: our tag on an account without external ID
+)
+
+// String describes the operation in one line without its values.
+func (o Operation) String() string {
+	return fmt.Sprintf("%s %s (account %d): %s", o.Kind, o.ExternalID, o.AccountID, o.Reason)
+}

@@ -1,0 +1,161 @@
+package plan
+
+import (
+	"iter"
+	"strconv"
+
+	"cubesync/sync/account"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// claimed are the fields that only one account of an application can hold.
+var claimed = [...]user.Field{user.Login, user.Email}
+
+// claim is one such value.
+type claim struct {
+	field user.Field
+	value string // canonical
+}
+
+// Survey is the first look at an Input: which records contradict each other, and what has to be looked up in
+// ConnectyCube before anything can be decided.
+type Survey struct {
+	in       Input
+	holders  map[claim]holder // who of the source wants a value
+	contests map[claim][]record.Position
+	lost     map[int64]string // accounts known to be ours that aren't in the list, to their external ID
+	lookups  Lookups
+}
+
+type holder struct {
+	externalID string
+	position   record.Position
+}
+
+// Lookups are the values that planned sign-ups would claim, and the accounts that should be there and weren't listed.
+type Lookups struct {
+	ExternalIDs []string
+	Logins      []string
+	Emails      []string
+	IDs         []string
+}
+
+// NewSurvey walks the input once.
+func NewSurvey(in Input) *Survey {
+	s := &Survey{
+		in:       in,
+		holders:  map[claim]holder{},
+		contests: map[claim][]record.Position{},
+		lost:     map[int64]string{},
+	}
+	for row := range join(in) {
+		for _, d := range row.desired {
+			s.claim(d)
+		}
+		if len(row.observed) > 0 {
+			continue
+		}
+		if row.known != nil && row.known.AccountID != 0 {
+			s.lost[row.known.AccountID] = row.key
+			s.lookups.IDs = append(s.lookups.IDs, strconv.FormatInt(row.known.AccountID, 10))
+		}
+		if len(row.desired) > 0 {
+			want := row.desired[0].User
+			s.lookups.ExternalIDs = append(s.lookups.ExternalIDs, want.ExternalID)
+			s.lookups.Logins = appendSet(s.lookups.Logins, want.Values[user.Login])
+			s.lookups.Emails = appendSet(s.lookups.Emails, want.Values[user.Email])
+		}
+	}
+	return s
+}
+
+// Lookups returns what Build has to be told about.
+func (s *Survey) Lookups() Lookups { return s.lookups }
+
+func appendSet(values []string, v user.Value) []string {
+	if v.Text == "" {
+		return values
+	}
+	return append(values, v.Text)
+}
+
+func (s *Survey) claim(d Desired) {
+	for _, field := range claimed {
+		if d.User.Values[field].Text == "" {
+			continue
+		}
+		c := claim{field, field.Canonical(d.User.Values[field].Text)}
+		first, held := s.holders[c]
+		switch {
+		case !held:
+			s.holders[c] = holder{d.User.ExternalID, d.Position}
+		case first.externalID != d.User.ExternalID:
+			if len(s.contests[c]) == 0 {
+				s.contests[c] = []record.Position{first.position}
+			}
+			s.contests[c] = append(s.contests[c], d.Position)
+		}
+	}
+}
+
+// row is everything that the three sequences hold under one external ID.
+type row struct {
+	key      string
+	desired  []Desired
+	observed []account.Account
+	known    *Known
+}
+
+// join walks the three sorted sequences side by side and yields one row an external ID, in order.
+func join(in Input) iter.Seq[row] {
+	return func(yield func(row) bool) {
+		desired, stopDesired := iter.Pull(in.Desired)
+		defer stopDesired()
+		observed, stopObserved := iter.Pull(in.Observed)
+		defer stopObserved()
+		known, stopKnown := iter.Pull(in.Known)
+		defer stopKnown()
+
+		d, moreDesired := desired()
+		o, moreObserved := observed()
+		k, moreKnown := known()
+		for moreDesired || moreObserved || moreKnown {
+			var r row
+			r.key = lowest(
+				side{d.User.ExternalID, moreDesired}, side{o.ExternalID, moreObserved}, side{k.ExternalID, moreKnown},
+			)
+			for moreDesired && d.User.ExternalID == r.key {
+				r.desired = append(r.desired, d)
+				d, moreDesired = desired()
+			}
+			for moreObserved && o.ExternalID == r.key {
+				r.observed = append(r.observed, o)
+				o, moreObserved = observed()
+			}
+			for moreKnown && k.ExternalID == r.key {
+				only := k
+				r.known = &only
+				k, moreKnown = known()
+			}
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+type side struct {
+	key  string
+	more bool
+}
+
+func lowest(sides ...side) string {
+	key, found := "", false
+	for _, s := range sides {
+		if s.more && (!found || s.key < key) {
+			key, found = s.key, true
+		}
+	}
+	return key
+}
