@@ -1,0 +1,271 @@
+// Package apply carries a plan's operations out: concurrently, in the plan's order, each with its preconditions
+// checked just before the write, each with exactly one outcome. It decides nothing that a plan decides; what it finds
+// changed it leaves for the next run.
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+	"cubesync/sync/state"
+)
+
+// Journal makes intents and outcomes durable; *state.Store is one.
+type Journal interface {
+	// Intend opens operations before any of them is sent.
+	Intend(ctx context.Context, run int64, operations []plan.Operation) error
+	// Record closes them.
+	Record(ctx context.Context, run int64, outcomes []state.Outcome) error
+}
+
+// Applier applies one plan. Its fields are set by the caller and not changed while Apply runs.
+type Applier struct {
+	Service  account.Service
+	Journal  Journal
+	Run      int64
+	OwnerTag string
+	Workers  int
+	// Password returns the password of a new user.
+	Password func(externalID string) (string, error)
+	// Observe is told every outcome, by one goroutine at a time, in the order in which they end.
+	Observe func(state.Outcome)
+}
+
+const (
+	// intentChunk is how many operations one durable commit opens. After a crash all of them that have no outcome
+	// are in doubt, which costs a look-up each; a commit for every operation would cost a disk flush each.
+	intentChunk = 500
+	// deleteGroup is how many deletes share one look-up before and one after; a look-up takes 100 values.
+	deleteGroup = 100
+)
+
+// Apply carries the operations out and returns when every one of them has an outcome. It returns nil when all were
+// tried, and otherwise why the rest was not attempted: the error of a service that can't be used (its Kind says so),
+// context.Canceled when stop was closed or ctx ended, or the journal's error.
+//
+// Closing stop lets what is under way finish; ending ctx breaks it off.
+func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
+	r := &run{Applier: a, applied: map[string]bool{}}
+	r.stopped = make(chan struct{})
+	unwatch := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-stop:
+			r.halt(context.Canceled)
+		case <-ctx.Done():
+			r.halt(context.Canceled)
+		case <-unwatch:
+		}
+	})
+	defer watch.Wait()
+	defer close(unwatch)
+
+	for wave := range waves(operations) {
+		r.wave(ctx, wave)
+	}
+	return r.cause()
+}
+
+// waves yields the runs of operations that may be under way together.
+func waves(operations []plan.Operation) func(yield func([]plan.Operation) bool) {
+	return func(yield func([]plan.Operation) bool) {
+		for start := 0; start < len(operations); {
+			end := start + 1
+			for end < len(operations) && operations[end].Wave == operations[start].Wave {
+				end++
+			}
+			if !yield(operations[start:end]) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+// run is the state of one Apply.
+type run struct {
+	*Applier
+	stopped chan struct{} // closed when nothing new may be begun
+
+	mu        sync.Mutex
+	err       error           // why it stopped
+	applied   map[string]bool // external IDs whose operation was applied
+	forbidden int             // refusals for lack of permission without a success in between
+}
+
+// halt stops the handing out of operations; the first cause counts.
+func (r *run) halt(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = cause
+		close(r.stopped)
+	}
+}
+
+func (r *run) cause() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// wave carries out operations that don't wait for each other.
+func (r *run) wave(ctx context.Context, operations []plan.Operation) {
+	outcomes := make(chan state.Outcome, intentChunk)
+	var recorder sync.WaitGroup
+	recorder.Go(func() { r.record(ctx, outcomes) })
+
+	jobs := make(chan []plan.Operation)
+	var workers errgroup.Group
+	for range max(1, r.Workers) {
+		workers.Go(func() error {
+			for group := range jobs {
+				r.carryOut(ctx, group, outcomes)
+			}
+			return nil
+		})
+	}
+	r.handOut(ctx, operations, jobs, outcomes)
+	close(jobs)
+	_ = workers.Wait() // workers report through outcomes
+	close(outcomes)
+	recorder.Wait()
+}
+
+// handOut opens the operations chunk by chunk and gives them to the workers. What may not be sent gets its outcome
+// here.
+func (r *run) handOut(ctx context.Context, operations []plan.Operation, jobs chan<- []plan.Operation, outcomes chan<- state.Outcome) {
+	var ready []plan.Operation
+	for _, op := range operations {
+		if why := r.hindrance(op); why != "" {
+			r.observe(state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why})
+			continue
+		}
+		ready = append(ready, op)
+	}
+	for chunk := range slices.Chunk(ready, intentChunk) {
+		if r.cause() == nil {
+			if err := r.Journal.Intend(ctx, r.Run, chunk); err != nil {
+				r.halt(fmt.Errorf("opening %d operations in the journal, nothing more is sent: %w", len(chunk), err))
+			}
+		}
+		if r.cause() != nil {
+			for _, op := range chunk {
+				r.observe(state.Outcome{Operation: op, Ending: state.NotAttempted})
+			}
+			continue
+		}
+		for _, group := range r.groups(chunk) {
+			select {
+			case <-r.stopped:
+				r.leave(group, outcomes)
+				continue
+			default:
+			}
+			select {
+			case jobs <- group:
+			case <-r.stopped:
+				r.leave(group, outcomes)
+			}
+		}
+	}
+}
+
+// leave ends opened operations that aren't sent.
+func (r *run) leave(group []plan.Operation, outcomes chan<- state.Outcome) {
+	for _, op := range group {
+		outcomes <- state.Outcome{Operation: op, Ending: state.NotAttempted}
+	}
+}
+
+// groups cuts a chunk into what one worker does at a time: deletes share look-ups, everything else goes singly.
+func (r *run) groups(chunk []plan.Operation) [][]plan.Operation {
+	var groups [][]plan.Operation
+	var deletes []plan.Operation
+	for i, op := range chunk {
+		if op.Kind == plan.Delete {
+			deletes = append(deletes, op)
+			continue
+		}
+		groups = append(groups, chunk[i:i+1])
+	}
+	if len(deletes) == 0 {
+		return groups
+	}
+	size := min(deleteGroup, (len(deletes)+r.Workers-1)/max(1, r.Workers))
+	return slices.AppendSeq(groups, slices.Chunk(deletes, size))
+}
+
+// hindrance says why an operation may not be sent, "" if it may.
+func (r *run) hindrance(op plan.Operation) string {
+	if op.Blocked != "" {
+		return fmt.Sprintf("%s: %s", op.Blocked, op.Detail)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, other := range op.WaitsFor {
+		if !r.applied[other] {
+			return fmt.Sprintf("%s: waits for %s, which wasn't applied", plan.WaitsForOther, other)
+		}
+	}
+	return ""
+}
+
+// record makes outcomes durable, as many at a time as have gathered.
+func (r *run) record(ctx context.Context, outcomes <-chan state.Outcome) {
+	ctx = context.WithoutCancel(ctx) // what was done is written down however the run ends
+	for first := range outcomes {
+		batch := []state.Outcome{first}
+	gather:
+		for len(batch) < intentChunk {
+			select {
+			case next, more := <-outcomes:
+				if !more {
+					break gather
+				}
+				batch = append(batch, next)
+			default:
+				break gather
+			}
+		}
+		if err := r.Journal.Record(ctx, r.Run, batch); err != nil {
+			r.halt(fmt.Errorf("writing %d outcomes to the journal: %w", len(batch), err))
+		}
+		for _, outcome := range batch {
+			r.observe(outcome)
+		}
+	}
+}
+
+func (r *run) observe(outcome state.Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if outcome.Ending == state.DoneApplied {
+		r.applied[outcome.Operation.ExternalID] = true
+	}
+	if r.Observe != nil {
+		r.Observe(outcome)
+	}
+}
+
+func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes chan<- state.Outcome) {
+	if group[0].Kind == plan.Delete {
+		for _, outcome := range r.deleteAll(ctx, group) {
+			outcomes <- outcome
+		}
+		return
+	}
+	op := group[0]
+	if op.Kind == plan.Create {
+		outcomes <- r.create(ctx, op)
+		return
+	}
+	outcomes <- r.update(ctx, op)
+}

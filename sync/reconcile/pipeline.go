@@ -1,0 +1,290 @@
+// Package reconcile walks a pipeline's road once: read, list, look up, plan, guard, apply, remember. It holds no rule
+// of its own about users; it only sees to it that nothing is written unless every step before went well.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"cubesync/sync/account"
+	"cubesync/sync/apply"
+	"cubesync/sync/mapping"
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+	"cubesync/sync/state"
+)
+
+// Pipeline is everything that the runs of one pipeline need. It isn't changed by a run.
+type Pipeline struct {
+	Name     string
+	Source   record.Source
+	Mapper   *mapping.Mapper
+	Service  account.Service
+	Password func(externalID string) (string, error) // of a new user
+	Policy   plan.Policy
+	Guards   plan.Limits
+	Workers  int
+
+	// Accept is the least completeness that may release or delete; a less complete read proves nobody's absence.
+	Accept record.Completeness
+	// Settings are digests of what decides who is a leaver, Digest of the whole configuration.
+	Settings map[string]string
+	Digest   string
+	// SamplePrefix marks external IDs of sample users, which no live service may see; "" where they may pass.
+	SamplePrefix string
+
+	StateDir string
+	Identity state.Identity
+	KeepRuns int
+}
+
+// Order is how one run is to be done.
+type Order struct {
+	RetryRefused bool
+	// Approved is the digest of a held plan that a person approved: if this run's plan is the same, no guard stops it.
+	Approved string
+	// Confirm is asked before the first run that writes to a live service; nil: go on.
+	Confirm func(*plan.Plan) bool
+	// Progress is told how far the run is.
+	Progress Progress
+}
+
+// Progress is told how far a run is. Its methods are called by one goroutine at a time.
+type Progress interface {
+	// Phase begins a phase; the one before has ended. A total of 0 is unknown.
+	Phase(name string, total int)
+	// Step says that n more of the phase are done.
+	Step(n int)
+}
+
+// Result is what a run, or a look at what it would do, came to.
+type Result struct {
+	Run  state.Run
+	Plan *plan.Plan // nil where it didn't come so far
+	// Troubles are the outcomes that somebody should look at.
+	Troubles []state.Outcome
+}
+
+// ErrSample refuses to send the sample's invented users to a live service.
+var ErrSample = errors.New("the sample's users are refused with any endpoint but the emulator: point the source at your own data")
+
+// Preview shows what a run would do and writes nothing anywhere.
+func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
+	store, err := state.Peek(ctx, p.StateDir, p.Identity)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	r := p.newRun(store, order)
+	if r.decide(ctx) {
+		r.Run.Trips = r.guard()
+		r.Run.Status = state.Planned
+		if len(r.Run.Trips) > 0 {
+			r.Run.Status = state.Held
+		}
+	}
+	r.notAttempted()
+	return r.result()
+}
+
+// Sync runs the pipeline once. The result says how it ended; an error means that there is no result: the state can't
+// be used, another run holds the lock, or the sample was about to go live.
+//
+// Closing stop ends the run in good order; ending ctx breaks it off.
+func (p *Pipeline) Sync(ctx context.Context, stop <-chan struct{}, order Order) (*Result, error) {
+	lock, err := state.Lock(p.StateDir, p.Identity.Endpoint, p.Identity.ApplicationID, p.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
+	store, err := state.Open(ctx, p.StateDir, p.Identity)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+
+	r := p.newRun(store, order)
+	if r.Run.ID, err = store.Begin(ctx, r.Run); err != nil {
+		return nil, err
+	}
+	if r.settle(ctx) && r.decide(ctx) && r.permitted() {
+		r.apply(ctx, stop)
+	} else {
+		r.notAttempted()
+	}
+	if err := r.finish(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	return r.result()
+}
+
+// run is one walk.
+type run struct {
+	Result
+	*Pipeline
+	store *state.Store
+	order Order
+	now   time.Time
+	err   error // why there is no result
+
+	baseline    *plan.Baseline // nil before the first applied run
+	weekDeletes int
+	observed    []account.Account // owned accounts, sorted by external ID
+	evidence    record.Evidence
+	counts      bool // this read is new evidence of absence
+}
+
+func (p *Pipeline) newRun(store *state.Store, order Order) *run {
+	now := time.Now()
+	if order.Progress == nil {
+		order.Progress = silent{}
+	}
+	return &run{
+		Pipeline: p, store: store, order: order, now: now,
+		Result: Result{Run: state.Run{Pipeline: p.Name, StartedAt: now, Status: state.Running}},
+	}
+}
+
+func (r *run) result() (*Result, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &r.Result, nil
+}
+
+// settle finds out what became of operations that a killed run left open.
+func (r *run) settle(ctx context.Context) bool {
+	pending, err := r.store.Pending(ctx)
+	if err != nil {
+		return r.fail(err)
+	}
+	if len(pending) == 0 {
+		return true
+	}
+	r.order.Progress.Phase("settle", len(pending))
+	settled, err := apply.Settle(ctx, r.Service, pending)
+	if err != nil {
+		return r.stop(ctx, err)
+	}
+	if err := r.store.Settle(ctx, settled); err != nil {
+		return r.fail(err)
+	}
+	r.order.Progress.Step(len(settled))
+	return true
+}
+
+// permitted applies the guards, and asks before the first run that writes to a live service.
+func (r *run) permitted() bool {
+	if r.order.Approved != "" {
+		if r.order.Approved == r.Run.PlanDigest {
+			return true
+		}
+		r.Run.Trips = append(r.Run.Trips, plan.Trip{
+			Guard: "approval", Saw: "a plan that isn't the approved one any more",
+			Limit: "the approved plan only", Remedy: "the source or the accounts have changed; look at the new plan",
+		})
+	}
+	r.Run.Trips = append(r.Run.Trips, r.guard()...)
+	if len(r.Run.Trips) == 0 && r.baseline == nil && r.Plan.Sent() > 0 && r.order.Confirm != nil && !r.order.Confirm(r.Plan) {
+		r.Run.Trips = append(r.Run.Trips, plan.Trip{
+			Guard: "first_run", Saw: fmt.Sprintf("%d operations in the first run against a live service", r.Plan.Sent()),
+			Limit: "none unconfirmed", Remedy: "run it on a terminal and say yes, or with --yes",
+		})
+	}
+	if len(r.Run.Trips) > 0 {
+		r.Run.Status = state.Held
+		return false
+	}
+	return true
+}
+
+// apply carries the plan out.
+func (r *run) apply(ctx context.Context, stop <-chan struct{}) {
+	r.order.Progress.Phase("apply", r.Plan.Sent())
+	applier := &apply.Applier{
+		Service: r.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers,
+		Password: r.Password,
+		Observe:  r.observe,
+	}
+	if err := applier.Apply(ctx, stop, r.Plan.Operations); err != nil {
+		r.stop(ctx, err)
+		return
+	}
+	r.Run.Status = state.Applied
+}
+
+// guard judges the plan.
+func (r *run) guard() []plan.Trip {
+	return plan.Guard(r.Plan, r.Guards, plan.Situation{Baseline: r.baseline, Settings: r.Settings, WeekDeletes: r.weekDeletes})
+}
+
+// finish writes down how the run ended; an applied one becomes the baseline.
+func (r *run) finish(ctx context.Context) error {
+	r.Run.EndedAt = time.Now()
+	if r.Run.Status != state.Applied {
+		return r.store.Finish(ctx, r.Run, nil)
+	}
+	return r.store.Finish(ctx, r.Run, &state.End{
+		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.Settings},
+		Observed: slices.Values(r.observed),
+		Absent:   r.absent(),
+		Counts:   r.counts,
+		Evidence: r.evidence,
+		Now:      r.now,
+		KeepRuns: r.KeepRuns,
+	})
+}
+
+// stop ends the run early for a reason that the next run may not meet.
+func (r *run) stop(ctx context.Context, err error) bool {
+	r.Run.Problem = err.Error()
+	switch {
+	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
+		r.Run.Status, r.Run.Problem = state.Interrupted, "interrupted; the next run goes on where this one stopped"
+	case isService(err):
+		r.Run.Status = state.Unusable
+	default:
+		r.Run.Status = state.Failed
+	}
+	return false
+}
+
+func (r *run) fail(err error) bool {
+	r.Run.Status, r.Run.Problem = state.Failed, err.Error()
+	return false
+}
+
+func isService(err error) bool {
+	_, ok := errors.AsType[*account.Error](err)
+	return ok
+}
+
+type silent struct{}
+
+func (silent) Phase(string, int) {}
+func (silent) Step(int)          {}
+
+// HeldPlan returns the digest of the plan that a held run showed, for Order.Approved. Only the pipeline's newest run
+// can be approved: a newer one has looked at newer data.
+func (p *Pipeline) HeldPlan(ctx context.Context, number int64) (string, error) {
+	store, err := state.Peek(ctx, p.StateDir, p.Identity)
+	if err != nil {
+		return "", err
+	}
+	defer store.Close()
+	newest, err := store.Runs(ctx, 1)
+	switch {
+	case err != nil:
+		return "", err
+	case len(newest) == 0:
+		return "", fmt.Errorf("pipeline %s has no runs yet", p.Name)
+	case newest[0].ID != number:
+		return "", fmt.Errorf("the newest run of pipeline %s is %d: only that one can be approved", p.Name, newest[0].ID)
+	case newest[0].Status != state.Held:
+		return "", fmt.Errorf("run %d isn't held: it ended as %s", number, newest[0].Status)
+	}
+	return newest[0].PlanDigest, nil
+}

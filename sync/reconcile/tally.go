@@ -1,0 +1,95 @@
+package reconcile
+
+import (
+	"cubesync/sync/plan"
+	"cubesync/sync/state"
+)
+
+// tallyPlan counts what a plan has decided already.
+func (r *run) tallyPlan() {
+	t := &r.Run.Tally
+	t.Rejected, t.Unchanged, t.Collapsed = len(r.Plan.Rejects), r.Plan.Unchanged, r.Plan.Collapsed
+	t.LeaversLeft = len(r.Plan.Leavers)
+	for _, remark := range r.Plan.Remarks {
+		if remark.Reason == plan.Ignored {
+			t.Ignored++
+		}
+	}
+}
+
+// notAttempted ends every operation of a plan that isn't carried out.
+func (r *run) notAttempted() {
+	if r.Plan == nil {
+		return
+	}
+	for i := range r.Plan.Operations {
+		op := &r.Plan.Operations[i]
+		r.count(state.Outcome{Operation: *op, Ending: state.NotAttempted})
+	}
+}
+
+// observe takes an outcome in.
+func (r *run) observe(outcome state.Outcome) {
+	r.count(outcome)
+	if outcome.Operation.Blocked == "" && outcome.Ending != state.NotAttempted {
+		r.order.Progress.Step(1)
+	}
+	if outcome.Ending != state.NotAttempted && (outcome.Ending != state.DoneApplied || outcome.Ignored > 0) && !byPolicy(outcome) {
+		r.Troubles = append(r.Troubles, outcome)
+	}
+}
+
+// byPolicy reports whether an operation wasn't sent because the configuration says so.
+func byPolicy(outcome state.Outcome) bool {
+	return outcome.Operation.Blocked == plan.UpdatesOff || outcome.Operation.Blocked == plan.LeftVanished
+}
+
+// count adds an outcome to the tally: to the records' part, or to the leavers' where there is no record.
+func (r *run) count(outcome state.Outcome) {
+	t := &r.Run.Tally
+	kind := outcome.Operation.Kind
+	ofLeaver := kind == plan.Delete || kind == plan.Release
+	bump := func(record, leaver *int) {
+		if ofLeaver {
+			*leaver++
+		} else {
+			*record++
+		}
+	}
+	switch outcome.Ending {
+	case state.DoneApplied:
+		bump(&t.Applied, &t.LeaversApplied)
+		if t.Done == nil {
+			t.Done = map[plan.Kind]int{}
+		}
+		t.Done[kind]++
+	case state.DoneFailed:
+		bump(&t.Failed, &t.LeaversFailed)
+	case state.DoneSkipped:
+		bump(&t.Skipped, &t.LeaversSkipped)
+		if byPolicy(outcome) {
+			t.ByPolicy++
+		}
+	case state.DoneUnknown:
+		bump(&t.Unknown, &t.LeaversUnknown)
+	default:
+		bump(&t.NotAttempted, &t.LeaversNotAttempted)
+	}
+	t.Ignored += outcome.Ignored
+}
+
+// absent returns the external IDs of those whose absence this read may count.
+func (r *run) absent() []string {
+	var absent []string
+	for _, leaver := range r.Plan.Leavers {
+		if leaver.Reason != plan.Kept {
+			absent = append(absent, leaver.ExternalID)
+		}
+	}
+	for i := range r.Plan.Operations {
+		if op := &r.Plan.Operations[i]; op.Kind == plan.Delete || op.Kind == plan.Release {
+			absent = append(absent, op.ExternalID)
+		}
+	}
+	return absent
+}

@@ -1,0 +1,178 @@
+// Package report says what a run came to: for people as text, for machines as JSON. It reads, and decides nothing.
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+	"cubesync/sync/state"
+)
+
+// Report is what there is to say about one run, or about a look at what it would do.
+type Report struct {
+	Run      state.Run
+	Plan     *plan.Plan // nil where the run didn't come so far
+	Troubles []state.Outcome
+	Calls    map[string]int // sent to ConnectyCube, by kind
+	Most     int            // lines of each list; 0: all
+}
+
+// WriteText writes the report for people.
+func (r Report) WriteText(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	took := ""
+	if !r.Run.EndedAt.IsZero() {
+		took = " in " + duration(r.Run.EndedAt.Sub(r.Run.StartedAt))
+	}
+	number := ""
+	if r.Run.ID != 0 {
+		number = fmt.Sprintf(", run %d", r.Run.ID)
+	}
+	fmt.Fprintf(out, "%s%s: %s%s\n", r.Run.Pipeline, number, r.Run.Status, took)
+	if r.Run.Problem != "" {
+		fmt.Fprintf(out, "  %s\n", plan.Printable(r.Run.Problem))
+	}
+	r.writeTable(out)
+	r.writeRejects(out)
+	r.writeTroubles(out)
+	for _, trip := range r.Run.Trips {
+		fmt.Fprintf(out, "  held by %s\n", trip)
+	}
+	if r.Run.Status == state.Held && r.Run.ID != 0 {
+		fmt.Fprintf(out, "  nothing was written; if this plan is right: cubesync approve %d --pipeline %s\n", r.Run.ID, r.Run.Pipeline)
+	}
+	return out.Flush()
+}
+
+// writeTable writes where every record and every leaver ended. Lines of nothing are left out.
+func (r Report) writeTable(w io.Writer) {
+	t := r.Run.Tally
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(name string, n int, note string) {
+		if n > 0 {
+			fmt.Fprintf(table, "  %s\t%s\t %s\n", name, plan.Number(n), note)
+		}
+	}
+	fmt.Fprintf(table, "  records read\t%s\t %s, %s\n", plan.Number(t.Read), filepath.Base(r.Run.Verdict.Evidence.Name), r.Run.Verdict.Completeness)
+	line("unchanged", t.Unchanged, "")
+	line("created", t.Done[plan.Create], "")
+	line("updated", t.Done[plan.Update], "")
+	line("released", t.Done[plan.Release], "left the source, owner tag taken off")
+	line("deleted", t.Done[plan.Delete], "left the source")
+	line("failed", t.Failed+t.LeaversFailed, "refused by ConnectyCube")
+	line("skipped", t.Skipped+t.LeaversSkipped, skippedNote(t))
+	line("unknown", t.Unknown+t.LeaversUnknown, "in doubt; the next run finds out")
+	line("not attempted", t.NotAttempted+t.LeaversNotAttempted, "")
+	line("rejected", t.Rejected, "")
+	line("collapsed", t.Collapsed, "repetitions of another record")
+	line("leavers left alone", t.LeaversLeft, "")
+	line("values ignored", t.Ignored, "ConnectyCube kept what it had")
+	if len(r.Calls) > 0 {
+		reads, writes := 0, 0
+		for kind, n := range r.Calls {
+			if isWrite(kind) {
+				writes += n
+			} else {
+				reads += n
+			}
+		}
+		fmt.Fprintf(table, "  calls\t%s\t %s of them user writes\n", plan.Number(reads+writes), plan.Number(writes))
+	}
+	_ = table.Flush() // the writer below keeps the error
+}
+
+func isWrite(kind string) bool { return kind == "sign-up" || kind == "update" || kind == "delete" }
+
+func skippedNote(t state.Tally) string {
+	if t.ByPolicy > 0 && t.ByPolicy == t.Skipped+t.LeaversSkipped {
+		return "the configuration doesn't write them"
+	}
+	return ""
+}
+
+func (r Report) writeRejects(w io.Writer) {
+	if r.Plan == nil {
+		return
+	}
+	for i, reject := range r.Plan.Rejects {
+		if r.cut(w, i, len(r.Plan.Rejects), "rejected") {
+			return
+		}
+		fmt.Fprintf(w, "  rejected %s: %s\n", at(reject.Position, reject.ExternalID), plan.Printable(reject.Detail))
+	}
+}
+
+func (r Report) writeTroubles(w io.Writer) {
+	for i, outcome := range r.Troubles {
+		if r.cut(w, i, len(r.Troubles), "like these") {
+			return
+		}
+		op := outcome.Operation
+		fmt.Fprintf(w, "  %s %s %s: %s\n", outcome.Ending, op.Kind, at(op.Position, op.ExternalID), plan.Printable(outcome.Words))
+	}
+}
+
+// cut ends a list that is longer than people read.
+func (r Report) cut(w io.Writer, i, all int, what string) bool {
+	if r.Most == 0 || i < r.Most {
+		return false
+	}
+	fmt.Fprintf(w, "  … and %s more %s; --all shows every one\n", plan.Number(all-i), what)
+	return true
+}
+
+func at(position record.Position, externalID string) string {
+	switch {
+	case position == "":
+		return plan.Printable(externalID)
+	case externalID == "":
+		return string(position)
+	default:
+		return fmt.Sprintf("%s (%s)", plan.Printable(externalID), position)
+	}
+}
+
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}
+
+// trouble is an outcome as machines read it.
+type trouble struct {
+	Kind       plan.Kind       `json:"kind"`
+	ExternalID string          `json:"external_id"`
+	AccountID  int64           `json:"account_id,omitempty"`
+	Position   record.Position `json:"position,omitempty"`
+	Ending     state.Ending    `json:"ending"`
+	Words      string          `json:"words,omitempty"`
+}
+
+// WriteJSON writes the report for machines: one JSON object with run, plan, troubles and calls, on one line.
+func (r Report) WriteJSON(w io.Writer) error {
+	troubles := make([]trouble, 0, len(r.Troubles))
+	for _, outcome := range r.Troubles {
+		op := outcome.Operation
+		troubles = append(troubles, trouble{op.Kind, op.ExternalID, op.AccountID, op.Position, outcome.Ending, outcome.Words})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(struct {
+		Run      state.Run      `json:"run"`
+		Plan     *plan.Plan     `json:"plan"`
+		Troubles []trouble      `json:"troubles"`
+		Calls    map[string]int `json:"calls,omitempty"`
+	}{r.Run, r.Plan, troubles, r.Calls})
+}

@@ -1,0 +1,100 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+	"cubesync/sync/user"
+)
+
+// manyAccounts are n accounts, sorted by external ID.
+func manyAccounts(n int) []account.Account {
+	all := make([]account.Account, n)
+	for i := range all {
+		all[i] = sampleAccount(int64(i+1), fmt.Sprintf("E%07d", i))
+	}
+	return all
+}
+
+func BenchmarkFinishUnchanged(b *testing.B) {
+	s := openStore(b, b.TempDir())
+	all := manyAccounts(100_000)
+	finish := func() {
+		id := begin(b, s)
+		end := &End{Observed: slices.Values(all), Counts: true, Now: time.Now(), KeepRuns: 3}
+		if err := s.Finish(b.Context(), Run{ID: id, Status: Applied}, end); err != nil {
+			b.Fatal(err)
+		}
+	}
+	start := time.Now()
+	finish()
+	b.Logf("first, all written: %v", time.Since(start))
+	for b.Loop() {
+		finish()
+	}
+}
+
+func BenchmarkKnown(b *testing.B) {
+	s := openStore(b, b.TempDir())
+	end := &End{Observed: slices.Values(manyAccounts(100_000)), Now: time.Now()}
+	if err := s.Finish(b.Context(), Run{ID: begin(b, s), Status: Applied}, end); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if known, err := s.Known(b.Context()); err != nil || len(known) != 100_000 {
+			b.Fatal(len(known), err)
+		}
+	}
+}
+
+func BenchmarkIntend(b *testing.B) {
+	s := openStore(b, b.TempDir())
+	n := 0
+	for b.Loop() {
+		if err := s.Intend(b.Context(), begin(b, s), chunk(n, 500)); err != nil {
+			b.Fatal(err)
+		}
+		n += 500
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	s := openStore(b, b.TempDir())
+	run := begin(b, s)
+	for n := 0; b.Loop(); n += 500 {
+		b.StopTimer()
+		ops := chunk(n, 500)
+		outcomes := make([]Outcome, len(ops))
+		for i := range ops {
+			a := sampleAccount(int64(n+i+1), ops[i].ExternalID)
+			outcomes[i] = Outcome{Operation: ops[i], Ending: DoneApplied, Account: &a}
+		}
+		if err := s.Intend(b.Context(), run, ops); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if err := s.Record(b.Context(), run, outcomes); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// chunk are n creates from the number on.
+func chunk(from, n int) []plan.Operation {
+	ops := make([]plan.Operation, n)
+	for i := range ops {
+		ops[i] = createOf(fmt.Sprintf("E%07d", from+i))
+	}
+	return ops
+}
+
+func createOf(externalID string) plan.Operation {
+	op := plan.Operation{Kind: plan.Create, ExternalID: externalID, Position: "users.csv:2", Digest: "d-" + externalID}
+	op.Changes = []plan.Change{{Field: user.Login, After: externalID}, {Field: user.Tags, After: "staff"}}
+	op.Mine[user.Tags] = user.Text("staff")
+	return op
+}

@@ -1,0 +1,134 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/sync/plan"
+)
+
+// damagedState is what a state must hold: all of it, or none that can be read.
+type damagedState struct {
+	Known    []plan.Known
+	Baseline *plan.Baseline
+}
+
+func readAll(ctx context.Context, s *Store) (all damagedState, err error) {
+	if all.Known, err = s.Known(ctx); err != nil {
+		return all, err
+	}
+	if all.Baseline, err = s.Baseline(ctx); err != nil {
+		return all, err
+	}
+	if _, _, err = s.LastEvidence(ctx); err != nil {
+		return all, err
+	}
+	_, err = s.Pending(ctx)
+	return all, err
+}
+
+func TestDamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	run := begin(t, s)
+	for from := 0; from < 60; from += 30 {
+		var outcomes []Outcome
+		for i, op := range chunk(from, 30) {
+			a := sampleAccount(int64(from+i+1), op.ExternalID)
+			outcomes = append(outcomes, Outcome{Operation: op, Ending: DoneApplied, Account: &a})
+		}
+		write(t, s, run, outcomes...)
+	}
+	finish(t, s, run, End{Baseline: plan.Baseline{Run: run, Present: 60}, Counts: true})
+	want, err := readAll(t.Context(), s)
+	if err != nil || len(want.Known) != 60 {
+		t.Fatal(len(want.Known), err)
+	}
+	closeStore(t, s)
+	whole, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("zero-bytes-start-afresh", func(t *testing.T) {
+		checkDamaged(t, nil, damagedState{}, false)
+	})
+	t.Run("text", func(t *testing.T) {
+		checkDamaged(t, []byte(strings.Repeat("not a database\n", 300)), want, true)
+	})
+	t.Run("truncated", func(t *testing.T) {
+		for _, n := range []int{1, 99, 100, 511, 512, 4095, 4096, 5000, len(whole) / 2, len(whole) - 4096, len(whole) - 1} {
+			checkDamaged(t, whole[:n], want, true)
+		}
+	})
+	t.Run("flipped-bytes", func(t *testing.T) {
+		refused := 0
+		step := len(whole)/150 | 1
+		for at := 0; at < len(whole); at += step {
+			flipped := bytes.Clone(whole)
+			flipped[at] ^= 0xff
+			if checkDamaged(t, flipped, want, false) {
+				refused++
+			}
+		}
+		if refused < 30 {
+			t.Errorf("only %d damages were noticed", refused)
+		}
+	})
+	t.Run("a-letter-within-a-value", func(t *testing.T) {
+		for _, letters := range [][2]string{{"Ann Nr. 33", "Ann Nr. 34"}, {`"Present":60`, `"Present":61`}} {
+			checkDamaged(t, bytes.Replace(whole, []byte(letters[0]), []byte(letters[1]), 1), want, true)
+		}
+	})
+}
+
+// checkDamaged opens a state with the content: it must be refused with a clear error, or hold what is wanted.
+func checkDamaged(t *testing.T, content []byte, want damagedState, mustFail bool) (refused bool) {
+	t.Helper()
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, filepath.Base(staff.file(dir)))
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for how, open := range map[string]func(context.Context, string, Identity) (*Store, error){"Peek": Peek, "Open": Open} {
+		got, err := func() (damagedState, error) {
+			s, err := open(t.Context(), dir, staff)
+			if err != nil {
+				return damagedState{}, err
+			}
+			defer closeStore(t, s)
+			return readAll(t.Context(), s)
+		}()
+		if err == nil {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s read something else without an error (-want +got):\n%s", how, diff)
+			}
+			if mustFail {
+				t.Errorf("%s took it", how)
+			}
+			continue
+		}
+		refused = true
+		var damaged *DamagedError
+		var newer *VersionError
+		if !errors.As(err, &damaged) && !errors.As(err, &newer) {
+			t.Errorf("%s said %v, want a DamagedError", how, err)
+		}
+		for _, word := range []string{file, "move", "grace and baselines"} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s said %q, want %q in it", how, err, word)
+			}
+		}
+	}
+	return refused
+}

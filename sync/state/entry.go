@@ -1,0 +1,111 @@
+package state
+
+import (
+	"maps"
+	"slices"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+	"cubesync/sync/user"
+)
+
+// entry is what is known under one external ID. An entry without an account is kept for a refusal, and, until the
+// end of the run that made it so, to tell that its account left in this run.
+type entry struct {
+	externalID string
+	account    account.Account // ID 0: has none
+	written    int64           // the run that wrote the account last
+	notes      notes
+}
+
+// notes are what runs taught about an external ID.
+type notes struct {
+	Mine    map[user.Field]string `json:"mine,omitempty"` // the set values only
+	Learned []plan.Learned        `json:"learned,omitempty"`
+	Refusal *plan.Refusal         `json:"refusal,omitempty"`
+	Absence *plan.Absence         `json:"absence,omitempty"`
+}
+
+func (n *notes) empty() bool {
+	return len(n.Mine) == 0 && len(n.Learned) == 0 && n.Refusal == nil && n.Absence == nil
+}
+
+// end takes in how an operation ended.
+func (e *entry) end(run int64, o *Outcome) {
+	if o.Ending != DoneApplied {
+		if o.Refused {
+			e.notes.Refusal = &plan.Refusal{Digest: o.Operation.Digest, Words: o.Words}
+		}
+		return
+	}
+	e.applied(run, o.Operation.Kind, o.Account, setValues(o.Operation.Mine))
+	written := make([]user.Field, 0, len(o.Operation.Changes))
+	for _, change := range o.Operation.Changes {
+		written = append(written, change.Field)
+	}
+	if len(e.notes.Learned) > 0 {
+		e.notes.Learned = slices.DeleteFunc(e.notes.Learned, func(l plan.Learned) bool { return slices.Contains(written, l.Field) })
+	}
+	e.notes.Learned = append(e.notes.Learned, o.Learned...)
+}
+
+// applied takes in that an operation happened: written is the account afterwards, nil where the answer is lost.
+func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, mine map[user.Field]string) {
+	if leaves(kind) {
+		*e = entry{externalID: e.externalID, written: run}
+		return
+	}
+	e.notes.Refusal = nil
+	if written != nil {
+		e.show(*written)
+	}
+	if e.account.ID == 0 {
+		return // signed up, but unseen: the next list shows it
+	}
+	e.written = run
+	if len(mine) > 0 && e.notes.Mine == nil {
+		e.notes.Mine = map[user.Field]string{}
+	}
+	maps.Copy(e.notes.Mine, mine) // what isn't wanted any more either way stays ours until it is taken off
+}
+
+// show takes in what the service told of the account. What was learned of another account isn't carried over.
+func (e *entry) show(now account.Account) {
+	if e.account.ID != now.ID {
+		e.notes.Mine, e.notes.Learned = nil, nil
+	}
+	e.account = now
+}
+
+// forget takes in that the account is gone.
+func (e *entry) forget() {
+	e.account, e.notes = account.Account{}, notes{Refusal: e.notes.Refusal}
+}
+
+// leaves reports whether the operation ends our ownership of the account.
+func leaves(kind plan.Kind) bool { return kind == plan.Release || kind == plan.Delete }
+
+func setValues(values user.Values) map[user.Field]string {
+	var set map[user.Field]string
+	for field, value := range values {
+		if value.Set {
+			if set == nil {
+				set = map[user.Field]string{}
+			}
+			set[user.Field(field)] = value.Text
+		}
+	}
+	return set
+}
+
+func sameAccount(a, b account.Account) bool {
+	if a.ID != b.ID || !a.CreatedAt.Equal(b.CreatedAt) || !a.UpdatedAt.Equal(b.UpdatedAt) {
+		return false
+	}
+	for field := range a.Values {
+		if a.Values[field].Text != b.Values[field].Text {
+			return false
+		}
+	}
+	return true
+}

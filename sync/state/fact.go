@@ -1,0 +1,97 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+)
+
+// The facts that are kept.
+const (
+	factIdentity = "identity"
+	factBaseline = "baseline"
+	factEvidence = "evidence"
+)
+
+// week is how far back releases and deletes are counted.
+const week = 7 * 24 * time.Hour
+
+// Baseline returns what the last applied run saw; nil before the first.
+func (s *Store) Baseline(ctx context.Context) (*plan.Baseline, error) {
+	var baseline plan.Baseline
+	known := false
+	err := s.read(ctx, "reading the baseline", func(db *sql.DB) (err error) {
+		known, err = readFact(ctx, db, factBaseline, &baseline)
+		return err
+	})
+	if err != nil || !known {
+		return nil, err
+	}
+	return &baseline, nil
+}
+
+// LastEvidence returns what identifies the data of the last counted read; false where none was counted yet.
+func (s *Store) LastEvidence(ctx context.Context) (evidence record.Evidence, known bool, err error) {
+	err = s.read(ctx, "reading the last evidence", func(db *sql.DB) (err error) {
+		known, err = readFact(ctx, db, factEvidence, &evidence)
+		return err
+	})
+	return evidence, known, err
+}
+
+// WeekDeletes returns how many releases and deletes were applied in the seven days before now, by the ends of their
+// runs; by its start for a run that hasn't ended.
+func (s *Store) WeekDeletes(ctx context.Context, now time.Time) (int, error) {
+	n := 0
+	err := s.read(ctx, "counting the week's deletes", func(db *sql.DB) error {
+		return db.QueryRowContext(ctx, "SELECT coalesce(sum(count), 0) FROM departure WHERE at > ?",
+			now.Add(-week).UnixMilli()).Scan(&n)
+	})
+	return n, err
+}
+
+func readFact(ctx context.Context, db querier, name string, value any) (known bool, err error) {
+	var text string
+	var sum int64
+	err = db.QueryRowContext(ctx, "SELECT value, sum FROM fact WHERE name = ?", name).Scan(&text, &sum)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, noneUnknown(ctx, db)
+	}
+	if err != nil {
+		return false, err
+	}
+	if sum != checksum(name, text) {
+		return false, fmt.Errorf("the %s: %w", name, errBroken)
+	}
+	if err := json.Unmarshal([]byte(text), value); err != nil {
+		return false, fmt.Errorf("the %s: %w: %w", name, errBroken, err)
+	}
+	return true, nil
+}
+
+// noneUnknown refuses facts of other names: one of them would be the one that is missed.
+func noneUnknown(ctx context.Context, db querier) error {
+	unknown := 0
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?)",
+		factIdentity, factBaseline, factEvidence).Scan(&unknown)
+	if err == nil && unknown > 0 {
+		err = fmt.Errorf("%d facts of unknown names: %w", unknown, errBroken)
+	}
+	return err
+}
+
+func writeFact(ctx context.Context, tx *sql.Tx, name string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO fact (name, value, sum) VALUES (?, ?, ?)",
+		name, string(text), checksum(name, string(text)))
+	return err
+}

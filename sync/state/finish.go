@@ -1,0 +1,82 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"time"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+)
+
+// End is what an applied run leaves beyond its own record.
+type End struct {
+	Baseline plan.Baseline
+	// Observed are the accounts that the run listed before it wrote, sorted by external ID, byte by byte.
+	Observed iter.Seq[account.Account]
+	// Absent are the external IDs of all leavers in this read, however their absence is judged. Whoever isn't
+	// among them was present.
+	Absent []string
+	// Keep are external IDs that stay known although their account wasn't observed: records whose account
+	// vanished, or lost our tag, and was left so.
+	Keep     []string
+	Counts   bool            // this read is new evidence of absence
+	Evidence record.Evidence // of this read
+	Now      time.Time
+	KeepRuns int // how many runs are kept, this one included; 0: all
+}
+
+// Finish stores how the run ended. With an end, which only an applied run has, the same commit makes it the baseline,
+// brings the mirror to what was observed (what this run wrote itself is newer, and stays), counts absences, and drops
+// the runs before the newest KeepRuns, but none that holds an operation in doubt.
+func (s *Store) Finish(ctx context.Context, run Run, end *End) error {
+	return s.write(ctx, "finishing a run", func(ctx context.Context, tx *sql.Tx) error {
+		if err := endRun(ctx, tx, run); err != nil || end == nil {
+			return err
+		}
+		if err := s.syncMirror(ctx, tx, run.ID, end); err != nil {
+			return err
+		}
+		if err := writeFact(ctx, tx, factBaseline, end.Baseline); err != nil {
+			return err
+		}
+		if end.Counts {
+			if err := writeFact(ctx, tx, factEvidence, end.Evidence); err != nil {
+				return err
+			}
+		}
+		return prune(ctx, tx, end)
+	})
+}
+
+func endRun(ctx context.Context, tx *sql.Tx, run Run) error {
+	body, err := encode(run)
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, "UPDATE run SET body = ? WHERE id = ?", body, run.ID)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("run %d was never begun", run.ID)
+	}
+	if run.EndedAt.IsZero() {
+		return nil
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE departure SET at = ? WHERE run = ?", run.EndedAt.UnixMilli(), run.ID)
+	return err
+}
+
+func prune(ctx context.Context, tx *sql.Tx, end *End) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM departure WHERE at <= ?", end.Now.Add(-week).UnixMilli())
+	if err != nil || end.KeepRuns <= 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM run WHERE id <= (SELECT id FROM run ORDER BY id DESC LIMIT 1 OFFSET ?)
+		AND id NOT IN (SELECT run FROM journal WHERE ending IN ('', 'unknown'))`, end.KeepRuns)
+	return err
+}

@@ -1,0 +1,204 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// Intend opens a chunk of operations of the run, in one durable commit. Only after it has returned nil may any of
+// them be sent. An operation is opened once a run.
+func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) error {
+	return s.write(ctx, "opening a chunk", func(ctx context.Context, tx *sql.Tx) error {
+		insert, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, account_id, position, mine, ending, words)
+			VALUES (?, ?, ?, ?, ?, ?, '', '')`)
+		if err != nil {
+			return err
+		}
+		for i := range ops {
+			op := &ops[i]
+			mine := ""
+			if set := setValues(op.Mine); set != nil {
+				if mine, err = encode(set); err != nil {
+					return err
+				}
+			}
+			if _, err := insert.ExecContext(ctx, run, op.ExternalID, op.Kind, op.AccountID, op.Position, mine); err != nil {
+				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Record takes in how operations of the run ended, in one durable commit: their endings, the accounts that were
+// written, and what the answers taught. An operation that was never sent needn't have been opened.
+func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error {
+	return s.write(ctx, "recording outcomes", func(ctx context.Context, tx *sql.Tx) error {
+		known, err := openBook(ctx, tx)
+		if err != nil {
+			return err
+		}
+		end, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, account_id, position, mine, ending, words)
+			VALUES (?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT DO UPDATE SET account_id = excluded.account_id, ending = excluded.ending,
+			words = excluded.words, mine = CASE excluded.ending WHEN 'unknown' THEN mine ELSE '' END`)
+		if err != nil {
+			return err
+		}
+		departed := 0
+		for i := range outcomes {
+			o := &outcomes[i]
+			op := &o.Operation
+			id := op.AccountID
+			if o.Account != nil {
+				id = o.Account.ID
+			}
+			if _, err := end.ExecContext(ctx, run, op.ExternalID, op.Kind, id, op.Position, o.Ending, o.Words); err != nil {
+				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
+			}
+			if o.Ending != DoneApplied && !o.Refused {
+				continue
+			}
+			if err := known.update(ctx, op.ExternalID, func(e *entry) { e.end(run, o) }); err != nil {
+				return err
+			}
+			if o.Ending == DoneApplied && leaves(op.Kind) {
+				departed++
+			}
+		}
+		return depart(ctx, tx, run, departed)
+	})
+}
+
+// depart counts applied releases and deletes of the run.
+func depart(ctx context.Context, tx *sql.Tx, run int64, count int) error {
+	if count == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO departure (run, at, count) SELECT id, at, ? FROM run WHERE id = ?
+		ON CONFLICT DO UPDATE SET count = count + excluded.count`, count, run)
+	return err
+}
+
+// Pending returns the intents whose outcome isn't known, because their run was killed or ended in doubt about them,
+// the oldest run's first, then by external ID. Asked for before a run opens its first chunk, they are all of earlier
+// runs.
+func (s *Store) Pending(ctx context.Context) ([]Intent, error) {
+	var all []Intent
+	err := s.read(ctx, "reading what is in doubt", func(db *sql.DB) error {
+		return each(ctx, db, func(rows *sql.Rows) error {
+			var i Intent
+			err := scan(rows, &i.Run, &i.Kind, &i.ExternalID, &i.AccountID)
+			all = append(all, i)
+			return err
+		}, `SELECT run, kind, external_id, account_id FROM journal
+			WHERE ending IN ('', 'unknown') ORDER BY run, external_id, kind`)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Settled is what was found out about a pending intent.
+type Settled struct {
+	Intent  Intent
+	Applied bool
+	Account *account.Account // of an applied create, update or adoption, as it was found
+}
+
+// Settle resolves pending intents, in one durable commit. One that isn't pending any more is left as it is.
+func (s *Store) Settle(ctx context.Context, settled []Settled) error {
+	return s.write(ctx, "settling what was in doubt", func(ctx context.Context, tx *sql.Tx) error {
+		known, err := openBook(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range settled {
+			if err := settle(ctx, tx, known, &settled[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func settle(ctx context.Context, tx *sql.Tx, known *book, found *Settled) error {
+	intent := found.Intent
+	const which = " WHERE run = ? AND external_id = ? AND kind = ? AND ending IN ('', 'unknown')"
+	var text string
+	err := tx.QueryRowContext(ctx, "SELECT mine FROM journal"+which, intent.Run, intent.ExternalID, intent.Kind).Scan(&text)
+	if err != nil {
+		return ignoreNoRows(err)
+	}
+	var mine map[user.Field]string
+	if err := decode(text, &mine); err != nil {
+		return fmt.Errorf("the intent to %s %q: %w", intent.Kind, intent.ExternalID, err)
+	}
+	ending, words, id := NotAttempted, "the run ended in doubt; not found applied afterwards", intent.AccountID
+	if found.Applied {
+		ending, words = DoneApplied, "the run ended in doubt; found applied afterwards"
+	}
+	if found.Account != nil {
+		id = found.Account.ID
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE journal SET ending = ?, words = ?, account_id = ?, mine = ''"+which,
+		ending, words, id, intent.Run, intent.ExternalID, intent.Kind)
+	if err != nil || !found.Applied {
+		return err
+	}
+	if leaves(intent.Kind) {
+		if err := depart(ctx, tx, intent.Run, 1); err != nil {
+			return err
+		}
+	}
+	return known.update(ctx, intent.ExternalID, func(e *entry) { e.applied(intent.Run, intent.Kind, found.Account, mine) })
+}
+
+// StoredOutcome is how an operation of an earlier run ended.
+type StoredOutcome struct {
+	Kind       plan.Kind
+	ExternalID string
+	AccountID  int64           // 0 where there is none
+	Position   record.Position // "" where there was no record
+	Ending     Ending
+	Words      string
+}
+
+// Outcomes yields how the operations of a run ended, by external ID; one that was opened and has no outcome is
+// unknown. It stops with the error that yield returns, as it is.
+func (s *Store) Outcomes(ctx context.Context, run int64, yield func(StoredOutcome) error) error {
+	var stopped error
+	err := s.read(ctx, fmt.Sprintf("reading the outcomes of run %d", run), func(db *sql.DB) error {
+		return each(ctx, db, func(rows *sql.Rows) error {
+			var o StoredOutcome
+			if err := scan(rows, &o.Kind, &o.ExternalID, &o.AccountID, &o.Position, &o.Ending, &o.Words); err != nil {
+				return err
+			}
+			if o.Ending == "" {
+				o.Ending = DoneUnknown
+			}
+			stopped = yield(o)
+			return stopped
+		}, `SELECT kind, external_id, account_id, position, ending, words FROM journal
+			WHERE run = ? ORDER BY external_id, kind`, run)
+	})
+	if stopped != nil {
+		return stopped
+	}
+	return err
+}
+
+// ignoreNoRows makes nothing of an intent that isn't pending any more.
+func ignoreNoRows(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}

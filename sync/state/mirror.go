@@ -1,0 +1,170 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+)
+
+// comparison brings the mirror to what a run observed.
+type comparison struct {
+	run          int64
+	absent, keep []string // sorted
+	counts       bool
+	now          time.Time
+	changes      *book
+}
+
+// syncMirror walks what is known and what was observed side by side, both sorted, and writes what differs. It reads
+// through another connection, which sees the state as it was before, so that what is written can't move under it.
+func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End) error {
+	changes, err := openBook(ctx, tx)
+	if err != nil {
+		return err
+	}
+	c := comparison{
+		run: run, absent: slices.Sorted(slices.Values(end.Absent)), keep: slices.Sorted(slices.Values(end.Keep)),
+		counts: end.Counts, now: end.Now, changes: changes,
+	}
+	next, stop := iter.Pull2(byExternalID(end.Observed))
+	defer stop()
+	seen := observed{next: next}
+	if err := seen.advance(); err != nil {
+		return err
+	}
+	err = eachRow(ctx, s.reader, func(r *row) error {
+		if err := c.unknown(ctx, &seen, func() bool { return seen.externalID < r.externalID }); err != nil {
+			return err
+		}
+		e, err := r.entry()
+		if err != nil {
+			return err
+		}
+		if !seen.more || seen.externalID != r.externalID {
+			return c.judge(ctx, e, nil)
+		}
+		if err := c.judge(ctx, e, seen.accounts); err != nil {
+			return err
+		}
+		return seen.advance()
+	})
+	if err != nil {
+		return err
+	}
+	return c.unknown(ctx, &seen, func() bool { return true })
+}
+
+// unknown takes in accounts that weren't known so far, as long as wanted says.
+func (c *comparison) unknown(ctx context.Context, seen *observed, wanted func() bool) error {
+	for seen.more && wanted() {
+		if err := c.judge(ctx, entry{externalID: seen.externalID}, seen.accounts); err != nil {
+			return err
+		}
+		if err := seen.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge writes what becomes of one entry.
+func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account) error {
+	_, keep := slices.BinarySearch(c.keep, e.externalID)
+	_, absent := slices.BinarySearch(c.absent, e.externalID)
+	changed := e.observe(c.run, seen, keep)
+	changed = e.count(absent, c.counts, c.now) || changed
+	switch {
+	case e.account.ID == 0 && e.notes.Refusal == nil:
+		return c.changes.remove(ctx, e.externalID)
+	case changed:
+		return c.changes.store(ctx, &e)
+	default:
+		return nil
+	}
+}
+
+// observed are accounts by external ID, one group after another.
+type observed struct {
+	next       func() (string, []account.Account, bool)
+	externalID string
+	accounts   []account.Account // good until the next advance
+	more       bool
+}
+
+func (o *observed) advance() error {
+	before := o.externalID
+	if o.externalID, o.accounts, o.more = o.next(); o.more && o.externalID <= before {
+		return fmt.Errorf("the observed accounts aren't sorted: %q stands after %q", o.externalID, before)
+	}
+	return nil
+}
+
+// byExternalID groups sorted accounts; those without an external ID can't be known by one. The group is good until the
+// next is asked for.
+func byExternalID(accounts iter.Seq[account.Account]) iter.Seq2[string, []account.Account] {
+	return func(yield func(string, []account.Account) bool) {
+		var group []account.Account
+		for a := range accounts {
+			if len(group) > 0 && group[0].ExternalID != a.ExternalID {
+				if !yield(group[0].ExternalID, group) {
+					return
+				}
+				group = group[:0]
+			}
+			if a.ExternalID != "" {
+				group = append(group, a)
+			}
+		}
+		if len(group) > 0 {
+			yield(group[0].ExternalID, group)
+		}
+	}
+}
+
+// observe takes in which accounts the run listed under the external ID, and reports whether that changed anything.
+// Among several, only the one that was known counts: which of them is meant is never guessed.
+func (e *entry) observe(run int64, seen []account.Account, keep bool) (changed bool) {
+	if e.written == run {
+		return false // the list is older than what the run wrote
+	}
+	if len(seen) == 0 {
+		if e.account.ID == 0 || keep {
+			return false
+		}
+		e.forget()
+		return true
+	}
+	i := slices.IndexFunc(seen, func(a account.Account) bool { return a.ID == e.account.ID })
+	if i < 0 && len(seen) > 1 {
+		return false
+	}
+	if now := seen[max(i, 0)]; !sameAccount(e.account, now) {
+		e.show(now)
+		return true
+	}
+	return false
+}
+
+// count takes in whether the read missed the person, and reports whether that changed anything. A read that is no new
+// evidence begins and counts nothing, but whoever is present in it isn't absent.
+func (e *entry) count(absent, counts bool, now time.Time) (changed bool) {
+	before := e.notes.Absence
+	switch {
+	case !absent || e.account.ID == 0:
+		e.notes.Absence = nil
+		return before != nil
+	case !counts:
+		return false
+	case before == nil:
+		e.notes.Absence = &plan.Absence{Reads: 1, Since: now.UTC().Round(0)}
+	default:
+		e.notes.Absence = &plan.Absence{Reads: before.Reads + 1, Since: before.Since}
+	}
+	return true
+}

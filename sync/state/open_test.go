@@ -1,0 +1,245 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/sync/plan"
+)
+
+func TestOpenModes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no such modes")
+	}
+	dir := filepath.Join(t.TempDir(), "cubesync", "state")
+	s := openStore(t, dir)
+	begin(t, s) // so that the log is there
+	mode := func(path string) os.FileMode {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	if got := mode(dir); got != 0o700 {
+		t.Errorf("the folder's mode is %o, want 700", got)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if got := mode(s.file + suffix); got != 0o600 {
+			t.Errorf("the mode of the file%s is %o, want 600", suffix, got)
+		}
+	}
+	closeStore(t, s)
+
+	if err := os.Chmod(s.file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
+	if got := mode(s.file); got != 0o600 {
+		t.Errorf("after opening one that others could read, the mode is %o, want 600", got)
+	}
+}
+
+func TestIdentitiesAreSeparate(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	finish(t, s, begin(t, s), End{Observed: accounts("E1")})
+	others := map[string]func(*Identity){
+		"endpoint":    func(id *Identity) { id.Endpoint = "https://other.example.com" },
+		"application": func(id *Identity) { id.ApplicationID = "8" },
+		"pipeline":    func(id *Identity) { id.Pipeline = "../staff/ä" },
+		"owner-tag":   func(id *Identity) { id.OwnerTag = "cubesync-other" },
+	}
+	for name, change := range others {
+		t.Run(name, func(t *testing.T) {
+			id := staff
+			change(&id)
+			other, err := Open(t.Context(), dir, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeStore(t, other)
+			if known := knownByID(t, other); len(known) != 0 {
+				t.Errorf("it knows %v, want nothing", known)
+			}
+			if got := filepath.Dir(other.file); got != dir {
+				t.Errorf("its file lies in %s, want %s", got, dir)
+			}
+		})
+	}
+}
+
+func TestForeignFiles(t *testing.T) {
+	tests := map[string]struct {
+		prepare func(t *testing.T, file string)
+		want    string
+	}{
+		"renamed": {
+			prepare: func(t *testing.T, file string) {
+				other := staff
+				other.Pipeline = "guests"
+				s, err := Open(t.Context(), filepath.Dir(file), other)
+				if err != nil {
+					t.Fatal(err)
+				}
+				closeStore(t, s)
+				if err := os.Rename(s.file, file); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: `belongs to pipeline "guests"`,
+		},
+		"newer-version": {
+			prepare: func(t *testing.T, file string) {
+				closeStore(t, openStore(t, filepath.Dir(file)))
+				execute(t, file, "PRAGMA user_version = 99")
+			},
+			want: "newer cubesync (its version is 99, this program knows up to 1)",
+		},
+		"other-database": {
+			prepare: func(t *testing.T, file string) { execute(t, file, "CREATE TABLE song (title TEXT)") },
+			want:    "not a state of cubesync",
+		},
+		"other-database-of-our-version": {
+			prepare: func(t *testing.T, file string) {
+				execute(t, file, "CREATE TABLE song (title TEXT)")
+				execute(t, file, "PRAGMA user_version = 1")
+			},
+			want: "no such table",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			test.prepare(t, staff.file(dir))
+			for how, open := range map[string]func(context.Context, string, Identity) (*Store, error){"Open": Open, "Peek": Peek} {
+				s, err := open(t.Context(), dir, staff)
+				if err == nil {
+					closeStore(t, s)
+					t.Fatalf("%s took it", how)
+				}
+				for _, want := range []string{test.want, staff.file(dir), "move"} {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("%s said %q, want %q in it", how, err, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestNewerVersionHasItsOwnError(t *testing.T) {
+	dir := t.TempDir()
+	closeStore(t, openStore(t, dir))
+	execute(t, staff.file(dir), "PRAGMA user_version = 2")
+	_, err := Open(t.Context(), dir, staff)
+	var newer *VersionError
+	if !errors.As(err, &newer) || newer.Version != 2 || newer.Newest != 1 {
+		t.Errorf("got %v, want a VersionError of version 2", err)
+	}
+}
+
+func TestWrites(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	run := begin(t, s)
+
+	t.Run("an-ended-context-writes-nothing", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Intend(ctx, run, chunk(0, 3)); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+		if got := pending(t, s); len(got) != 0 {
+			t.Errorf("opened %v", got)
+		}
+	})
+	t.Run("all-or-nothing", func(t *testing.T) {
+		if err := s.Intend(t.Context(), run, append(chunk(0, 3), chunk(1, 1)...)); err == nil {
+			t.Error("one operation was opened twice")
+		}
+		if got := pending(t, s); len(got) != 0 {
+			t.Errorf("opened %v", got)
+		}
+	})
+	t.Run("of-a-run-that-was-never-begun", func(t *testing.T) {
+		if err := s.Intend(t.Context(), 77, chunk(0, 1)); err == nil {
+			t.Error("Intend took it")
+		}
+		if err := s.Record(t.Context(), 77, []Outcome{{Operation: chunk(0, 1)[0], Ending: DoneApplied}}); err == nil {
+			t.Error("Record took it")
+		}
+		if err := s.Finish(t.Context(), Run{ID: 77}, nil); err == nil {
+			t.Error("Finish took it")
+		}
+	})
+	t.Run("through-a-peek", func(t *testing.T) {
+		p, err := Peek(t.Context(), dir, staff)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Begin(t.Context(), Run{}); err == nil || !strings.Contains(err.Error(), "reading only") {
+			t.Errorf("got %v, want a refusal", err)
+		}
+	})
+}
+
+// TestStoredText pins what lies in the file. If it fails, files of earlier versions can't be read any more: write a
+// migration.
+func TestStoredText(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	run := begin(t, s)
+	op := createOf("E1")
+	a := sampleAccount(1, "E1")
+	learned := []plan.Learned{{Field: 1, Sent: "A@example.com", Got: "a@example.com", Ignored: true}}
+	write(t, s, run, Outcome{Operation: op, Ending: DoneApplied, Account: &a, Learned: learned})
+	write(t, s, run, Outcome{Operation: op, Ending: DoneFailed, Refused: true, Words: "no"})
+	finish(t, s, run, End{Observed: accounts("E2"), Absent: []string{"E1"}, Counts: true,
+		Baseline: plan.Baseline{Run: 1, Present: 2, Settled: map[string]string{"source": "x"}}})
+	closeStore(t, s)
+
+	var got []string
+	db := open(s.file, "")
+	defer db.Close()
+	err := each(t.Context(), db, func(rows *sql.Rows) error {
+		var text string
+		err := rows.Scan(&text)
+		got = append(got, text)
+		return err
+	}, `SELECT value FROM fact UNION ALL SELECT account || notes || ' ' || account_id || ' ' || written FROM known WHERE external_id = 'E1'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`{"Run":1,"Present":2,"Settled":{"source":"x"}}`,
+		`{"Name":"","ModTime":"0001-01-01T00:00:00Z","Size":0,"SHA256":""}`,
+		`{"Endpoint":"https://api.example.com","ApplicationID":"7","Pipeline":"staff","OwnerTag":"cubesync-staff"}`,
+		`{"values":{"custom_data":"{\"department\":\"research\",\"floor\":3}","email":"E1@example.com","full_name":"Ann Nr. 1",` +
+			`"login":"E1","tags":"cubesync-staff,staff"},"created_at":"2026-11-23T01:00:00Z","updated_at":"2026-11-23T01:59:00Z"}` +
+			`{"mine":{"tags":"staff"},"learned":[{"Field":"email","Sent":"A@example.com","Got":"a@example.com","Ignored":true}],` +
+			`"refusal":{"Digest":"d-E1","Words":"no"},"absence":{"Reads":1,"Since":"2026-11-23T02:00:00Z"}} 1 1`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stored text (-want +got):\n%s", diff)
+	}
+}
+
+// execute changes a file behind the state's back.
+func execute(t *testing.T, file, statement string) {
+	t.Helper()
+	db := open(file, "")
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,112 @@
+package state
+
+import (
+	"time"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+)
+
+// Identity says whose state it is. Another endpoint, application, pipeline or owner tag has another state, so that
+// pointing the configuration elsewhere starts afresh.
+type Identity struct {
+	Endpoint      string
+	ApplicationID string
+	Pipeline      string
+	OwnerTag      string
+}
+
+// Status is how a run ended.
+type Status string
+
+// The ends of a run.
+const (
+	Running     Status = "running"     // not ended, or killed
+	Applied     Status = "applied"     // every operation was tried, or there was none
+	Planned     Status = "planned"     // only looked at
+	Held        Status = "held"        // a guard stopped it; nothing was written
+	Incomplete  Status = "incomplete"  // the source wasn't read whole; nothing was written
+	Interrupted Status = "interrupted" // a signal or a deadline stopped it; the next run goes on
+	Unusable    Status = "unusable"    // ConnectyCube couldn't be used; the next run goes on
+	Failed      Status = "failed"      // anything else
+)
+
+// Run is one walk of a pipeline, as reports show it and the state keeps it.
+type Run struct {
+	ID        int64       `json:"run"`
+	Pipeline  string      `json:"pipeline"`
+	StartedAt time.Time   `json:"started_at"`
+	EndedAt   time.Time   `json:"ended_at,omitzero"`
+	Status    Status      `json:"status"`
+	Problem   string      `json:"problem,omitempty"` // why it ended other than applied
+	Verdict   Verdict     `json:"source"`
+	Tally     Tally       `json:"tally"`
+	Trips     []plan.Trip `json:"guards,omitempty"`
+	// PlanDigest recognises the plan: two plans with the same operations have the same.
+	PlanDigest string `json:"plan_digest,omitempty"`
+}
+
+// Verdict is a source's verdict as runs keep it.
+type Verdict struct {
+	Completeness string          `json:"completeness"`
+	Reason       string          `json:"reason"`
+	Evidence     record.Evidence `json:"evidence"`
+}
+
+// Tally counts where every record and every leaver of a run ended. The first block adds up to Read.
+type Tally struct {
+	Read         int `json:"read"`
+	Unchanged    int `json:"unchanged"`
+	Applied      int `json:"applied"`
+	Failed       int `json:"failed"`
+	Skipped      int `json:"skipped"`
+	ByPolicy     int `json:"by_policy"` // of Skipped: what the configuration says not to write
+	NotAttempted int `json:"not_attempted"`
+	Unknown      int `json:"unknown"`
+	Rejected     int `json:"rejected"`
+	Collapsed    int `json:"collapsed"` // repetitions of another record
+
+	// Leavers are operations without a record, by how they ended, and owned accounts that wait or stay.
+	LeaversApplied      int `json:"leavers_applied"`
+	LeaversFailed       int `json:"leavers_failed"`
+	LeaversSkipped      int `json:"leavers_skipped"`
+	LeaversNotAttempted int `json:"leavers_not_attempted"`
+	LeaversUnknown      int `json:"leavers_unknown"`
+	LeaversLeft         int `json:"leavers_left"` // in grace, kept, or of unknown absence
+
+	Ignored int `json:"ignored"` // values that the service ignored
+	// Done counts the applied operations by kind.
+	Done map[plan.Kind]int `json:"done,omitempty"`
+}
+
+// Ending is how one operation ended.
+type Ending string
+
+// The endings of an operation. Every operation has exactly one.
+const (
+	DoneApplied  Ending = "applied"
+	DoneFailed   Ending = "failed"        // refused by the service
+	DoneSkipped  Ending = "skipped"       // not sent: blocked, or its user changed meanwhile
+	NotAttempted Ending = "not attempted" // the run ended before its turn
+	DoneUnknown  Ending = "unknown"       // in doubt still; the next run finds out
+)
+
+// Outcome is how an operation ended, with the service's own words.
+type Outcome struct {
+	Operation plan.Operation
+	Ending    Ending
+	Words     string           // why, where it wasn't applied
+	Refused   bool             // failed for what it says: not to be sent again unless something changes
+	Account   *account.Account // after an applied create or update: what the service answered
+	Learned   []plan.Learned   // what the answer taught
+	Ignored   int              // how many values the service ignored
+}
+
+// Intent is an operation that was opened and whose outcome isn't known: its run was killed.
+type Intent struct {
+	Run        int64
+	Kind       plan.Kind
+	ExternalID string
+	AccountID  int64
+}

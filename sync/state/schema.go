@@ -1,0 +1,108 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// migrations returns the steps from one version of the file to the next; step i leads from version i to i+1. Steps
+// that were released are never changed.
+func migrations() []string {
+	return []string{
+		`CREATE TABLE fact (
+			name TEXT PRIMARY KEY,
+			value TEXT NOT NULL,         -- JSON
+			sum INTEGER NOT NULL
+		) WITHOUT ROWID;
+
+		CREATE TABLE known (
+			external_id TEXT PRIMARY KEY COLLATE BINARY,
+			account_id INTEGER NOT NULL, -- 0: has none
+			account TEXT NOT NULL,       -- JSON, what the service last told; '' without an account
+			notes TEXT NOT NULL,         -- JSON, what runs taught; '' where they taught nothing
+			written INTEGER NOT NULL,    -- the run that wrote the account last; 0: none that is known
+			sum INTEGER NOT NULL
+		) WITHOUT ROWID;
+
+		CREATE TABLE run (
+			id INTEGER PRIMARY KEY AUTOINCREMENT, -- a number is never given twice
+			at INTEGER NOT NULL,                  -- start, ms
+			body TEXT NOT NULL                    -- JSON
+		);
+
+		CREATE TABLE journal (
+			run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+			external_id TEXT NOT NULL COLLATE BINARY,
+			kind TEXT NOT NULL,
+			account_id INTEGER NOT NULL,
+			position TEXT NOT NULL,
+			mine TEXT NOT NULL,   -- JSON, of an open intent, to be remembered if it turns out to be applied
+			ending TEXT NOT NULL, -- '' while it is open
+			words TEXT NOT NULL,
+			PRIMARY KEY (run, external_id, kind)
+		) WITHOUT ROWID;
+
+		CREATE INDEX journal_pending ON journal (run, external_id, kind) WHERE ending IN ('', 'unknown');
+
+		CREATE TABLE departure (
+			run INTEGER PRIMARY KEY, -- no reference: it outlives the run while the week lasts
+			at INTEGER NOT NULL,     -- the run's end, ms; its start while it lasts
+			count INTEGER NOT NULL
+		);`,
+	}
+}
+
+// migrate brings the file to the newest version, one step a transaction.
+func migrate(ctx context.Context, db *sql.DB, file string) error {
+	for {
+		done, err := migrateOnce(ctx, db, file)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func migrateOnce(ctx context.Context, db *sql.DB, file string) (done bool, err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback() //nolint:errcheck // after the commit it has nothing to do; before, the error in hand says more
+	version, err := versionOf(ctx, tx, file)
+	if err != nil {
+		return false, err
+	}
+	steps := migrations()
+	if version == len(steps) {
+		return true, nil
+	}
+	if _, err := tx.ExecContext(ctx, steps[version]); err != nil {
+		return false, err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version+1)); err != nil {
+		return false, err
+	}
+	return false, tx.Commit()
+}
+
+// versionOf returns the file's version: 0 for an empty one. A newer one, or somebody else's file, is an error.
+func versionOf(ctx context.Context, db querier, file string) (int, error) {
+	var version, tables int
+	const query = "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
+	if err := db.QueryRowContext(ctx, query).Scan(&version, &tables); err != nil {
+		return 0, err
+	}
+	if newest := len(migrations()); version > newest {
+		return 0, &VersionError{File: file, Version: version, Newest: newest}
+	}
+	if version < 0 || version == 0 && tables > 0 {
+		return 0, &DamagedError{File: file, Problem: "it is a database, but not a state of cubesync"}
+	}
+	return version, nil
+}
+
+// querier is a database or a transaction in it.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
