@@ -1,0 +1,159 @@
+// Package connectycube is the client of a live ConnectyCube application. It implements account.Service: one shared
+// session, one rate limit and one set of connections per application, whatever number of pipelines use them.
+//
+// It doesn't decide what to write, resolves no doubt, and repeats by itself only what can't act twice. Reading
+// configuration and the environment is left to the caller.
+//
+// A call passes, outermost first:
+//
+//	retry ─▶ token ─▶ limiter ─▶ exchange ─▶ http.RoundTripper
+//
+// retry repeats, token puts the shared session's token on, limiter waits for a permit, exchange makes one HTTP
+// request. Each is a sender around the next.
+package connectycube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"cubesync/sync/account"
+)
+
+const (
+	defaultTimeout = 30 * time.Second
+	closeTimeout   = 5 * time.Second // of everything that Close still sends
+)
+
+// Options says which application to speak to, as whom, and how fast.
+type Options struct {
+	Endpoint          string            // base URL, such as https://api.connectycube.com
+	ApplicationID     string            // as the service has it; sent as a number where it is one
+	AuthKey           string            // the application's authorization key
+	AdminKey          string            // the Administration API key; "" where nothing is deleted as admin
+	User              *Credentials      // the service user of the shared session; nil: an application session, which only reads
+	RequestsPerSecond float64           // 0: no limit
+	Workers           int               // how many callers there will be: the number of connections that are kept
+	Base              http.RoundTripper // nil: a transport of our own
+	Timeout           time.Duration     // of one request, waiting for its permit not included; 0: 30 seconds
+	Version           string            // of this program, for the user agent
+	Log               *slog.Logger      // nil: silent
+}
+
+// Credentials are those of the service user. Exactly one of Login and Email is needed.
+type Credentials struct {
+	Login, Email, Password string
+	ID                     int64 // the user's id, compared after each sign-in; 0: not checked
+}
+
+// Client is the client of one application. It is safe for concurrent use.
+type Client struct {
+	options     Options
+	application json.RawMessage // the application id as JSON
+	log         *slog.Logger
+	chain       sender
+	token       *token
+	exchange    *exchange
+	sessions    pool
+	secrets     []string // what no error may ever show
+	inValues    atomic.Int64
+}
+
+// New checks the options and returns a client. It sends nothing: the session is made on first need.
+func New(options Options) (*Client, error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	options.Endpoint = strings.TrimRight(options.Endpoint, "/")
+	c := &Client{options: options, application: applicationID(options.ApplicationID), log: options.Log}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.secrets = []string{options.AuthKey, options.AdminKey}
+	if options.User != nil {
+		c.secrets = append(c.secrets, options.User.Password)
+	}
+	c.inValues.Store(maxValues)
+	c.exchange = newExchange(options)
+	c.token = newToken(newLimiter(c.exchange, options.RequestsPerSecond, c.log), c.signIn)
+	c.chain = &retry{next: c.token}
+	return c, nil
+}
+
+func (o Options) check() error {
+	endpoint, err := url.Parse(o.Endpoint)
+	switch {
+	case err != nil || endpoint.Host == "" || (endpoint.Scheme != "http" && endpoint.Scheme != "https"):
+		return fmt.Errorf("connectycube endpoint %q: must be a URL such as https://api.connectycube.com", redacted(endpoint))
+	case endpoint.User != nil || endpoint.RawQuery != "" || endpoint.Fragment != "":
+		return fmt.Errorf("connectycube endpoint %q: must hold no user, query or fragment", redacted(endpoint))
+	case o.ApplicationID == "":
+		return errors.New("connectycube: the application id is missing")
+	case o.AuthKey == "":
+		return errors.New("connectycube: the authorization key is missing")
+	case o.RequestsPerSecond < 0 || math.IsNaN(o.RequestsPerSecond) || math.IsInf(o.RequestsPerSecond, 0):
+		return errors.New("connectycube: requests per second must be a number from 0, which means no limit")
+	case o.User != nil && (o.User.Login == "") == (o.User.Email == ""):
+		return errors.New("connectycube: the service user needs either a login or an e-mail")
+	case o.User != nil && o.User.Password == "":
+		return errors.New("connectycube: the service user's password is missing")
+	}
+	return nil
+}
+
+func redacted(endpoint *url.URL) string {
+	if endpoint == nil {
+		return "(unreadable)"
+	}
+	return endpoint.Scheme + "://" + endpoint.Host + endpoint.Path
+}
+
+// applicationID spells the id as the service's own SDK does: as a number wherever it is one.
+func applicationID(id string) json.RawMessage {
+	if n, err := strconv.ParseUint(id, 10, 64); err == nil && strconv.FormatUint(n, 10) == id {
+		return json.RawMessage(id)
+	}
+	return mustMarshal(id)
+}
+
+// Service returns the application as one pipeline sees it. All services of a client share its session, limit and
+// connections.
+func (c *Client) Service(authority Authority) account.Service {
+	return &service{client: c, authority: authority}
+}
+
+// Calls returns how many requests were sent so far, repeated ones included, by kind: "list", "look-up", "sign-up",
+// "update", "delete", "session", "login", "logout", "destroy". Kinds that were never sent are left out.
+func (c *Client) Calls() map[string]int { return c.exchange.counts() }
+
+// Close destroys the sessions that the client made and closes its idle connections. It gives up after a few seconds:
+// what it can't destroy dies by itself, two hours after its last use. The client isn't used afterwards.
+func (c *Client) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	sessions := c.sessions.drain()
+	if shared := c.token.forget(); shared != nil {
+		sessions = append(sessions, shared)
+	}
+	err := c.destroyAll(ctx, sessions)
+	c.exchange.closeIdle()
+	return err
+}
+
+// do sends the call and returns an *account.Error unless the service did what was asked.
+func (c *Client) do(ctx context.Context, call *call) (*answer, error) {
+	answer, err := c.chain.send(ctx, call)
+	if err == nil && answer.done() {
+		return answer, nil
+	}
+	return nil, c.failure(call, answer, err)
+}

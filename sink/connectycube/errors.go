@@ -1,0 +1,109 @@
+package connectycube
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"cubesync/sync/account"
+)
+
+// What to check where the service refuses credentials, or can't be reached.
+const (
+	hintApplication = "check connectycube.application_id and connectycube.auth_key"
+	hintServiceUser = "check connectycube.service_user and what this user may do"
+	hintAdmin       = "check connectycube.admin_key: the Administration API is part of larger plans only"
+	hintEndpoint    = "check connectycube.endpoint"
+	hintOwner       = "check what the application lets users do with their own account"
+)
+
+// failure makes the one error of a call that wasn't done, from its answer or from what kept it from being answered.
+func (c *Client) failure(call *call, got *answer, err error) error {
+	if known, ok := errors.AsType[*account.Error](err); ok {
+		return known
+	}
+	result := &account.Error{Call: call.name}
+	if err != nil {
+		result.Kind = kindOfError(call, err)
+		result.Words = c.clean(call, err.Error())
+		if unreadable, ok := errors.AsType[*unreadableError](err); ok {
+			result.Status = unreadable.status
+		}
+	} else {
+		var said complaint
+		if got.status >= http.StatusBadRequest { // what isn't a refusal complains of nothing, and may hold a token
+			said = readComplaint(got.body)
+		}
+		result.Kind = kindOfStatus(call, got.status, said)
+		result.Field = said.field
+		result.Words = c.clean(call, said.words)
+		result.Status = got.status
+		result.RequestID = c.clean(call, got.header.Get("X-Request-Id"))
+		if result.Kind == account.Throttled {
+			result.Delay, _ = got.retryAfter()
+		}
+	}
+	if !errors.Is(err, context.Canceled) {
+		result.Hint = hint(call, result)
+	}
+	return result
+}
+
+// kindOfStatus classifies an answer:
+//
+//	400, 422             invalid; conflict where a field's value is taken
+//	401                  unauthenticated
+//	403                  forbidden
+//	404                  not found
+//	409                  conflict
+//	429                  throttled
+//	other 4xx            invalid
+//	3xx                  unavailable: redirects aren't followed, so nothing happened
+//	202, 408, 5xx, else  in doubt: ambiguous for a write; nothing happened otherwise
+func kindOfStatus(call *call, status int, said complaint) account.Kind {
+	switch {
+	case status == http.StatusUnauthorized:
+		return account.Unauthenticated
+	case status == http.StatusForbidden:
+		return account.Forbidden
+	case status == http.StatusNotFound:
+		return account.NotFound
+	case status == http.StatusTooManyRequests:
+		return account.Throttled
+	case status == http.StatusRequestTimeout:
+		return doubt(call)
+	case status == http.StatusConflict, status >= 400 && status < 500 && said.taken:
+		return account.Conflict
+	case status >= 400 && status < 500:
+		return account.Invalid
+	case status >= 300 && status < 400:
+		return account.Unavailable
+	default:
+		return doubt(call)
+	}
+}
+
+func kindOfError(call *call, err error) account.Kind {
+	if neverSent(err) {
+		return account.Unavailable
+	}
+	return doubt(call)
+}
+
+// doubt is the kind of a call that may have been carried out.
+func doubt(call *call) account.Kind {
+	if call.writes() {
+		return account.Ambiguous
+	}
+	return account.Unavailable
+}
+
+func hint(call *call, failed *account.Error) string {
+	switch {
+	case failed.Kind == account.Unauthenticated || failed.Kind == account.Forbidden:
+		return call.hint
+	case failed.Kind == account.Unavailable && failed.Status < http.StatusBadRequest:
+		return hintEndpoint
+	}
+	return ""
+}

@@ -1,0 +1,145 @@
+package connectycube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// maxAnswer is far above any page of users; it keeps a foreign server from filling the memory.
+const maxAnswer = 16 << 20
+
+// unreadableError is an answer that arrived, but can't be understood.
+type unreadableError struct {
+	status int
+	reason string
+}
+
+func (e *unreadableError) Error() string { return "the answer can't be read: " + e.reason }
+
+// exchange makes one HTTP request per call and reads its answer whole, within the timeout, so that the connection is
+// free again and a cut-off answer is an error here and not further up. It follows no redirect, so no credential
+// travels to another host.
+type exchange struct {
+	base      http.RoundTripper
+	endpoint  string
+	userAgent string
+	timeout   time.Duration
+	calls     [kindCount]atomic.Int64
+}
+
+func newExchange(o Options) *exchange {
+	e := &exchange{base: o.Base, endpoint: o.Endpoint, userAgent: "cubesync/" + o.Version, timeout: o.Timeout}
+	if e.base == nil {
+		e.base = newTransport(o.Workers)
+	}
+	if e.timeout <= 0 {
+		e.timeout = defaultTimeout
+	}
+	return e
+}
+
+// newTransport keeps a connection for each worker: with the standard two, most calls would open one of their own.
+func newTransport(workers int) *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		DialContext:           dialer.DialContext,
+		MaxIdleConnsPerHost:   max(workers, 4) + 4, // beside the workers there are sessions and pages
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	request, err := e.request(ctx, c)
+	if err != nil {
+		return nil, &unsentError{err}
+	}
+	e.calls[c.kind].Add(1)
+	response, err := e.base.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }() // nothing is lost with it: what was read was read
+	body, err := readBody(response)
+	got := &answer{status: response.StatusCode, header: response.Header, body: body}
+	if got.status >= http.StatusBadRequest {
+		return got, nil // the status says it; the body would only have explained it
+	}
+	if err != nil {
+		return nil, &unreadableError{got.status, err.Error()}
+	}
+	if got.done() && c.read != nil {
+		if err := c.read(body); err != nil {
+			return nil, &unreadableError{got.status, err.Error()}
+		}
+	}
+	return got, nil
+}
+
+func (e *exchange) request(ctx context.Context, c *call) (*http.Request, error) {
+	address := e.endpoint + c.path
+	if c.query != "" {
+		address += "?" + c.query
+	}
+	var body io.Reader
+	if c.body != nil {
+		body = bytes.NewReader(c.body)
+	}
+	request, err := http.NewRequestWithContext(ctx, c.method, address, body)
+	if err != nil {
+		return nil, fmt.Errorf("building the request: %w", err)
+	}
+	request.Header.Set("User-Agent", e.userAgent)
+	request.Header.Set("Accept", "application/json")
+	if c.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.pass.header != "" {
+		request.Header.Set(c.pass.header, c.pass.value)
+	}
+	return request, nil
+}
+
+// readBody returns what it could read, even with an error.
+func readBody(response *http.Response) ([]byte, error) {
+	if response.ContentLength > maxAnswer {
+		return nil, errTooLarge
+	}
+	var body bytes.Buffer
+	if response.ContentLength > 0 {
+		body.Grow(int(response.ContentLength) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil && body.Len() > maxAnswer {
+		err = errTooLarge
+	}
+	return body.Bytes(), err
+}
+
+var errTooLarge = errors.New("it is larger than 16 MiB")
+
+func (e *exchange) counts() map[string]int {
+	counts := make(map[string]int, kindCount)
+	for kind, name := range kindNames {
+		if n := e.calls[kind].Load(); n > 0 {
+			counts[name] = int(n)
+		}
+	}
+	return counts
+}
+
+func (e *exchange) closeIdle() {
+	if idle, ok := e.base.(interface{ CloseIdleConnections() }); ok {
+		idle.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,189 @@
+package connectycube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func newTestExchange(t *testing.T, handler http.HandlerFunc) *exchange {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	e := newExchange(Options{Endpoint: server.URL, Workers: 8, Version: "1.2", Timeout: 200 * time.Millisecond})
+	t.Cleanup(e.closeIdle)
+	return e
+}
+
+func TestRequestAsItIsSent(t *testing.T) {
+	e := newTestExchange(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "%s %s %s %s %s %s", r.Method, r.URL, r.UserAgent(), r.Header.Get("Content-Type"), r.Header.Get("CB-AuthKey"), body)
+		if _, ok := r.Header["Idempotency-Key"]; ok {
+			t.Error("it carries an Idempotency-Key")
+		}
+	})
+	got, err := e.send(t.Context(), &call{method: "PUT", path: "/users/5.json", query: "a=b%2B", body: []byte(`{}`), pass: pass{authKeyHeader, "k"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "PUT /users/5.json?a=b%2B cubesync/1.2 application/json k {}"; string(got.body) != want {
+		t.Errorf("got %s, want %s", got.body, want)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	e := newTestExchange(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/users.json" {
+			t.Errorf("followed to %s with %v", r.URL, r.Header)
+		}
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	})
+	got, err := e.send(t.Context(), &call{method: "GET", path: "/users.json", pass: pass{tokenHeader, "t"}})
+	if err != nil || got.status != http.StatusTemporaryRedirect {
+		t.Errorf("got %v, error %v", got, err)
+	}
+}
+
+func TestAnswersThatCannotBeRead(t *testing.T) {
+	tests := map[string]http.HandlerFunc{
+		"announced-too-large": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(maxAnswer+1))
+			w.WriteHeader(http.StatusOK)
+		},
+		"too-large": func(w http.ResponseWriter, _ *http.Request) {
+			for range maxAnswer>>20 + 1 {
+				_, _ = w.Write(bytes.Repeat([]byte{' '}, 1<<20))
+			}
+		},
+		"cut-off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+		},
+		"foreign": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
+	}
+	for name, handler := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := newTestExchange(t, handler)
+			e.timeout = 10 * time.Second
+			got, err := e.send(t.Context(), &call{method: "GET", path: "/", read: readPage(&page{})})
+			if _, ok := errors.AsType[*unreadableError](err); !ok {
+				t.Errorf("got %v, error %v", got, err)
+			}
+		})
+	}
+	t.Run("silent", func(t *testing.T) {
+		e := newTestExchange(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		if got, err := e.send(t.Context(), &call{method: "GET", path: "/"}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, error %v", got, err)
+		}
+	})
+	t.Run("refusal-that-is-cut-off", func(t *testing.T) {
+		e := newTestExchange(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = io.WriteString(w, "{")
+		})
+		if got, err := e.send(t.Context(), &call{method: "POST", path: "/"}); err != nil || got.status != http.StatusUnprocessableEntity {
+			t.Errorf("got %v, error %v", got, err)
+		}
+	})
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	var mu sync.Mutex
+	connections := map[string]bool{}
+	e := newTestExchange(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		connections[r.RemoteAddr] = true
+		mu.Unlock()
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, strings.Repeat("x", 10000))
+	})
+	e.timeout = 10 * time.Second
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				if _, err := e.send(t.Context(), &call{method: "GET", path: "/"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if len(connections) > 12 {
+		t.Errorf("%d connections for 8 workers", len(connections))
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	good := Options{Endpoint: "https://api.example.com/", ApplicationID: "1", AuthKey: "secret-auth-key"}
+	if _, err := New(good); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		spoil func(*Options)
+		words string
+	}{
+		"no-endpoint":      {func(o *Options) { o.Endpoint = "" }, "endpoint"},
+		"no-scheme":        {func(o *Options) { o.Endpoint = "api.example.com" }, "endpoint"},
+		"user-in-url":      {func(o *Options) { o.Endpoint = "https://u:secret-word@api.example.com" }, "no user"},
+		"no-application":   {func(o *Options) { o.ApplicationID = "" }, "application id"},
+		"no-auth-key":      {func(o *Options) { o.AuthKey = "" }, "authorization key"},
+		"negative-limit":   {func(o *Options) { o.RequestsPerSecond = -1 }, "requests per second"},
+		"nobody":           {func(o *Options) { o.User = &Credentials{Password: "secret-word"} }, "login or an e-mail"},
+		"both":             {func(o *Options) { o.User = &Credentials{Login: "l", Email: "e", Password: "secret-word"} }, "login or an e-mail"},
+		"without-password": {func(o *Options) { o.User = &Credentials{Login: "l"} }, "password"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			options := good
+			test.spoil(&options)
+			_, err := New(options)
+			if err == nil || !strings.Contains(err.Error(), test.words) || strings.Contains(err.Error(), "secret-") {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+	for id, want := range map[string]string{"7": "7", "007": `"007"`, "-7": `"-7"`, `a"b`: `"a\"b"`} {
+		if got := string(applicationID(id)); got != want {
+			t.Errorf("application id %q is sent as %s, want %s", id, got, want)
+		}
+	}
+}
+
+func TestUsersAsTheServiceMayWriteThem(t *testing.T) {
+	tests := map[string]struct{ json, tags, id, data string }{
+		"v2":      {`{"id":5,"external_id":"E1","user_tags":["b","a"],"custom_data":"{}"}`, "a,b", "E1", "{}"},
+		"v1":      {`{"id":"5","external_id":17,"user_tags":"b, a","unknown":{"x":[1]}}`, "a,b", "17", ""},
+		"bare":    {`{"id":5,"external_id":null,"user_tags":null,"custom_data":{"a":1}}`, "", "", `{"a":1}`},
+		"least":   {`{"id":5}`, "", "", ""},
+		"oddness": {`{"id":5,"user_tags":[1,null,"x"],"created_at":"yesterday"}`, "1,x", "", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got page
+			if err := readPage(&got)([]byte(`{"total_entries":1,"items":[` + test.json + `]}`)); err != nil {
+				t.Fatal(err)
+			}
+			a := got.accounts[0]
+			if a.ID != 5 || a.ExternalID != test.id || a.Values[6].Text != test.tags || a.Values[5].Text != test.data {
+				t.Errorf("got %+v", a)
+			}
+			for field, value := range a.Values {
+				if !value.Set {
+					t.Errorf("field %d isn't set", field)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,111 @@
+package emulator
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// failure is a refusal: a status and a body in one of the shapes the service uses. All of them are made in this file.
+type failure struct {
+	status int
+	body   any
+	header [2]string // one more header, or empty
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("%d: %v", f.status, f.body) }
+
+// problems are the complaints about one request, by field; "base" holds those about the whole.
+type problems map[string][]string
+
+func (p problems) add(field, format string, args ...any) {
+	p[field] = append(p[field], fmt.Sprintf(format, args...))
+}
+
+// failure is nil when there is nothing to complain about.
+func (p problems) failure() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &failure{status: http.StatusUnprocessableEntity, body: fieldErrors{p}}
+}
+
+func (p problems) String() string {
+	var parts []string
+	for _, field := range slices.Sorted(maps.Keys(p)) {
+		parts = append(parts, field+" "+strings.Join(p[field], ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+type (
+	fieldErrors struct {
+		Errors problems `json:"errors"`
+	}
+	listErrors struct {
+		Errors []string `json:"errors"`
+	}
+	message struct {
+		Message string `json:"message"`
+	}
+)
+
+func baseFailure(status int, format string, args ...any) error {
+	return &failure{status: status, body: fieldErrors{problems{"base": {fmt.Sprintf(format, args...)}}}}
+}
+
+func noSession() error {
+	return baseFailure(http.StatusUnauthorized, "Required session does not exist")
+}
+
+func wrongCredential(parameter, complaint string) error {
+	return &failure{status: http.StatusUnauthorized, body: fieldErrors{problems{parameter: {complaint}}}}
+}
+
+func wrongPassword() error {
+	return &failure{status: http.StatusUnauthorized, body: listErrors{[]string{"Unauthorized"}}}
+}
+
+func needUser() error { return baseFailure(http.StatusForbidden, "Forbidden. Need user.") }
+
+func needAdminKey() error {
+	return baseFailure(http.StatusForbidden, "Forbidden. CB-Administration-API-Key is missing or wrong.")
+}
+
+func notYours() error {
+	return &failure{status: http.StatusForbidden,
+		body: listErrors{[]string{"You don't have appropriate permissions to perform this operation"}}}
+}
+
+func noUser() error { return baseFailure(http.StatusNotFound, "Couldn't find user.") }
+
+func noRoute(method, path string) error {
+	return &failure{status: http.StatusNotFound,
+		body: message{fmt.Sprintf("E_ROUTE_NOT_FOUND: Cannot %s:%s", method, path)}}
+}
+
+func wrongMethod(method, path string, allowed []string) error {
+	return &failure{status: http.StatusMethodNotAllowed,
+		body:   message{fmt.Sprintf("E_METHOD_NOT_ALLOWED: Cannot %s:%s", method, path)},
+		header: [2]string{"Allow", strings.Join(allowed, ", ")}}
+}
+
+func malformed(format string, args ...any) error {
+	return baseFailure(http.StatusBadRequest, format, args...)
+}
+
+func tooLarge() error {
+	return baseFailure(http.StatusRequestEntityTooLarge, "The body is larger than %d bytes", maxBody)
+}
+
+func tooMany(perSecond int) error {
+	return &failure{status: http.StatusTooManyRequests,
+		body:   listErrors{[]string{fmt.Sprintf("Too many requests: the limit is %d a second", perSecond)}},
+		header: [2]string{"Retry-After", "1"}}
+}
+
+func broken(err error) error {
+	return baseFailure(http.StatusInternalServerError, "%v", err)
+}

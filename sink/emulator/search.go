@@ -1,0 +1,200 @@
+package emulator
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// search carries a query out and returns a page, how many users there are in all, and the number of the last write that
+// the answer knows about.
+//
+// It starts from the condition that an index answers with the fewest users. When that is the only one and the order is
+// by id, as when listing a tag, the page is cut from the index and nothing else is looked at.
+func (d *directory) search(q query) (page []*person, total int, sequence uint64) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	ids, rest := d.narrow(q.conditions)
+	if len(rest) > 0 {
+		ids = d.filter(ids, rest)
+	}
+	reversed := q.descending
+	if q.sortBy != "" && q.sortBy != "id" {
+		ids, reversed = d.sorted(ids, q.sortBy, q.descending), false
+	}
+	for i := q.offset; i < len(ids) && i-q.offset < q.limit; i++ {
+		at := i
+		if reversed {
+			at = len(ids) - 1 - i
+		}
+		page = append(page, d.at(ids[at]))
+	}
+	return page, len(ids), d.sequence
+}
+
+func (d *directory) filter(ids []int64, conditions []condition) (kept []int64) {
+	var p person // unpacked again and again
+	for _, id := range ids {
+		if d.people[id-1].unpack(&p); p.matches(conditions) {
+			kept = append(kept, id)
+		}
+	}
+	return kept
+}
+
+// narrow returns the users of the best indexed condition, sorted by id, and the conditions that are left to check.
+func (d *directory) narrow(conditions []condition) (ids []int64, rest []condition) {
+	best := -1
+	for i, c := range conditions {
+		if found, indexed := d.indexed(c); indexed && (best < 0 || len(found) < len(ids)) {
+			best, ids = i, found
+		}
+	}
+	if best < 0 {
+		return d.everybody(), conditions
+	}
+	return ids, slices.Delete(slices.Clone(conditions), best, best+1)
+}
+
+// indexed returns the users that meet a condition if there is an index for it. The result must not be changed.
+func (d *directory) indexed(c condition) ([]int64, bool) {
+	if c.op != "equal" && c.op != "in" {
+		return nil, false
+	}
+	switch c.field {
+	case "id":
+		return gather(c.values, func(text string) int64 {
+			id, _ := strconv.ParseInt(text, 10, 64) // checked by the parser
+			if !d.exists(id) {
+				return 0
+			}
+			return id
+		}), true
+	case "login":
+		return gather(c.values, func(text string) int64 { return d.byLogin[text] }), true
+	case "email":
+		return gather(c.values, func(text string) int64 { return d.byEmail[text] }), true
+	case "external_id":
+		return gather(c.values, func(text string) int64 { return d.byExternal[text] }), true
+	case "user_tags":
+		return d.withAnyTag(c.values), true
+	}
+	return nil, false
+}
+
+// gather looks values up; 0 is nobody.
+func gather(values []string, look func(string) int64) []int64 {
+	var ids []int64
+	for _, text := range values {
+		if id := look(text); id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (d *directory) withAnyTag(tags []string) []int64 {
+	var union []int64
+	for _, tag := range tags {
+		if len(tags) == 1 {
+			return d.byTag[tag]
+		}
+		union = append(union, d.byTag[tag]...)
+	}
+	slices.Sort(union)
+	return slices.Compact(union)
+}
+
+func (d *directory) everybody() []int64 {
+	ids := make([]int64, 0, d.count)
+	for id := int64(1); id <= int64(len(d.people)); id++ {
+		if d.exists(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (p *person) matches(conditions []condition) bool {
+	for _, c := range conditions {
+		if !p.meets(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *person) meets(c condition) bool {
+	switch c.op {
+	case "start_with":
+		return strings.HasPrefix(strings.ToLower(p.FullName), strings.ToLower(c.values[0]))
+	case "nin":
+		return !p.hasAnyTag(c.values)
+	case "gt":
+		return p.instant(c.field) > c.instant
+	case "gte":
+		return p.instant(c.field) >= c.instant
+	case "lt":
+		return p.instant(c.field) < c.instant
+	case "lte":
+		return p.instant(c.field) <= c.instant
+	}
+	if c.field == "user_tags" {
+		return p.hasAnyTag(c.values)
+	}
+	text := p.text(c.field)
+	return text != "" && slices.Contains(c.values, text)
+}
+
+func (p *person) hasAnyTag(tags []string) bool {
+	return slices.ContainsFunc(p.Tags, func(tag string) bool { return slices.Contains(tags, tag) })
+}
+
+func (p *person) instant(field string) int64 {
+	switch field {
+	case "created_at":
+		return p.Created
+	case "updated_at":
+		return p.Updated
+	}
+	return p.LastRequest
+}
+
+func (p *person) text(field string) string {
+	if field == "id" {
+		return strconv.FormatInt(p.ID, 10)
+	}
+	return *p.field(field) // the parser lets no others through
+}
+
+// sorted sorts by a field; users with the same value stay in the order of their ids.
+func (d *directory) sorted(ids []int64, field string, descending bool) []int64 {
+	type key struct {
+		id, instant int64
+		text        string
+	}
+	keys := make([]key, len(ids))
+	byTime := kindOf(field) == timeField
+	var p person // unpacked again and again
+	for i, id := range ids {
+		d.people[id-1].unpack(&p)
+		if keys[i].id = id; byTime {
+			keys[i].instant = p.instant(field)
+		} else {
+			keys[i].text = p.text(field)
+		}
+	}
+	slices.SortStableFunc(keys, func(a, b key) int {
+		if descending {
+			a, b = b, a
+		}
+		return cmp.Or(cmp.Compare(a.instant, b.instant), strings.Compare(a.text, b.text))
+	})
+	result := make([]int64, len(keys))
+	for i, k := range keys {
+		result[i] = k.id
+	}
+	return result
+}

@@ -1,0 +1,155 @@
+package emulator
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// sessionView is a session as the API shows it.
+type sessionView struct {
+	ID            int64  `json:"id"`
+	UserID        int64  `json:"user_id"` // 0 for an application session
+	ApplicationID any    `json:"application_id"`
+	Token         string `json:"token"`
+	Timestamp     int64  `json:"ts"`
+	Nonce         string `json:"nonce"`
+	CreatedAt     string `json:"created_at"`
+	UpdatedAt     string `json:"updated_at"`
+	User          *view  `json:"user,omitempty"`
+}
+
+type (
+	sessionBody struct {
+		Session sessionView `json:"session"`
+	}
+	userBody struct {
+		User view `json:"user"`
+	}
+)
+
+// createSession is POST /session: an application session, or a user session when it carries a user.
+func createSession(s *Server, c *call) (answer, error) {
+	params, err := readParams(c.w, c.r)
+	if err != nil {
+		return answer{}, err
+	}
+	now := time.Now()
+	if err := s.checkApplication(params, now); err != nil {
+		return answer{}, err
+	}
+	var p *person
+	if user, given := params["user"]; given {
+		if p, err = s.signIn(user.fields, !s.options.DenyOnTheFly, now); err != nil {
+			return answer{}, err
+		}
+	}
+	timestamp, _ := strconv.ParseInt(params["timestamp"].text, 10, 64) // checked above; 0 when not sent
+	opened := s.tokens.open(idOf(p), cmp.Or(timestamp, now.Unix()), cmp.Or(params["nonce"].text, randomHex(8)), now)
+	announceExpiry(c.w, now)
+	return s.sessionAnswer(http.StatusCreated, opened, p), nil
+}
+
+// checkApplication checks everything but the user: application, key, timestamp, nonce and signature.
+func (s *Server) checkApplication(params map[string]value, now time.Time) error {
+	if params["application_id"].text != s.options.ApplicationID {
+		return wrongCredential("application_id", "is unknown")
+	}
+	if params["auth_key"].text != s.options.AuthKey {
+		return wrongCredential("auth_key", "is wrong")
+	}
+	if err := checkSignature(params, s.options.AuthSecret); err != nil {
+		return err
+	}
+	return checkFreshness(s.tokens, params["timestamp"].text, params["nonce"].text, now)
+}
+
+// signIn finds the user with these credentials. With makeUnknown, a login or e-mail that nobody has becomes a new user:
+// the documented hazard of POST /session.
+func (s *Server) signIn(params map[string]value, makeUnknown bool, now time.Time) (*person, error) {
+	login, email, password := params["login"].text, params["email"].text, params["password"].text
+	wrong := problems{}
+	if login == "" && email == "" {
+		wrong.add("base", "login or email is required")
+	}
+	if password == "" {
+		wrong.add("password", "can't be blank")
+	}
+	if err := wrong.failure(); err != nil {
+		return nil, err
+	}
+	p := s.users.find(login, email)
+	if p == nil && makeUnknown {
+		p, wrong = newPerson(params, now.Unix())
+		return p, s.users.add(opOnTheFly, p, wrong)
+	}
+	if p == nil || !p.Password.opensWith(password) || !s.users.touch(p.ID, now.Unix()) {
+		return nil, wrongPassword()
+	}
+	p.LastRequest = now.Unix()
+	return p, nil
+}
+
+// showSession is GET /session.
+func showSession(s *Server, c *call) (answer, error) {
+	return s.sessionAnswer(http.StatusOK, c.session, s.users.byID(c.session.user)), nil
+}
+
+// destroySession is DELETE /session.
+func destroySession(s *Server, c *call) (answer, error) {
+	s.tokens.end(c.session.token)
+	return answer{status: http.StatusOK, body: struct{}{}}, nil
+}
+
+// login is POST /login: the session becomes the user's. It never makes a user.
+func login(s *Server, c *call) (answer, error) {
+	params, err := readParams(c.w, c.r)
+	if err != nil {
+		return answer{}, err
+	}
+	now := time.Now()
+	p, err := s.signIn(params, false, now)
+	if err != nil {
+		return answer{}, err
+	}
+	s.tokens.assign(c.session.token, p.ID, now)
+	return answer{status: http.StatusOK, body: userBody{p.single()}, shows: p.sequence}, nil
+}
+
+// logout is DELETE /login: the session becomes the application's again.
+func logout(s *Server, c *call) (answer, error) {
+	s.tokens.assign(c.session.token, 0, time.Now())
+	return answer{status: http.StatusOK, body: struct{}{}}, nil
+}
+
+func (s *Server) sessionAnswer(status int, opened session, p *person) answer {
+	v := sessionView{
+		ID: opened.id, UserID: opened.user, ApplicationID: numberIfDigits(s.options.ApplicationID), Token: opened.token,
+		Timestamp: opened.timestamp, Nonce: opened.nonce,
+		CreatedAt: rfc3339(opened.created.Unix()), UpdatedAt: rfc3339(opened.updated.Unix()),
+	}
+	a := answer{status: status}
+	if p != nil {
+		shown := p.single()
+		v.User, a.shows = &shown, p.sequence
+	}
+	a.body = sessionBody{v}
+	return a
+}
+
+func idOf(p *person) int64 {
+	if p == nil {
+		return 0
+	}
+	return p.ID
+}
+
+// numberIfDigits shows the usual numeric application id as a number, any other as text.
+func numberIfDigits(id string) any {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+		return json.Number(strconv.FormatInt(n, 10))
+	}
+	return id
+}

@@ -1,0 +1,106 @@
+package emulator
+
+import (
+	"net/http"
+	"time"
+)
+
+// newPerson makes a user of the given parameters and says what is wrong with it, password included.
+func newPerson(params map[string]value, now int64) (*person, problems) {
+	p, wrong := &person{Created: now, Updated: now}, problems{}
+	assign(p, params)
+	check(p, wrong)
+	password := params["password"].text
+	checkPassword(password, wrong)
+	p.Password = newSecret(password)
+	return p, wrong
+}
+
+func check(p *person, wrong problems) {
+	for _, complain := range rules() {
+		complain(p, wrong)
+	}
+}
+
+// signUp is POST /users.
+func signUp(s *Server, c *call) (answer, error) {
+	params, err := userParams(c.w, c.r)
+	if err != nil {
+		return answer{}, err
+	}
+	p, wrong := newPerson(params, time.Now().Unix())
+	if err := s.users.add(opSignUp, p, wrong); err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusCreated, body: userBody{p.single()}, shows: p.sequence}, nil
+}
+
+// updateUser is PUT /users/{id}: only the given fields change, and null or "" clears one.
+func updateUser(s *Server, c *call) (answer, error) {
+	params, err := userParams(c.w, c.r)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := s.ownOnly(c); err != nil {
+		return answer{}, err
+	}
+	now := time.Now().Unix()
+	p, err := s.users.change(c.id, func(p *person, wrong problems) {
+		assign(p, params)
+		check(p, wrong)
+		changePassword(p, params, wrong)
+		p.Updated = now
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusOK, body: userBody{p.single()}, shows: p.sequence}, nil
+}
+
+// changePassword needs the old password beside the new one.
+func changePassword(p *person, params map[string]value, wrong problems) {
+	password, given := params["password"]
+	if !given {
+		return
+	}
+	checkPassword(password.text, wrong)
+	if !p.Password.opensWith(params["old_password"].text) {
+		wrong.add("old_password", "is incorrect")
+		return
+	}
+	p.Password = newSecret(password.text)
+}
+
+// deleteUser is DELETE /users/{id}.
+func deleteUser(s *Server, c *call) (answer, error) {
+	if err := s.ownOnly(c); err != nil {
+		return answer{}, err
+	}
+	if err := s.users.remove(opDelete, c.id); err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusOK, body: struct{}{}, shows: s.users.lastSequence()}, nil
+}
+
+// adminDeleteUser is DELETE /admin/user/{id}.
+func adminDeleteUser(s *Server, c *call) (answer, error) {
+	if err := s.users.remove(opAdminDelete, c.id); err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusOK, body: successBody{true}, shows: s.users.lastSequence()}, nil
+}
+
+type successBody struct {
+	Success bool `json:"success"`
+}
+
+// ownOnly refuses writes to anybody but the session's own user.
+func (s *Server) ownOnly(c *call) error {
+	switch {
+	case c.id == c.session.user:
+		return nil
+	case s.users.byID(c.id) == nil:
+		return noUser()
+	}
+	return notYours()
+}
