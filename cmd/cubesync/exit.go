@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sink/emulator"
+	"cubesync/sync/reconcile"
+	"cubesync/sync/state"
+)
+
+// The exit codes. They are a promise to scripts: a number keeps its meaning for good.
+const (
+	exitInSync      = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitHeld        = 3
+	exitTroubles    = 4
+	exitPending     = 5
+	exitIncomplete  = 6
+	exitLocked      = 7
+	exitUnusable    = 8
+	exitInterrupted = 130
+)
+
+const exitHelp = `Exit codes:
+    0  in sync, or applied
+    1  unexpected failure
+    2  usage or configuration
+    3  held by a guard; nothing was written
+    4  applied, but some users failed, were rejected or ignored by the service
+    5  changes are pending (plan --exit-code)
+    6  the source is missing, incomplete or stale; nothing was written
+    7  another run holds the lock
+    8  ConnectyCube can't be used (credentials, permissions, network); the next run goes on
+  130  interrupted; the next run goes on`
+
+// usageError is a command line that can't be carried out.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exits gathers what the pipelines of one command came to.
+type exits []int
+
+func (e *exits) add(code int) { *e = append(*e, code) }
+
+// code returns the one exit code of the command: the gravest that occurred.
+func (e exits) code() int {
+	for _, code := range []int{
+		exitInterrupted, exitUsage, exitFailure, exitUnusable, exitLocked, exitHeld, exitIncomplete, exitTroubles, exitPending,
+	} {
+		if slices.Contains(e, code) {
+			return code
+		}
+	}
+	return exitInSync
+}
+
+// stops reports whether the pipelines that follow must not run any more.
+func stops(code int) bool {
+	return code == exitUsage || code == exitLocked || code == exitUnusable || code == exitInterrupted
+}
+
+// codeOf is the exit code of an error that kept a command from a result.
+func codeOf(err error) int {
+	var usage usageError
+	var configuration *config.Error
+	var locked *state.LockedError
+	switch {
+	case errors.As(err, &usage), errors.As(err, &configuration), errors.Is(err, reconcile.ErrSample):
+		return exitUsage
+	case errors.As(err, &locked), errors.Is(err, emulator.ErrInUse):
+		return exitLocked
+	default:
+		return exitFailure
+	}
+}
+
+// codeOfRun is the exit code of a run.
+func codeOfRun(run state.Run) int {
+	t := run.Tally
+	switch run.Status {
+	case state.Held:
+		return exitHeld
+	case state.Incomplete:
+		return exitIncomplete
+	case state.Unusable:
+		return exitUnusable
+	case state.Interrupted:
+		return exitInterrupted
+	case state.Applied, state.Planned:
+		troubles := t.Failed + t.LeaversFailed + t.Unknown + t.LeaversUnknown + t.Rejected + t.Ignored +
+			t.Skipped + t.LeaversSkipped - t.ByPolicy
+		if troubles > 0 && run.Status == state.Applied {
+			return exitTroubles
+		}
+		return exitInSync
+	default:
+		return exitFailure
+	}
+}
+
+// report writes an error that kept a command from a result and returns the exit code.
+func (c *command) report(err error) int {
+	code := codeOf(err)
+	fmt.Fprintf(c.stderr, "cubesync: %v\n", err)
+	if code == exitUsage {
+		if _, usage := errors.AsType[usageError](err); usage {
+			fmt.Fprintln(c.stderr, "see cubesync --help")
+		}
+	}
+	return code
+}

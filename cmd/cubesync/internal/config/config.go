@@ -1,0 +1,107 @@
+package config
+
+import (
+	"time"
+
+	"cubesync/sync/mapping"
+	"cubesync/sync/plan"
+)
+
+// Config is a whole configuration, checked and resolved.
+type Config struct {
+	Path         string // of the file, absolute
+	ConnectyCube ConnectyCube
+	Emulator     Emulator
+	State        string // the folder of the state, absolute
+	KeepRuns     int
+	Pipelines    []Pipeline // at least one
+}
+
+// ConnectyCube is the application whose users are kept equal.
+type ConnectyCube struct {
+	Endpoint      string // EmbeddedEmulator, or a URL without a slash at its end
+	ApplicationID string
+	AuthKey       Secret
+	ServiceUser   *ServiceUser // nil: reading needs no user
+	AdminKey      Secret       // "" without one
+	RateLimit     float64      // requests a second
+	Timeout       time.Duration
+}
+
+// EmbeddedEmulator is the endpoint that means the emulator within this process.
+const EmbeddedEmulator = "emulator"
+
+// Embedded reports whether the endpoint is the emulator within this process.
+func (c ConnectyCube) Embedded() bool { return c.Endpoint == EmbeddedEmulator }
+
+// ServiceUser is the user that the shared session signs in as, by login or by e-mail.
+type ServiceUser struct {
+	Login    string // "" where Email is set
+	Email    string
+	Password Secret
+	ID       int64 // the account it must be; 0: any
+}
+
+// Emulator is about the embedded emulator.
+type Emulator struct {
+	Data string // the file its users live in, absolute
+}
+
+// Pipeline is one source whose users are kept equal.
+type Pipeline struct {
+	Name     string
+	OwnerTag string
+	Schedule string         // "": never by itself
+	Timezone *time.Location // of Schedule; nil only without one
+
+	Source    Source
+	Mapping   mapping.Spec
+	Passwords Passwords
+	Updates   Authority // AsOwner, AsShared or Off
+	Deletes   Authority // AsAdmin, AsOwner, AsShared or Off
+	Policy    plan.Policy
+	Guards    plan.Limits
+	Workers   int
+
+	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "owner_tag"
+	// and "leavers".
+	Settings map[string]string
+	// Digest changes whenever anything does that this pipeline works with, secrets included.
+	Digest string
+}
+
+// Source is where users come from: exactly one kind is set.
+type Source struct {
+	CSV *CSV
+}
+
+// CSV is a source of kind csv.
+type CSV struct {
+	Path            string // absolute
+	Delimiter       rune
+	NullValue       *string // the cell that means null; nil: none does
+	AcceptPlausible bool    // absence from a file that can't prove to be whole is believed
+}
+
+// Passwords says how new users get theirs: exactly one way is set.
+type Passwords struct {
+	Derive *Derive
+	Random bool
+}
+
+// Derive computes passwords from the external ID and a secret.
+type Derive struct {
+	Secret   Secret
+	Previous Secret // the one before the last rotation; "" without one
+}
+
+// Authority is whose right a write is made with.
+type Authority string
+
+// The authorities.
+const (
+	AsOwner  Authority = "owner"  // a short session of the user who is written
+	AsShared Authority = "shared" // the session of the service user
+	AsAdmin  Authority = "admin"  // the Admin API; deletes only
+	Off      Authority = "off"    // no such write is made
+)

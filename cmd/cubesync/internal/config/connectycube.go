@@ -1,0 +1,127 @@
+package config
+
+import (
+	"math"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// application is what the pipelines' rules need to know of connectycube. What is given counts even when it is wrong:
+// it has its own complaint.
+type application struct {
+	reach       reach
+	serviceUser bool
+	adminKey    bool
+}
+
+// reach says where an endpoint is.
+type reach uint8
+
+const (
+	unknownReach reach = iota // the endpoint is wrong
+	localReach                // the emulator, or a server on this machine
+	liveReach
+)
+
+func (c *checker) connectyCube(n node) (ConnectyCube, application) {
+	group := n.object("write endpoint, application_id and auth_key under it",
+		"endpoint", "application_id", "auth_key", "service_user", "admin_key", "rate_limit", "timeout")
+	if !n.given() || group.broken {
+		return ConnectyCube{}, application{serviceUser: true, adminKey: true}
+	}
+	endpoint, reach := group.need("endpoint", "write emulator, or the https address of the service").endpoint()
+	app := ConnectyCube{
+		Endpoint:      endpoint,
+		ApplicationID: group.need("application_id", "copy it from the application's overview page").identifier(),
+		AuthKey:       group.need("auth_key", "copy it from the application's overview page").credential(reach, EmulatorAuthKey),
+		ServiceUser:   c.serviceUser(group.get("service_user"), reach),
+		AdminKey:      group.get("admin_key").credential(reach, EmulatorAdminKey),
+		RateLimit:     group.get("rate_limit").positive(defaultRateLimit),
+		Timeout:       group.get("timeout").duration(defaultTimeout, time.Second, 10*time.Minute),
+	}
+	return app, application{
+		reach:       reach,
+		serviceUser: group.get("service_user").given(),
+		adminKey:    group.get("admin_key").given(),
+	}
+}
+
+func (c *checker) serviceUser(n node, reach reach) *ServiceUser {
+	if !n.given() {
+		return nil
+	}
+	group := n.object("write login and password under it", "login", "email", "password", "id")
+	service := &ServiceUser{
+		Password: group.need("password", "write ${NAME} or file:PATH").credential(reach, EmulatorServicePassword),
+		ID:       int64(group.get("id").integer(0, 1, math.MaxInt)),
+	}
+	switch group.one("login", "email") {
+	case "login":
+		service.Login, _ = group.get("login").resolved()
+	case "email":
+		service.Email, _ = group.get("email").resolved()
+	}
+	return service
+}
+
+// credential returns a secret, and refuses the emulator's with a live endpoint.
+func (n node) credential(reach reach, emulators Secret) Secret {
+	secret, _ := n.secret()
+	if secret == emulators && reach == liveReach {
+		n.complain("is the emulator's, which everybody can read", "write your own: ${NAME} or file:PATH")
+	}
+	return secret
+}
+
+// identifier returns a resolved text; a plain number is one too.
+func (n node) identifier() string {
+	if n.given() && n.value.kind == numberKind {
+		return n.value.text
+	}
+	text, _ := n.resolved()
+	return text
+}
+
+// endpoint returns EmbeddedEmulator or a base URL. Complaints don't show it: it may hold a password.
+func (n node) endpoint() (string, reach) {
+	text, ok := n.resolved()
+	if !ok {
+		return "", unknownReach
+	}
+	if text == EmbeddedEmulator {
+		return text, localReach
+	}
+	address, err := url.Parse(text)
+	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
+		n.complain("is not an address", "write emulator, or a URL such as https://api.connectycube.com")
+		return "", unknownReach
+	}
+	where := liveReach
+	if loopback(address.Hostname()) {
+		where = localReach
+	}
+	switch {
+	case address.User != nil:
+		n.complain("holds a user name or password", "take everything up to the @ out; auth_key and service_user hold the credentials")
+	case strings.ContainsAny(text, "?#"):
+		n.complain("has a query or a fragment", "end the address before it")
+	case address.Hostname() == "":
+		n.complain("names no host", "write a URL such as https://api.connectycube.com")
+	case address.Scheme == "http" && where == liveReach:
+		n.complain("would send keys and passwords unencrypted", "write https; http is for servers on this machine only")
+	default:
+		return strings.TrimRight(address.String(), "/"), where
+	}
+	return "", unknownReach
+}
+
+// loopback reports whether the host is this machine by its name or number alone, without asking anybody.
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

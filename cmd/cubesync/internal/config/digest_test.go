@@ -1,0 +1,90 @@
+package config_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/cmd/cubesync/internal/config"
+)
+
+// digested loads the full fixture with old replaced by new and returns its first pipeline.
+func digested(t *testing.T, old, new string) config.Pipeline {
+	t.Helper()
+	text, err := os.ReadFile("testdata/full.good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("the fixture has no %q", old)
+	}
+	text = []byte(strings.Replace(string(text), old, new, 1))
+	text = []byte(strings.Replace(string(text), "file:service-password.txt", "service-password-of-a-file", 1))
+	path := filepath.Join("testdata", "digested.yaml.tmp")
+	t.Cleanup(func() { _ = os.Remove(path) }) // paths count, so all variants lie in one folder
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return load(t, path).Pipelines[0]
+}
+
+func TestDigests(t *testing.T) {
+	before := digested(t, "", "")
+	for _, each := range []struct {
+		name, old, new string
+		settings       []string // that change
+		same           bool     // the digest of the whole stays
+	}{
+		{"comment", "live.", "changed", nil, true},
+		{"default-written-out", "column: phone, empty: keep", "column: phone", nil, true},
+		{"order-of-keys", "{floor: 1, share: 2.5%, most: 0}", "{most: 0, share: 2.5%, floor: 1}", nil, true},
+		{"other-pipeline", "Gäste", "guests", nil, true},
+		{"auth-key", "k-${AUTH_KEY}", "l-${AUTH_KEY}", nil, false},
+		{"admin-key", "${ADMIN_KEY}", "x${ADMIN_KEY}", nil, false},
+		{"service-password", "service-password-of", "x-service-password-of", nil, false},
+		{"service-user", "sync@example.com", "other@example.com", nil, false},
+		{"password-secret", "${NEW_SECRET}", "x${NEW_SECRET}", nil, false},
+		{"previous-secret", "${OLD_SECRET}", "x${OLD_SECRET}", nil, false},
+		{"endpoint", "chat.example.com", "chat.example.org", nil, false},
+		{"time-zone", "timezone: UTC", "timezone: Europe/Berlin", nil, false},
+		{"guards", "share: 2.5%", "share: 2%", nil, false},
+		{"owner", "owner: if_empty", "owner: create", nil, false},
+		{"path", "/srv/users.csv", "/srv/new.csv", []string{"source"}, false},
+		{"null-value", `null_value: ""`, `null_value: "-"`, []string{"source"}, false},
+		{"delimiter", `"\t"`, `";"`, []string{"source"}, false},
+		{"external-id", "{company}-{id}", "{id}-{company}", []string{"key"}, false},
+		{"field", "column: phone", "column: mobile", []string{"mapping"}, false},
+		{"tag", `split: ";"`, `split: ","`, []string{"mapping"}, false},
+		{"owner-tag", "owner_tag: staff-sync", "owner_tag: people-sync", []string{"owner_tag"}, false},
+		{"grace", "span: 4d12h", "span: 4d", []string{"leavers"}, false},
+		{"leavers", "leavers: delete", "leavers: release", []string{"leavers"}, false},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			after := digested(t, each.old, each.new)
+			if same := after.Digest == before.Digest; same != each.same {
+				t.Errorf("digest stayed: %t, want %t", same, each.same)
+			}
+			var changed []string
+			for _, name := range slices.Sorted(maps.Keys(before.Settings)) {
+				if before.Settings[name] != after.Settings[name] {
+					changed = append(changed, name)
+				}
+			}
+			if diff := cmp.Diff(changed, each.settings); diff != "" {
+				t.Errorf("changed settings (-got +want)\n%s", diff)
+			}
+		})
+	}
+	t.Run("completeness", func(t *testing.T) {
+		plausible := load(t, write(t, "path: users.csv", "path: users.csv, completeness: plausible")).Pipelines[0].Settings
+		silent := load(t, write(t, "path: users.csv", "path: users.csv")).Pipelines[0].Settings
+		if plausible["leavers"] == silent["leavers"] {
+			t.Error("accepting plausible reads doesn't change the leavers' digest")
+		}
+	})
+}

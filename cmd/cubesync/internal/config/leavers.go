@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"cubesync/sync/plan"
+)
+
+// The answers to vanished.
+const (
+	recreateVanished = "recreate"
+	leaveVanished    = "leave"
+)
+
+// writes reads whose right updates and deletes are made with, and checks that there is such a right.
+func (c *checker) writes(group object, app application, p *Pipeline) {
+	updates := group.need("updates", "say who writes: owner, shared or off")
+	deletes := group.get("deletes")
+	p.Updates = Authority(updates.choice("", string(AsOwner), string(AsShared), string(Off)))
+	p.Deletes = Authority(deletes.choice(string(defaultDeletes), string(AsAdmin), string(AsOwner), string(AsShared), string(Off)))
+	p.Policy.UpdatesOff = p.Updates == Off
+
+	updates.permitted(p.Updates, p.Passwords, app)
+	deletes.permitted(p.Deletes, p.Passwords, app)
+}
+
+// permitted complains of an authority that the rest of the file doesn't give.
+func (n node) permitted(as Authority, passwords Passwords, app application) {
+	switch {
+	case as == AsOwner && passwords.Random:
+		n.complain("owner needs passwords that cubesync can compute", "add passwords.derive, or choose another")
+	case as == AsShared && !app.serviceUser:
+		n.complain("shared needs connectycube.service_user", "add it, or choose another")
+	case as == AsAdmin && !app.adminKey:
+		n.complain("admin needs connectycube.admin_key", "add it, or choose another")
+	}
+}
+
+// leavers reads what becomes of those who left the source.
+func (c *checker) leavers(group object, p *Pipeline) {
+	leavers := group.need("leavers", "say what becomes of users that have left the source: keep, release or delete")
+	policy := &p.Policy
+	policy.Leavers = plan.Leavers(leavers.choice("", string(plan.KeepLeavers), string(plan.ReleaseLeavers), string(plan.DeleteLeavers)))
+	policy.GraceReads, policy.GraceSpan = c.grace(group.get("grace"))
+	vanished := group.get("vanished")
+	policy.LeaveVanished = vanished.choice(defaultVanished, recreateVanished, leaveVanished) == leaveVanished
+
+	leaving := policy.Leavers == plan.ReleaseLeavers || policy.Leavers == plan.DeleteLeavers
+	if csv := p.Source.CSV; leaving && csv != nil && !csv.AcceptPlausible {
+		leavers.complain(string(policy.Leavers)+" on a CSV file, which can't prove that it is whole",
+			"accept that with completeness: plausible under source.csv, or choose keep")
+	}
+	if policy.Leavers == plan.ReleaseLeavers && p.Updates == Off {
+		leavers.complain("release needs updates, which are off", "choose owner or shared for updates, or keep")
+	}
+	if policy.Leavers != plan.DeleteLeavers {
+		return
+	}
+	if p.Deletes == Off {
+		leavers.complain("delete needs deletes, which are off", "add deletes: admin, owner or shared, or choose keep")
+	}
+	if !vanished.given() {
+		leavers.complain("delete needs vanished to be said", "add vanished: recreate or leave")
+	}
+}
+
+// grace returns how many reads, over how long, must miss a leaver.
+func (c *checker) grace(n node) (reads int, span time.Duration) {
+	const remedy = "write none, or {reads: 3, span: 72h}"
+	if n.given() && n.value.kind == textKind {
+		if n.value.text != "none" {
+			n.complain(fmt.Sprintf("unknown value %q", n.value.text), remedy)
+		}
+		return 0, 0
+	}
+	group := n.object(remedy, "reads", "span")
+	return group.get("reads").integer(defaultGraceReads, 1, math.MaxInt),
+		group.get("span").duration(defaultGraceSpan, 0, 366*day)
+}

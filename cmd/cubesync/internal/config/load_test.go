@@ -1,0 +1,311 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sync/mapping"
+	"cubesync/sync/plan"
+	"cubesync/sync/user"
+)
+
+const rootConfiguration = "../../../../config.yaml"
+
+// env is the environment of the fixtures.
+func env(name string) (string, bool) {
+	value, ok := map[string]string{
+		"APP":        "4711",
+		"AUTH_KEY":   "auth-key-of-the-environment",
+		"ADMIN_KEY":  "admin-key-of-the-environment",
+		"NEW_SECRET": "new-secret-of-the-environment-0123456789",
+		"OLD_SECRET": "old-secret-of-the-environment-0123456789",
+		"EMPTY":      "",
+		"LITERAL":    "file:${APP}",
+	}[name]
+	return value, ok
+}
+
+// schedule is the scheduler's check: it knows the schedules of the fixtures.
+func schedule(spec string, _ *time.Location) error {
+	if spec == "0 2 * * *" || spec == "@every 1h" {
+		return nil
+	}
+	return errors.New("five fields are needed")
+}
+
+func load(t *testing.T, path string) *config.Config {
+	t.Helper()
+	got, err := config.Load(path, env, schedule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// write makes a configuration of the minimal fixture with old replaced by new.
+func write(t *testing.T, old, new string) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/minimal.good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("the fixture has no %q", old)
+	}
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// zones compares time zones by name.
+func zones() cmp.Option {
+	return cmp.Comparer(func(a, b *time.Location) bool { return (a == nil) == (b == nil) && a.String() == b.String() })
+}
+
+func TestRootConfiguration(t *testing.T) {
+	got := load(t, rootConfiguration)
+	root, err := filepath.Abs("../../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.ConnectyCube.Embedded() {
+		t.Errorf("endpoint %q is not the embedded emulator", got.ConnectyCube.Endpoint)
+	}
+	if len(got.Pipelines) != 1 {
+		t.Fatalf("got %d pipelines, want 1", len(got.Pipelines))
+	}
+	p := got.Pipelines[0]
+	for _, each := range []struct {
+		what      string
+		got, want any
+	}{
+		{"path", got.Path, filepath.Join(root, "config.yaml")},
+		{"state", got.State, filepath.Join(root, ".cubesync/state")},
+		{"emulator", got.Emulator.Data, filepath.Join(root, ".cubesync/emulator.jsonl")},
+		{"keep-runs", got.KeepRuns, 100},
+		{"timeout", got.ConnectyCube.Timeout, 30 * time.Second},
+		{"workers", p.Workers, 8},
+		{"guards", p.Guards, plan.DefaultLimits()},
+		{"source", *p.Source.CSV, config.CSV{Path: filepath.Join(root, "docs/sample/users.csv"), Delimiter: ',', AcceptPlausible: true}},
+		{"policy", p.Policy, plan.Policy{
+			OwnerTag: "staff-sync", Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
+			Owners: map[user.Field]plan.Ownership{user.Login: plan.OwnedAtCreate},
+		}},
+	} {
+		t.Run(each.what, func(t *testing.T) {
+			if diff := cmp.Diff(each.got, each.want); diff != "" {
+				t.Errorf("(-got +want)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	got := load(t, "testdata/minimal.good.yaml")
+	folder, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &got.Pipelines[0]
+	if len(p.Digest) != 64 || len(p.Settings) != 5 {
+		t.Errorf("got digest %q and settings %v", p.Digest, p.Settings)
+	}
+	p.Digest, p.Settings = "", nil
+	want := &config.Config{
+		Path: filepath.Join(folder, "minimal.good.yaml"),
+		ConnectyCube: config.ConnectyCube{
+			Endpoint: config.EmbeddedEmulator, ApplicationID: "1", AuthKey: config.EmulatorAuthKey,
+			RateLimit: 50, Timeout: 30 * time.Second,
+		},
+		Emulator: config.Emulator{Data: filepath.Join(folder, ".cubesync/emulator.jsonl")},
+		State:    filepath.Join(folder, ".cubesync/state"),
+		KeepRuns: 100,
+		Pipelines: []config.Pipeline{{
+			Name: "staff", OwnerTag: "staff-sync",
+			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "users.csv"), Delimiter: ','}},
+			Mapping: mapping.Spec{
+				ExternalID: mapping.Rule{Column: "id"},
+				Fields:     map[user.Field]mapping.Rule{user.Email: {Column: "email"}},
+			},
+			Passwords: config.Passwords{Random: true},
+			Updates:   config.Off, Deletes: config.Off,
+			Policy: plan.Policy{
+				OwnerTag: "staff-sync", UpdatesOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
+				Owners: map[user.Field]plan.Ownership{user.Login: plan.OwnedAtCreate},
+			},
+			Guards: plan.DefaultLimits(), Workers: 8,
+		}},
+	}
+	if diff := cmp.Diff(got, want, zones()); diff != "" {
+		t.Errorf("(-got +want)\n%s", diff)
+	}
+}
+
+func TestEveryKey(t *testing.T) {
+	got := load(t, "testdata/full.good.yaml")
+	folder, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got.Pipelines {
+		got.Pipelines[i].Digest, got.Pipelines[i].Settings = "", nil
+	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, null := "", "NULL"
+	guards := plan.DefaultLimits()
+	guards.Deletes = plan.Ceiling{Floor: 1, Share: 0.025}
+	guards.Updates.Most = 9
+	guards.Shrink = 1
+	want := &config.Config{
+		Path: filepath.Join(folder, "full.good.yaml"),
+		ConnectyCube: config.ConnectyCube{
+			Endpoint: "https://chat.example.com/api", ApplicationID: "4711", AuthKey: "k-auth-key-of-the-environment",
+			ServiceUser: &config.ServiceUser{Email: "sync@example.com", Password: "service-password-of-a-file", ID: 7},
+			AdminKey:    "admin-key-of-the-environment", RateLimit: 12.5, Timeout: 90 * time.Second,
+		},
+		Emulator: config.Emulator{Data: "/var/lib/emulator.jsonl"},
+		State:    filepath.Join(filepath.Dir(folder), "state"),
+		KeepRuns: 7,
+		Pipelines: []config.Pipeline{{
+			Name: "staff", OwnerTag: "staff-sync", Schedule: "@every 1h", Timezone: time.UTC,
+			Source: config.Source{CSV: &config.CSV{Path: "/srv/users.csv", Delimiter: '\t', NullValue: &empty, AcceptPlausible: true}},
+			Mapping: mapping.Spec{
+				ExternalID: mapping.Rule{Template: "{company}-{id}"},
+				Fields: map[user.Field]mapping.Rule{
+					user.Login: {Column: "login"}, user.Email: {Column: "email", Clear: true},
+					user.FullName: {Constant: "Somebody"}, user.Phone: {Column: "phone"},
+				},
+				Tags:       []mapping.TagRule{{Rule: mapping.Rule{Constant: "staff"}}, {Rule: mapping.Rule{Column: "tags", Clear: true}, Split: ";"}},
+				CustomData: map[string]mapping.Rule{"department": {Column: "department"}, "office": {Constant: "Berlin"}},
+			},
+			Passwords: config.Passwords{Derive: &config.Derive{
+				Secret: "new-secret-of-the-environment-0123456789", Previous: "old-secret-of-the-environment-0123456789",
+			}},
+			Updates: config.AsShared, Deletes: config.AsOwner,
+			Policy: plan.Policy{
+				OwnerTag: "staff-sync", ReplaceCustomData: true, Leavers: plan.DeleteLeavers,
+				GraceReads: 5, GraceSpan: 108 * time.Hour, LeaveVanished: true,
+				Owners: map[user.Field]plan.Ownership{
+					user.Login: plan.OwnedAtCreate, user.FullName: plan.OwnedIfEmpty, user.CustomData: plan.OwnedAtCreate,
+				},
+			},
+			Guards: guards, Workers: 256,
+		}, {
+			Name: "guests", OwnerTag: "Gäste", Timezone: berlin,
+			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "guests.csv"), Delimiter: ',', NullValue: &null, AcceptPlausible: true}},
+			Mapping: mapping.Spec{
+				ExternalID: mapping.Rule{Column: "id"},
+				Fields:     map[user.Field]mapping.Rule{user.CustomData: {Column: "data"}},
+			},
+			Passwords: config.Passwords{Random: true},
+			Updates:   config.AsShared, Deletes: config.Off,
+			Policy: plan.Policy{
+				OwnerTag: "Gäste", Leavers: plan.ReleaseLeavers,
+				Owners: map[user.Field]plan.Ownership{user.Login: plan.OwnedAtCreate},
+			},
+			Guards: plan.DefaultLimits(), Workers: 8,
+		}},
+	}
+	// A secret shows itself nowhere, so not in this difference either: compare it as text.
+	reveal := cmp.Transformer("reveal", config.Secret.Reveal)
+	if diff := cmp.Diff(got, want, zones(), reveal); diff != "" {
+		t.Errorf("(-got +want)\n%s", diff)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	const (
+		notAddress = `config.yaml:3:13: connectycube.endpoint: is not an address; write emulator, or a URL such as https://api.connectycube.com`
+		open       = `config.yaml:3:13: connectycube.endpoint: would send keys and passwords unencrypted; write https; http is for servers on this machine only`
+		query      = `config.yaml:3:13: connectycube.endpoint: has a query or a fragment; end the address before it`
+		person     = `config.yaml:3:13: connectycube.endpoint: holds a user name or password; take everything up to the @ out; auth_key and service_user hold the credentials`
+		host       = `config.yaml:3:13: connectycube.endpoint: names no host; write a URL such as https://api.connectycube.com`
+		emulators  = `config.yaml:5:13: connectycube.auth_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH`
+	)
+	for _, each := range []struct{ endpoint, want string }{
+		{"http://localhost:8080", ""},
+		{"http://LOCALHOST", ""},
+		{"http://127.1.2.3/api", ""},
+		{"http://[::1]:8080/", ""},
+		{"https://127.0.0.1", ""},
+		{"https://api.connectycube.com", emulators},
+		{"https://localhost.example.com", emulators},
+		{"http://api.connectycube.com", open},
+		{"http://0.0.0.0:80", open},
+		{"http://127.0.0.1.example.com", open},
+		{"http://127.1", open},
+		{"https://ann:hunter2@api.connectycube.com", person},
+		{"https://api.connectycube.com?token=hunter2", query},
+		{"https://api.connectycube.com/#x", query},
+		{"https://:443", host},
+		{"https://", notAddress},
+		{"https://a b", notAddress},
+		{"ftp://api.connectycube.com", notAddress},
+		{"api.connectycube.com", notAddress},
+		{"Emulator", notAddress},
+	} {
+		t.Run(each.endpoint, func(t *testing.T) {
+			path := write(t, "endpoint: emulator", "endpoint: '"+each.endpoint+"'")
+			_, err := config.Load(path, env, schedule)
+			if got := complaints(err, filepath.Dir(path)); got != each.want {
+				t.Errorf("got\n%s\nwant\n%s", got, each.want)
+			}
+		})
+	}
+}
+
+func TestSpans(t *testing.T) {
+	for _, each := range []struct {
+		text string
+		want time.Duration // 0: refused
+	}{
+		{"72h", 72 * time.Hour},
+		{"3d", 72 * time.Hour},
+		{"1d12h30m", 36*time.Hour + 30*time.Minute},
+		{"366d", 366 * 24 * time.Hour},
+		{"367d", 0},
+		{"99999999999d", 0},
+		{"-1d", 0},
+		{"1d-1h", 0},
+		{"1d25h", 0},
+		{"d", 0},
+		{"1.5d", 0},
+		{"1dd", 0},
+		{"72", 0},
+		{"72 h", 0},
+		{"-1h", 0},
+	} {
+		t.Run(each.text, func(t *testing.T) {
+			path := write(t, "leavers: keep", "leavers: keep\n    grace: {span: "+each.text+"}")
+			got, err := config.Load(path, env, schedule)
+			switch {
+			case each.want == 0 && err == nil:
+				t.Errorf("got %s, want a complaint", got.Pipelines[0].Policy.GraceSpan)
+			case each.want != 0 && err != nil:
+				t.Error(err)
+			case each.want != 0 && got.Pipelines[0].Policy.GraceSpan != each.want:
+				t.Errorf("got %s, want %s", got.Pipelines[0].Policy.GraceSpan, each.want)
+			}
+		})
+	}
+}
+
+// complaints are the lines of err without folder, "" for none.
+func complaints(err error, folder string) string {
+	if err == nil {
+		return ""
+	}
+	return strings.ReplaceAll(err.Error(), folder+string(filepath.Separator), "")
+}

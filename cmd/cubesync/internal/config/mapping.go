@@ -1,0 +1,181 @@
+package config
+
+import (
+	"strings"
+
+	"cubesync/sync/mapping"
+	"cubesync/sync/plan"
+	"cubesync/sync/user"
+)
+
+// The words of a field's rule.
+const (
+	externalID  = "external_id"
+	keepEmpty   = "keep"
+	clearEmpty  = "clear"
+	ownerSource = "source"
+	ownerCreate = "create"
+	ownerEmpty  = "if_empty"
+	mergeData   = "merge"
+	replaceData = "replace"
+)
+
+const ruleRemedy = `write {column: NAME}, {constant: TEXT} or {template: "{given_name} {family_name}"}`
+
+// mapping reads how a record becomes a user, and into policy what the fields say about who decides them.
+func (c *checker) mapping(n node, policy *plan.Policy) mapping.Spec {
+	known := []string{externalID}
+	for _, field := range user.Fields() {
+		known = append(known, field.String())
+	}
+	group := n.object("write the fields under it", known...)
+	spec := mapping.Spec{Fields: map[user.Field]mapping.Rule{}}
+	policy.Owners = map[user.Field]plan.Ownership{}
+	if !n.given() || group.broken {
+		return spec
+	}
+	before := len(c.complaints)
+	spec.ExternalID = c.keyRule(group.need(externalID, "name the column that tells persons apart: {column: NAME}"))
+	mapped := 0
+	for _, field := range user.Fields() {
+		at := group.get(field.String())
+		if !at.given() {
+			continue
+		}
+		mapped++
+		switch field {
+		case user.Tags:
+			spec.Tags = c.tags(at)
+		case user.CustomData:
+			c.customData(at, &spec, policy)
+		default:
+			spec.Fields[field] = c.field(at, field, policy)
+		}
+	}
+	if mapped == 0 {
+		group.complain("maps no field", "add at least one, such as email: {column: email}")
+	}
+	if len(c.complaints) == before {
+		if _, err := mapping.New(spec); err != nil { // what can't be said of a single rule
+			group.complain(err.Error(), "correct it")
+		}
+	}
+	if !group.get(user.Login.String()).given() {
+		// The login is computed, from what isn't in the record: comparing it later would mean nothing.
+		policy.Owners[user.Login] = plan.OwnedAtCreate
+	}
+	return spec
+}
+
+// keyRule reads the rule of the external ID.
+func (c *checker) keyRule(n node) mapping.Rule {
+	group := n.object("write {column: NAME}", "column", "template", "constant")
+	if constant := group.get("constant"); constant.given() {
+		constant.complain("gives every record the same external ID", "name the column that tells persons apart: {column: NAME}")
+		return mapping.Rule{}
+	}
+	if !group.given() || group.one("column", "template") == "" {
+		return mapping.Rule{}
+	}
+	return c.rule(group)
+}
+
+// field reads the rule of one field and its owner.
+func (c *checker) field(n node, field user.Field, policy *plan.Policy) mapping.Rule {
+	group := n.object(ruleRemedy, "column", "constant", "template", "empty", "owner")
+	c.owner(group, field, policy)
+	return c.rule(group)
+}
+
+// rule reads where a value comes from. The caller has checked the keys.
+func (c *checker) rule(group object) mapping.Rule {
+	var rule mapping.Rule
+	if !group.given() {
+		return rule
+	}
+	from := group.one("column", "constant", "template")
+	if from == "" {
+		return rule
+	}
+	text, _ := group.get(from).text()
+	switch from {
+	case "column":
+		rule.Column = text
+	case "constant":
+		rule.Constant = strings.TrimSpace(text)
+		if text != "" && rule.Constant == "" {
+			group.get(from).complain("is only white space", "write the text, or take the field out")
+		}
+	case "template":
+		rule.Template = text
+		group.get(from).checkTemplate(text)
+	}
+	rule.Clear = group.get("empty").choice(defaultEmptyCell, keepEmpty, clearEmpty) == clearEmpty
+	return rule
+}
+
+// checkTemplate has the template compiled by itself, as the mapping's most plain field, so that the complaint stands
+// where the template does.
+func (n node) checkTemplate(text string) {
+	if text == "" {
+		return
+	}
+	if _, err := mapping.New(mapping.Spec{ExternalID: mapping.Rule{Template: text}}); err != nil {
+		n.complain(strings.TrimPrefix(err.Error(), externalID+": "), "write {column} for a cell, {{ and }} for braces")
+	}
+}
+
+// owner reads who decides a field after sign-up.
+func (c *checker) owner(group object, field user.Field, policy *plan.Policy) {
+	switch group.get("owner").choice(defaultOwner, ownerSource, ownerCreate, ownerEmpty) {
+	case ownerCreate:
+		policy.Owners[field] = plan.OwnedAtCreate
+	case ownerEmpty:
+		policy.Owners[field] = plan.OwnedIfEmpty
+	}
+}
+
+func (c *checker) tags(n node) []mapping.TagRule {
+	items := n.list(`write a list such as [{column: tags, split: ";"}]`)
+	rules := make([]mapping.TagRule, len(items))
+	for i, item := range items {
+		group := item.object(ruleRemedy, "column", "constant", "template", "empty", "split")
+		rules[i].Rule = c.rule(group)
+		rules[i].Split, _ = group.get("split").text()
+	}
+	return rules
+}
+
+// customData reads custom_data: one rule for the whole of it, or one for each of its keys.
+func (c *checker) customData(n node, spec *mapping.Spec, policy *plan.Policy) {
+	group := n.object("write {column: NAME}, or keys: with a rule for each",
+		"column", "keys", "mode", "empty", "owner")
+	c.owner(group, user.CustomData, policy)
+	policy.ReplaceCustomData = group.get("mode").choice(defaultDataMode, mergeData, replaceData) == replaceData
+	if !group.given() {
+		return
+	}
+	switch group.one("column", "keys") {
+	case "column":
+		spec.Fields[user.CustomData] = c.rule(group)
+	case "keys":
+		spec.CustomData = c.dataKeys(group)
+	}
+}
+
+// dataKeys reads a rule for each key of custom_data.
+func (c *checker) dataKeys(group object) map[string]mapping.Rule {
+	keys := group.get("keys")
+	if empty := group.get("empty"); empty.given() {
+		empty.complain("says nothing about single keys", "write it into their rules")
+	}
+	rules := keys.anyKeys("write a rule for each key")
+	if len(rules.names) == 0 && !rules.broken {
+		keys.complain("has no key", "add one, such as department: {column: department}")
+	}
+	found := map[string]mapping.Rule{}
+	for _, name := range rules.names {
+		found[name] = c.rule(rules.get(name).object(ruleRemedy, "column", "constant", "template", "empty"))
+	}
+	return found
+}

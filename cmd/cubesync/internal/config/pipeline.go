@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"cubesync/sync/user"
+)
+
+func (c *checker) pipelines(n node, app application) []Pipeline {
+	items := n.list("begin each pipeline with - name:")
+	pipelines := make([]Pipeline, len(items))
+	names, tags := map[string]int{}, map[string]int{}
+	for i, item := range items {
+		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "mapping",
+			"passwords", "updates", "deletes", "leavers", "grace", "vanished", "guards", "workers")
+		pipelines[i] = c.pipeline(group, app)
+		group.get("name").unique(pipelines[i].Name, i, names)
+		group.get("owner_tag").unique(pipelines[i].OwnerTag, i, tags)
+	}
+	return pipelines
+}
+
+func (c *checker) pipeline(group object, app application) Pipeline {
+	p := Pipeline{
+		Name:      group.need("name", "name it, in small letters, digits and hyphens").name(),
+		OwnerTag:  group.need("owner_tag", "choose a tag that marks this pipeline's accounts").ownerTag(),
+		Source:    c.source(group.need("source", "say where the users come from: csv")),
+		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive or random"), app),
+		Guards:    c.guards(group.get("guards")),
+		Workers:   group.get("workers").integer(defaultWorkers, 1, 256),
+	}
+	p.Schedule, p.Timezone = c.timing(group)
+	p.Policy.OwnerTag = p.OwnerTag
+	p.Mapping = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
+	c.writes(group, app, &p)
+	c.leavers(group, &p)
+	return p
+}
+
+// unique complains where an earlier pipeline has the same value.
+func (n node) unique(value string, i int, seen map[string]int) {
+	if value == "" {
+		return
+	}
+	if first, taken := seen[value]; taken {
+		n.complain(fmt.Sprintf("%q is pipelines[%d]'s already", value, first), "choose another: each pipeline has its own")
+		return
+	}
+	seen[value] = i
+}
+
+// name returns a pipeline's name: it becomes part of file names and metrics.
+func (n node) name() string {
+	text, ok := n.text()
+	if ok && !regexp.MustCompile(`^[a-z0-9-]+$`).MatchString(text) {
+		n.complain(fmt.Sprintf("%q is not a name", text), "use small letters, digits and hyphens")
+		return ""
+	}
+	return text
+}
+
+// maxTagBytes is the longest tag that the service's kind of database column surely keeps whole.
+const maxTagBytes = 255
+
+func (n node) ownerTag() string {
+	text, ok := n.text()
+	switch {
+	case !ok:
+		return ""
+	case strings.Contains(text, ","):
+		n.complain("has a comma, which separates tags", "choose a tag without one")
+	case len(text) > maxTagBytes:
+		n.complain(fmt.Sprintf("is longer than %d bytes", maxTagBytes), "choose a shorter tag")
+	case user.JoinTags([]string{text}) != text:
+		n.complain("has white space around it, or letters in a decomposed form", "choose a plain tag")
+	default:
+		return text
+	}
+	return ""
+}
+
+// timing returns schedule and time zone.
+func (c *checker) timing(group object) (string, *time.Location) {
+	at := group.get("schedule")
+	if !at.given() {
+		return "", group.get("timezone").zone()
+	}
+	zone := group.need("timezone", "name the zone of the schedule, such as Europe/Berlin or UTC").zone()
+	spec, ok := at.text()
+	if ok && zone != nil {
+		if err := c.schedule(spec, zone); err != nil {
+			at.complain(fmt.Sprintf("%q is not a schedule: %s", spec, err), "write minute hour day month weekday, or @every 1h")
+		}
+	}
+	return spec, zone
+}
+
+// zone returns a time zone by name. Local is refused: the same file would mean another time on another machine.
+func (n node) zone() *time.Location {
+	const remedy = "name one such as Europe/Berlin or UTC"
+	text, ok := n.text()
+	if !ok {
+		return nil
+	}
+	if strings.EqualFold(text, "local") {
+		n.complain("depends on the machine", remedy)
+		return nil
+	}
+	zone, err := time.LoadLocation(text)
+	if err != nil {
+		n.complain(fmt.Sprintf("unknown time zone %q", text), remedy)
+		return nil
+	}
+	return zone
+}

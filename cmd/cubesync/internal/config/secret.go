@@ -1,0 +1,140 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+)
+
+// Secret is a text that no log, error or dump shows: whatever prints or marshals it gets "[secret]".
+type Secret string
+
+const redacted = "[secret]"
+
+// Reveal returns the text itself, for the one place that sends or computes with it.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the text.
+func (s Secret) String() string { return redacted }
+
+// Format hides the text from every verb, %x and %#v among them.
+func (s Secret) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, redacted) }
+
+// MarshalText hides the text from JSON, YAML and XML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue hides the text from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// maxSecretBytes bounds the file of a secret: a larger one is some other file.
+const maxSecretBytes = 64 << 10
+
+// secret returns what the text refers to.
+func (n node) secret() (Secret, bool) {
+	text, ok := n.resolved()
+	return Secret(text), ok
+}
+
+// resolved returns the text with ${NAME} replaced from the environment, or what lies in the file of file:PATH. What
+// comes from there is taken as it is, however it looks. No complaint shows any of it.
+func (n node) resolved() (string, bool) {
+	raw, ok := n.text()
+	if !ok {
+		return "", false
+	}
+	path, isFile := strings.CutPrefix(raw, "file:")
+	text, ok := n.expanded(path)
+	if ok && isFile {
+		text, ok = n.contentOf(text)
+	}
+	switch {
+	case !ok:
+		return "", false
+	case text == "":
+		n.complain("is empty once it is resolved", "put a value into the variable or the file")
+		return "", false
+	case strings.ContainsFunc(text, unicode.IsControl):
+		n.complain("holds a line break or another control character", "put one line of plain text there")
+		return "", false
+	}
+	return text, true
+}
+
+// expanded replaces every ${NAME}, and complains of each that can't be.
+func (n node) expanded(raw string) (string, bool) {
+	var out strings.Builder
+	ok := true
+	for {
+		before, rest, found := strings.Cut(raw, "${")
+		out.WriteString(before)
+		if !found {
+			return out.String(), ok
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed || !isVariable(name) {
+			n.complain("has a ${ that no name and } follow", "write ${NAME}; a value that has ${ in itself goes into a variable or a file")
+			return "", false
+		}
+		value, set := n.env(name)
+		if !set {
+			n.complain(fmt.Sprintf("the environment variable %s is not set", name), "set it, or write file:PATH")
+			ok = false
+		}
+		out.WriteString(value)
+		raw = after
+	}
+}
+
+// contentOf reads the file of a secret, without the line break at its end.
+func (n node) contentOf(path string) (string, bool) {
+	path = n.absolute(path)
+	file, err := os.Open(path)
+	if err != nil {
+		n.complain(fmt.Sprintf("%s can't be read: %s", path, cause(err)), "make the file, or permit reading it")
+		return "", false
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	content, err := io.ReadAll(io.LimitReader(file, maxSecretBytes+1))
+	if err != nil {
+		n.complain(fmt.Sprintf("%s can't be read: %s", path, cause(err)), "name a file that holds the secret")
+		return "", false
+	}
+	if len(content) > maxSecretBytes {
+		n.complain(path+" is larger than 64 KiB", "name a file that holds the secret and nothing else")
+		return "", false
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), true
+}
+
+// absolute resolves a path against the folder of the configuration.
+func (c *checker) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(c.folder, path)
+}
+
+// cause is what the system says, without the path that the complaint names already.
+func cause(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+func isVariable(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}

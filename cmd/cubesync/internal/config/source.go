@@ -1,0 +1,45 @@
+package config
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+func (c *checker) source(n node) Source {
+	group := n.object("write csv: under it", "csv")
+	if !n.given() || group.broken {
+		return Source{}
+	}
+	return Source{CSV: c.csv(group.need("csv", "write {csv: {path: users.csv}}"))}
+}
+
+func (c *checker) csv(n node) *CSV {
+	group := n.object("write path: under it", "path", "delimiter", "null_value", "completeness")
+	if !n.given() || group.broken {
+		return nil
+	}
+	csv := &CSV{
+		Path:            group.need("path", "name the file").filePath(""),
+		Delimiter:       group.get("delimiter").delimiter(),
+		AcceptPlausible: group.get("completeness").choice("", "plausible") != "",
+	}
+	// An empty null_value is a value: it makes null of every empty cell.
+	if null := group.get("null_value"); null.is(textKind, "write one value") {
+		csv.NullValue = &null.value.text
+	}
+	return csv
+}
+
+// delimiter returns a character that can separate cells.
+func (n node) delimiter() rune {
+	text, ok := n.text()
+	if !ok {
+		return defaultDelimiter
+	}
+	r, size := utf8.DecodeRuneInString(text)
+	if size != len(text) || strings.ContainsRune("\"\r\n\ufeff\ufffd\x00", r) {
+		n.complain("is not one character that can separate cells", `write "," or ";" or "|", or "\t" for a tab`)
+		return defaultDelimiter
+	}
+	return r
+}

@@ -1,0 +1,106 @@
+// Command cubesync keeps the users of a ConnectyCube application equal to a company's own system of record.
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // schedules name time zones, and a bare machine has none
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker: -X main.version=…
+var version = "unreleased"
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(context.Background(), signals, os.Args[1:], environment{
+		lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+	}))
+}
+
+// environment is what a command sees of the process around it.
+type environment struct {
+	lookup         func(string) (string, bool)
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, signals <-chan os.Signal, args []string, env environment) int {
+	ctx, interruption, release := interruptible(ctx, signals)
+	defer release()
+	c := &command{environment: env, stop: interruption}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetIn(env.stdin)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return c.report(err)
+	}
+	return c.exit.code()
+}
+
+// command is what all commands share.
+type command struct {
+	environment
+	stop <-chan struct{} // closed by the first signal
+	exit exits
+
+	configPath string
+	pipeline   string
+	output     string
+	logFormat  string
+	all        bool
+	log        *slog.Logger
+}
+
+func (c *command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "cubesync",
+		Short:         "Keep the users of a ConnectyCube application equal to your system of record",
+		Long:          "cubesync keeps the users of a ConnectyCube application equal to your system of record.\n\n" + exitHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return c.openLog()
+		},
+	}
+	root.SetVersionTemplate("cubesync {{.Version}}\n")
+	root.PersistentFlags().StringVar(&c.logFormat, "log-format", "text", "how log lines are written to standard error: text or json")
+	root.AddCommand(c.syncCommand(), c.planCommand(), c.approveCommand(), c.serveCommand(), c.validateCommand(), c.emulatorCommand(), c.versionCommand())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	return root
+}
+
+// openLog makes the logger, on standard error so that reports alone go to standard output.
+func (c *command) openLog() error {
+	switch c.logFormat {
+	case "text":
+		c.log = slog.New(slog.NewTextHandler(c.stderr, nil))
+	case "json":
+		c.log = slog.New(slog.NewJSONHandler(c.stderr, nil))
+	default:
+		return usagef("--log-format %q: write text or json", c.logFormat)
+	}
+	return nil
+}
+
+// configFlags adds the flags of the commands that read a configuration.
+func (c *command) configFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&c.configPath, "config", "c", "config.yaml", "the configuration file")
+	cmd.Flags().StringVar(&c.pipeline, "pipeline", "", "the one pipeline to use (default: all, in order)")
+}
+
+// reportFlags adds the flags of the commands that show a plan or a run.
+func (c *command) reportFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&c.output, "output", "o", "text", "how the result is written to standard output: text or json")
+	cmd.Flags().BoolVar(&c.all, "all", false, "show every line of long lists")
+}

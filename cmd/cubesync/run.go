@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/cmd/cubesync/internal/terminal"
+	"cubesync/sync/plan"
+	"cubesync/sync/reconcile"
+	"cubesync/sync/report"
+	"cubesync/sync/schedule"
+	"cubesync/sync/state"
+
+	"time"
+)
+
+// listLines is how many lines of a list people read before they want a count instead.
+const listLines = 20
+
+func (c *command) syncCommand() *cobra.Command {
+	var yes, retry bool
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "Plan, guard, apply and report, once",
+		Long:  "Reads each pipeline's source, compares it with ConnectyCube, and carries out the differences.\n\n" + exitHelp,
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
+				order.RetryRefused = retry
+				order.Confirm = c.confirm(cfg, yes)
+				return p.Sync(ctx, c.stop, order)
+			})
+		},
+	}
+	c.configFlags(cmd)
+	c.reportFlags(cmd)
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask before the first run that writes to a live application")
+	cmd.Flags().BoolVar(&retry, "retry-failed", false, "send again what ConnectyCube refused before, although nothing changed since")
+	return cmd
+}
+
+func (c *command) planCommand() *cobra.Command {
+	var pending bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what sync would do, and write nothing",
+		Long:  "Reads and compares as sync does, and shows every operation with its fields before and after.\n\n" + exitHelp,
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.eachPipeline(cmd.Context(), func(ctx context.Context, _ *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
+				result, err := p.Preview(ctx, order)
+				if err == nil && pending && result.Run.Status == state.Planned && result.Plan.Sent() > 0 {
+					c.exit.add(exitPending)
+				}
+				return result, err
+			})
+		},
+	}
+	c.configFlags(cmd)
+	c.reportFlags(cmd)
+	cmd.Flags().BoolVar(&pending, "exit-code", false, "exit with 5 when there is something to do")
+	return cmd
+}
+
+// eachPipeline loads the configuration and walks the pipelines in order, until one of them ends in a way that
+// concerns all.
+func (c *command) eachPipeline(ctx context.Context, walk func(context.Context, *config.Config, *reconcile.Pipeline, reconcile.Order) (*reconcile.Result, error)) error {
+	if c.output != "text" && c.output != "json" {
+		return usagef("--output %q: write text or json", c.output)
+	}
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	app, err := open(cfg, c.log)
+	if err != nil {
+		return err
+	}
+	defer app.end(ctx, c.log)
+	for _, p := range app.pipelines {
+		progress := c.progress(p.Name)
+		result, err := walk(ctx, cfg, p, reconcile.Order{Progress: progress})
+		progress.Close()
+		code := codeOf(err)
+		if err == nil {
+			code = codeOfRun(result.Run)
+			err = c.show(result, app)
+		}
+		if err != nil {
+			return fmt.Errorf("pipeline %s: %w", p.Name, err)
+		}
+		c.exit.add(code)
+		if stops(code) {
+			break
+		}
+	}
+	return nil
+}
+
+// end closes the application; what goes wrong then concerns nobody's users.
+func (a *application) end(ctx context.Context, log *slog.Logger) {
+	if err := a.close(ctx); err != nil {
+		log.Warn("closing", "error", err)
+	}
+}
+
+// show writes the plan where there was only a look, and the report.
+func (c *command) show(result *reconcile.Result, app *application) error {
+	most := listLines
+	if c.all {
+		most = 0
+	}
+	r := report.Report{Run: result.Run, Plan: result.Plan, Troubles: result.Troubles, Calls: app.client.Calls(), Most: most}
+	if c.output == "json" {
+		return r.WriteJSON(c.stdout)
+	}
+	looked := result.Run.Status == state.Planned || result.Run.Status == state.Held || result.Run.Status == state.Incomplete
+	if looked && result.Plan != nil {
+		if err := result.Plan.WriteText(c.stdout, plan.TextOptions{Most: most}); err != nil {
+			return err
+		}
+	}
+	if result.Run.Status == state.Planned {
+		return nil
+	}
+	return r.WriteText(c.stdout)
+}
+
+// progressView is a Progress that has to be ended.
+type progressView interface {
+	reconcile.Progress
+	Close()
+}
+
+func (c *command) progress(pipeline string) progressView {
+	if isTerminal(c.stderr) {
+		return terminal.NewBars(c.stderr)
+	}
+	return terminal.NewLines(c.log.With("pipeline", pipeline))
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(interface{ Fd() uintptr })
+	return ok && isatty.IsTerminal(file.Fd())
+}
+
+// confirm returns the question before the first run that writes to a live application; nil where none is needed.
+func (c *command) confirm(cfg *config.Config, yes bool) func(*plan.Plan) bool {
+	if yes || cfg.ConnectyCube.Embedded() {
+		return nil
+	}
+	return func(p *plan.Plan) bool {
+		if !isTerminal(c.stdin) {
+			return false
+		}
+		_ = p.WriteText(c.stderr, plan.TextOptions{Most: listLines}) // a terminal that is gone answers no below
+		fmt.Fprintf(c.stderr, "\nThis is the first run that writes to %s. Carry out these %d operations? [y/N] ", cfg.ConnectyCube.Endpoint, p.Sent())
+		var answer string
+		_, err := fmt.Fscanln(c.stdin, &answer)
+		return err == nil && (answer == "y" || answer == "yes")
+	}
+}
+
+func checkSchedule(spec string, zone *time.Location) error {
+	_, err := schedule.Parse(spec, zone)
+	return err
+}
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("unexpected argument %q", args[0])
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/cmd/cubesync/internal/terminal"
+	"cubesync/sync/plan"
+	"cubesync/sync/reconcile"
+	"cubesync/sync/schedule"
+	"cubesync/sync/state"
+)
+
+func (c *command) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the pipelines on their schedules",
+		Long: "Runs each pipeline at its times until SIGTERM or SIGINT. Then a run under way ends in good order within\n" +
+			"30 seconds, and what it didn't reach is left to the next one; a second signal ends the process at once.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			return c.serve(cmd.Context(), cfg)
+		},
+	}
+	c.configFlags(cmd)
+	return cmd
+}
+
+func (c *command) serve(ctx context.Context, cfg *config.Config) error {
+	// All pipelines write to one application and share its lock: one waits for the other.
+	var one sync.Mutex
+	var jobs []schedule.Job
+	for i, p := range cfg.Pipelines {
+		if p.Schedule == "" {
+			return usagef("%s: pipelines[%d]: %s has no schedule; give it one, or choose others with --pipeline", c.configPath, i, p.Name)
+		}
+		times, err := schedule.Parse(p.Schedule, p.Timezone)
+		if err != nil {
+			return err
+		}
+		only := *cfg
+		only.Pipelines = []config.Pipeline{p}
+		jobs = append(jobs, schedule.Job{Name: p.Name, Times: times, Run: func(ctx context.Context) error {
+			one.Lock()
+			defer one.Unlock()
+			return c.night(ctx, &only)
+		}})
+	}
+	schedule.Run(ctx, c.stop, c.log, jobs)
+	c.log.Info("stopped")
+	return nil
+}
+
+// night runs one pipeline that nobody watches: what it came to goes to the log. Sessions, connections and the embedded
+// emulator live for this run only.
+func (c *command) night(ctx context.Context, cfg *config.Config) error {
+	select {
+	case <-c.stop:
+		return nil // stopped while it waited for another pipeline
+	default:
+	}
+	app, err := open(cfg, c.log)
+	if err != nil {
+		return err
+	}
+	defer app.end(ctx, c.log)
+	p := app.pipelines[0]
+	progress := terminal.NewLines(c.log.With("pipeline", p.Name))
+	result, err := p.Sync(ctx, c.stop, reconcile.Order{Progress: progress, Confirm: c.confirmNobody(cfg)})
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	return c.logRun(result)
+}
+
+// confirmNobody holds the first run that writes to a live application: nobody is there to be asked.
+func (c *command) confirmNobody(cfg *config.Config) func(*plan.Plan) bool {
+	if cfg.ConnectyCube.Embedded() {
+		return nil
+	}
+	return func(*plan.Plan) bool { return false }
+}
+
+// logRun tells what a run came to; an error is a run that somebody has to look at.
+func (c *command) logRun(result *reconcile.Result) error {
+	run := result.Run
+	t := run.Tally
+	c.log.Info("run ended", "pipeline", run.Pipeline, "run", run.ID, "status", run.Status,
+		"read", t.Read, "unchanged", t.Unchanged, "applied", t.Applied+t.LeaversApplied, "failed", t.Failed+t.LeaversFailed,
+		"skipped", t.Skipped+t.LeaversSkipped, "unknown", t.Unknown+t.LeaversUnknown,
+		"not_attempted", t.NotAttempted+t.LeaversNotAttempted, "rejected", t.Rejected)
+	for _, trip := range run.Trips {
+		c.log.Warn("held by a guard", "pipeline", run.Pipeline, "guard", trip.Guard, "saw", trip.Saw, "limit", trip.Limit, "remedy", trip.Remedy)
+	}
+	for _, outcome := range result.Troubles {
+		op := outcome.Operation
+		c.log.Warn("user "+string(outcome.Ending), "pipeline", run.Pipeline, "kind", op.Kind, "external_id", op.ExternalID, "position", op.Position, "words", outcome.Words)
+	}
+	if result.Plan != nil {
+		for _, reject := range result.Plan.Rejects {
+			c.log.Warn("record rejected", "pipeline", run.Pipeline, "position", reject.Position, "external_id", reject.ExternalID, "reason", reject.Reason, "detail", reject.Detail)
+		}
+	}
+	switch run.Status {
+	case state.Applied:
+		return nil
+	case state.Interrupted:
+		c.exit.add(exitInterrupted)
+		return nil
+	case state.Held:
+		return fmt.Errorf("held by a guard, nothing was written; cubesync approve %d --pipeline %s", run.ID, run.Pipeline)
+	default:
+		return errors.New(run.Problem)
+	}
+}

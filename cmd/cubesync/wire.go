@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sink/connectycube"
+	"cubesync/sink/emulator"
+	"cubesync/source/csvfile"
+	"cubesync/sync/mapping"
+	"cubesync/sync/reconcile"
+	"cubesync/sync/record"
+	"cubesync/sync/state"
+	"cubesync/sync/user"
+)
+
+// samplePrefix begins the external IDs of the sample's users, which no live service may see.
+const samplePrefix = "sample-"
+
+// load reads the configuration and picks the pipelines that the command line asks for.
+func (c *command) load() (*config.Config, error) {
+	cfg, err := config.Load(c.configPath, c.lookup, checkSchedule)
+	if err != nil {
+		return nil, err
+	}
+	if c.pipeline == "" {
+		return cfg, nil
+	}
+	var names []string
+	for _, p := range cfg.Pipelines {
+		if p.Name == c.pipeline {
+			cfg.Pipelines = []config.Pipeline{p}
+			return cfg, nil
+		}
+		names = append(names, p.Name)
+	}
+	return nil, usagef("--pipeline %q: the configuration has %q", c.pipeline, names)
+}
+
+// application is one ConnectyCube application, ready to be used, with the pipelines that keep its users.
+type application struct {
+	client    *connectycube.Client
+	emulator  *emulator.Server // nil with a live endpoint
+	pipelines []*reconcile.Pipeline
+}
+
+// open makes everything that the configuration names. It sends nothing.
+func open(cfg *config.Config, log *slog.Logger) (_ *application, err error) {
+	app := &application{}
+	defer func() {
+		if err != nil {
+			_ = app.close(context.Background()) // the first error is the one to tell
+		}
+	}()
+	cube := cfg.ConnectyCube
+	options := connectycube.Options{
+		Endpoint: cube.Endpoint, ApplicationID: cube.ApplicationID, AuthKey: cube.AuthKey.Reveal(), AdminKey: cube.AdminKey.Reveal(),
+		RequestsPerSecond: cube.RateLimit, Timeout: cube.Timeout, Version: version, Log: log,
+	}
+	for _, p := range cfg.Pipelines {
+		options.Workers = max(options.Workers, p.Workers)
+	}
+	if u := cube.ServiceUser; u != nil {
+		options.User = &connectycube.Credentials{Login: u.Login, Email: u.Email, Password: u.Password.Reveal(), ID: u.ID}
+	}
+	if cube.Embedded() {
+		if app.emulator, err = openEmulator(cfg); err != nil {
+			return nil, err
+		}
+		options.Endpoint = "http://emulator.invalid"
+		options.Base = app.emulator.Transport()
+	}
+	if app.client, err = connectycube.New(options); err != nil {
+		return nil, err
+	}
+	for _, p := range cfg.Pipelines {
+		pipeline, err := app.pipeline(cfg, p)
+		if err != nil {
+			return nil, fmt.Errorf("pipeline %s: %w", p.Name, err)
+		}
+		app.pipelines = append(app.pipelines, pipeline)
+	}
+	return app, nil
+}
+
+// openEmulator opens the embedded emulator. It has the documented credentials whatever the configuration says, so that
+// wrong ones are refused here as they would be by the service.
+func openEmulator(cfg *config.Config) (*emulator.Server, error) {
+	return emulator.Open(emulator.Options{
+		Data: cfg.Emulator.Data,
+		Users: []emulator.SeedUser{{
+			Login: emulatorServiceLogin, Password: config.EmulatorServicePassword, FullName: "cubesync service user",
+		}},
+	})
+}
+
+// emulatorServiceLogin is the service user that every emulator starts with.
+const emulatorServiceLogin = "cubesync-service"
+
+func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcile.Pipeline, error) {
+	source, accept, err := openSource(p)
+	if err != nil {
+		return nil, err
+	}
+	mapper, err := mapping.New(p.Mapping)
+	if err != nil {
+		return nil, err
+	}
+	identity := state.Identity{
+		Endpoint: cfg.ConnectyCube.Endpoint, ApplicationID: cfg.ConnectyCube.ApplicationID, Pipeline: p.Name, OwnerTag: p.OwnerTag,
+	}
+	password, candidates := passwords(p.Passwords)
+	pipeline := &reconcile.Pipeline{
+		Name: p.Name, Source: source, Mapper: mapper, Accept: accept, Password: password,
+		Service: a.client.Service(connectycube.Authority{
+			Updates: connectycube.Updates(p.Updates), Deletes: connectycube.Deletes(p.Deletes), Passwords: candidates,
+		}),
+		Policy: p.Policy, Guards: p.Guards, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest,
+		StateDir: cfg.State, Identity: identity, KeepRuns: cfg.KeepRuns,
+	}
+	if !isLocal(cfg.ConnectyCube) {
+		pipeline.SamplePrefix = samplePrefix
+	}
+	return pipeline, nil
+}
+
+// openSource makes the pipeline's source. This is the list of all kinds there are.
+func openSource(p config.Pipeline) (record.Source, record.Completeness, error) {
+	csv := p.Source.CSV
+	accept := record.Proven
+	if csv.AcceptPlausible {
+		accept = record.Plausible
+	}
+	source, err := csvfile.New(csvfile.Options{
+		Path: csv.Path, Delimiter: csv.Delimiter, NullValue: csv.NullValue, KeyColumn: p.Mapping.ExternalID.Column,
+	})
+	return source, accept, err
+}
+
+// passwords returns how new users get theirs, and which ones an existing user may have.
+func passwords(p config.Passwords) (password func(string) (string, error), candidates func(string) []string) {
+	if p.Derive == nil {
+		return func(string) (string, error) { return rand.Text(), nil }, nil
+	}
+	secret, previous := p.Derive.Secret.Reveal(), p.Derive.Previous.Reveal()
+	password = func(externalID string) (string, error) { return user.DerivePassword(secret, externalID), nil }
+	candidates = func(externalID string) []string {
+		all := []string{user.DerivePassword(secret, externalID)}
+		if previous != "" {
+			all = append(all, user.DerivePassword(previous, externalID))
+		}
+		return all
+	}
+	return password, candidates
+}
+
+// close ends the sessions and the embedded emulator.
+func (a *application) close(ctx context.Context) error {
+	var err error
+	if a.client != nil {
+		err = a.client.Close(ctx)
+	}
+	if a.emulator != nil {
+		if closeErr := a.emulator.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	return err
+}
+
+// isLocal reports whether the endpoint is an emulator: the embedded one, or a server on this machine.
+func isLocal(cube config.ConnectyCube) bool {
+	if cube.Embedded() {
+		return true
+	}
+	endpoint, err := url.Parse(cube.Endpoint)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(endpoint.Hostname())
+	return endpoint.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
