@@ -232,3 +232,24 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		})
 	}
 }
+
+// closing notes that its idle connections were closed.
+type closing struct {
+	http.RoundTripper
+	closed int
+}
+
+func (c *closing) CloseIdleConnections() { c.closed++ }
+
+func TestCloseLeavesNoConnection(t *testing.T) {
+	_, options := open(t)
+	base := &closing{RoundTripper: options.Base}
+	options.Base = base
+	c, err := connectycube.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(t.Context()); err != nil || base.closed != 1 || len(c.Calls()) != 0 {
+		t.Errorf("error %v; closed %d times, calls %v", err, base.closed, c.Calls())
+	}
+}

@@ -75,7 +75,8 @@ func TestAnswersThatCannotBeRead(t *testing.T) {
 			e := newTestExchange(t, handler)
 			e.timeout = 10 * time.Second
 			got, err := e.send(t.Context(), &call{method: "GET", path: "/", read: readPage(&page{})})
-			if _, ok := errors.AsType[*unreadableError](err); !ok {
+			unreadable, ok := errors.AsType[*unreadableError](err)
+			if !ok || strings.Contains(name, "too-large") != strings.Contains(unreadable.reason, "16 MiB") {
 				t.Errorf("got %v, error %v", got, err)
 			}
 		})

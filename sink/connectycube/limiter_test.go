@@ -160,6 +160,30 @@ func TestWaitingCanBeGivenUp(t *testing.T) {
 	})
 }
 
+func TestPermitsAreGivenInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(nil, 1, quiet)
+		var mu sync.Mutex
+		var order []int
+		var group sync.WaitGroup
+		for i := range 20 {
+			group.Go(func() {
+				if _, err := l.wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, i)
+			})
+			synctest.Wait()
+		}
+		group.Wait()
+		if !slices.IsSorted(order) {
+			t.Errorf("got %v", order)
+		}
+	})
+}
+
 func TestGate(t *testing.T) {
 	date := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where synctest's clock starts
 	tests := map[string]struct {

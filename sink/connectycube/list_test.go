@@ -3,6 +3,7 @@ package connectycube
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -137,7 +138,6 @@ func TestListThatMoves(t *testing.T) {
 		"somebody-joins":             {atOffset(2, "297", join), false},
 		"somebody-turns-up-behind":   {atOffset(1, "198", behind), true},
 		"order-is-not-kept":          {atOffset(9, "0", func(d *directory) { slices.Reverse(d.ids) }), true},
-		"items-are-missing":          {nil, false},
 		"one-leaves-on-the-way-back": {atOffset(1, "0", leave), false},
 	}
 	for name, test := range tests {
@@ -160,6 +160,27 @@ func TestListThatMoves(t *testing.T) {
 				if !slices.Contains(got, id) {
 					t.Errorf("user %d is missing", id)
 				}
+			}
+		})
+	}
+}
+
+func TestListThatIsNoList(t *testing.T) {
+	for name, items := range map[string]string{
+		"fewer-than-announced": `{"id":1},{"id":2}`,
+		"one-twice":            `{"id":1},{"id":1},{"id":2}`,
+		"falling":              `{"id":3},{"id":2},{"id":1}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/session.json" {
+					_, _ = fmt.Fprint(w, `{"session":{"token":"t"}}`)
+					return
+				}
+				_, _ = fmt.Fprintf(w, `{"total_entries":3,"items":[%s]}`, items)
+			}))
+			if got, err := listed(c, t); account.KindOf(err) != account.Unavailable {
+				t.Errorf("got %v, error %v", got, err)
 			}
 		})
 	}
@@ -194,6 +215,8 @@ func TestFind(t *testing.T) {
 	for i := range long {
 		long[i] = strings.Repeat("l", 150) + fmt.Sprint(i)
 	}
+	twice := maps.Clone(external) // in two calls
+	twice[values[249]] = []int64{1}
 	many := map[string][]int64{"same": numbers(150)}
 	tests := map[string]struct {
 		values   []string
@@ -205,6 +228,7 @@ func TestFind(t *testing.T) {
 		"nothing":             {nil, external, 0, 0, 0},
 		"empty-values":        {[]string{"", ""}, external, 0, 0, 0},
 		"each-value-once":     {[]string{values[0], "", values[0]}, external, 0, 1, 1},
+		"found-twice":         {values, twice, 0, 125, 3},
 		"a-hundred-a-call":    {values, external, 0, 125, 3},
 		"six-kilobytes":       {long, external, 0, 0, 3},
 		"halved-and-learned":  {values, external, 60, 125, 1 + 2 + 3}, // 100 refused, 50 + 50, then 50 each

@@ -3,6 +3,7 @@ package connectycube_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -120,8 +121,12 @@ func TestAuthority(t *testing.T) {
 	t.Run("delete-as-owner", func(t *testing.T) {
 		authority := owner()
 		authority.Deletes = connectycube.DeletesAsOwner
+		ended := c.Calls()["destroy"]
 		if err := c.Service(authority).Delete(t.Context(), made); err != nil {
 			t.Fatal(err)
+		}
+		if got := c.Calls()["destroy"] - ended; got != 1 {
+			t.Errorf("%d sessions were ended, want that of the user", got)
 		}
 		if got, want := server.Counters().Written, (emulator.Writes{SignUp: 1, Delete: 1}); got != want {
 			t.Errorf("written %+v, want %+v", got, want)
@@ -196,12 +201,7 @@ func TestSignUpAnsweredWithSomebodyElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, options := open(t)
-			options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
-				recorder := httptest.NewRecorder()
-				recorder.WriteHeader(http.StatusCreated)
-				_, _ = recorder.WriteString(test.body)
-				return recorder.Result(), nil
-			})
+			options.Base = answering(new([]string), http.StatusCreated, test.body)
 			c, err := connectycube.New(options)
 			if err != nil {
 				t.Fatal(err)
@@ -211,5 +211,74 @@ func TestSignUpAnsweredWithSomebodyElse(t *testing.T) {
 				t.Errorf("got error %v", err)
 			}
 		})
+	}
+}
+
+// answering answers every request with the status and body, and keeps the bodies of the requests.
+func answering(sent *[]string, status int, body string) roundTripper {
+	return func(r *http.Request) (*http.Response, error) {
+		if r.Body != nil {
+			got, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			*sent = append(*sent, string(got))
+		}
+		recorder := httptest.NewRecorder()
+		recorder.WriteHeader(status)
+		_, _ = recorder.WriteString(body)
+		return recorder.Result(), nil
+	}
+}
+
+func TestWritesAsTheyAreSent(t *testing.T) {
+	_, options := open(t)
+	options.User = nil
+	var sent []string
+	// One body for all: a session, a user who signs in, and the user after the write.
+	options.Base = answering(&sent, http.StatusOK, `{"session":{"token":"t"},"user":{"id":5,"external_id":"E1"}}`)
+	c, err := connectycube.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := user.User{ExternalID: "E1"}
+	u.Values[user.Login], u.Values[user.Phone], u.Values[user.Tags] = user.Text("hr-e1"), user.Text(""), user.Text("a,b")
+	known := account.Account{ID: 5, ExternalID: "E1", Values: u.Values}
+	if _, err := c.Service(owner()).Create(t.Context(), u, "a-good-password"); err != nil {
+		t.Fatal(err)
+	}
+	var values user.Values
+	values[user.Phone], values[user.Tags], values[user.FullName] = user.Text(""), user.Text(""), user.Text("A")
+	if _, err := c.Service(owner()).Update(t.Context(), known, func(account.Account) (user.Values, error) { return values, nil }); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`{"user":{"external_id":"E1","login":"hr-e1","password":"a-good-password","tag_list":["a","b"]}}`,
+		`{"application_id":1,"auth_key":"emulator-auth-key"}`,
+		`{"login":"hr-e1","password":"the-wrong-password"}`,
+		`{"user":{"full_name":"A","phone":null,"tag_list":[]}}`,
+	}
+	if diff := cmp.Diff(sent, want); diff != "" {
+		t.Errorf("bodies: got (-), want (+):\n%s", diff)
+	}
+}
+
+func TestUpdateAnsweredWithSomebodyElse(t *testing.T) {
+	server, options := open(t)
+	s := newClient(t, options).Service(owner())
+	made := signUp(t, s, "E1")
+	base, other := options.Base, answering(new([]string), http.StatusOK, `{"user":{"id":424242,"external_id":"E1"}}`)
+	options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPut {
+			return other(r)
+		}
+		return base.RoundTrip(r)
+	})
+	_, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "New"))
+	if account.KindOf(err) != account.Ambiguous {
+		t.Errorf("got error %v", err)
+	}
+	if got := server.Counters().ByKind[emulator.SessionDestroy]; got != 1 {
+		t.Errorf("%d sessions were ended, want that of the owner", got)
 	}
 }

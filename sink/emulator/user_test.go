@@ -94,6 +94,28 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// An update that another one overtakes must begin again from what that one left.
+func TestOvertakenUpdateLosesNothing(t *testing.T) {
+	client := open(t, Options{})
+	id := client.signUp(ann)
+	session, runs := client.session(ann), 0
+	p, err := client.server.users.change(id, func(p *person, _ problems) {
+		if runs++; runs == 1 {
+			session.do("PUT", "/users/1", `{"user":{"full_name":"Ann"}}`).want(t, 200, `"Ann"`)
+		}
+		p.Phone = "123"
+	})
+	if err != nil || runs != 2 || p.FullName != "Ann" || p.Phone != "123" {
+		t.Errorf("after %d runs: %+v, %v", runs, p, err)
+	}
+}
+
+func TestLengthsAreInCharacters(t *testing.T) {
+	login := strings.Repeat("é", 70)
+	client := open(t, Options{})
+	client.signUp(fmt.Sprintf(`{"login":%q,"password":%q}`, login, strings.Repeat("ü", 40)))
+}
+
 func TestPasswordChange(t *testing.T) {
 	client := open(t, Options{})
 	client.signUp(ann)

@@ -1,4 +1,4 @@
-package csvfile
+package csvfile_test
 
 import (
 	"bufio"
@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/gocarina/gocsv"
+
+	"cubesync/source/csvfile"
 )
 
 const benchRows = 200_000
@@ -55,11 +57,11 @@ func BenchmarkRead(b *testing.B) {
 
 	b.Run("csvfile", func(b *testing.B) {
 		for b.Loop() {
-			source, err := New(Options{Path: path, KeyColumn: "employee_id"})
+			source, err := csvfile.New(csvfile.Options{Path: path, KeyColumn: "employee_id"})
 			if err != nil {
 				b.Fatal(err)
 			}
-			if n := drain(b, source); n != benchRows {
+			if n := countRows(b, source); n != benchRows {
 				b.Fatalf("read %d rows, want %d", n, benchRows)
 			}
 		}
@@ -86,13 +88,13 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-func drain(tb testing.TB, source *Source) int {
+func countRows(tb testing.TB, source *csvfile.Source) int {
 	tb.Helper()
 	reader, err := source.Open(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer reader.Close()
+	defer closeIt(tb, reader)
 	for {
 		if _, err := reader.Next(tb.Context()); errors.Is(err, io.EOF) {
 			return reader.Verdict().Records
@@ -108,7 +110,7 @@ func bare(b *testing.B, path string, open func(io.Reader) (func() error, error))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer file.Close()
+	defer closeIt(b, file)
 	next, err := open(file)
 	for err == nil {
 		err = next()
@@ -122,7 +124,7 @@ func TestMemoryIsFlat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads a large file")
 	}
-	source, err := New(Options{Path: writeBenchFile(t, 100_000)}) // 17 MB
+	source, err := csvfile.New(csvfile.Options{Path: writeBenchFile(t, 100_000)}) // 17 MB
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,7 @@ func TestMemoryIsFlat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
+	defer closeIt(t, reader)
 	inUse := func() uint64 {
 		var m runtime.MemStats
 		runtime.GC()

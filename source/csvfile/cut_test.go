@@ -84,7 +84,6 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		defer reader.Close()
 		rows, ending := check(t, reader)
 		v := reader.Verdict()
 		if v.Completeness > record.Plausible || v.Records+v.Rejects != rows {

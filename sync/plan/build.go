@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -23,6 +24,8 @@ import (
 //	one      | one with our tag, equal            |                  | unchanged
 //	one      | one with our tag, differs          |                  | update
 //	one      | one with our tag, differs          | updates: off     | update, blocked not-permitted
+//	one      | one known under another record's   |                  | reject ambiguous, both records
+//	         | external ID                        |                  |
 //	one      | one without our tag, known by id   |                  | update lost-tag
 //	one      | one without our tag                | adopt: refuse    | reject not-ours
 //	one      | several                            |                  | reject ambiguous
@@ -35,7 +38,8 @@ import (
 //	none     | one with our tag, no external ID   |                  | remark no-external-id
 func (s *Survey) Build(found []account.Account) *Plan {
 	b := &builder{
-		Survey: s, plan: &Plan{}, policy: s.in.Policy,
+		Survey: s, policy: s.in.Policy,
+		plan:     &Plan{Operations: []Operation{}, Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{}},
 		rejected: map[string]bool{}, foundByID: map[int64]account.Account{}, leavers: map[int64]string{},
 	}
 	for _, r := range s.in.Rejects {
@@ -62,7 +66,7 @@ type builder struct {
 	foundByID map[int64]account.Account
 
 	byExternalID map[string][]account.Account // of found, made on first use
-	leavers      map[int64]string             // leavers that stay, by account id, and until when
+	leavers      map[int64]string             // leavers whose accounts stay, by account id, and until when
 }
 
 func (b *builder) row(r row) {
@@ -175,6 +179,15 @@ func (b *builder) update(d Desired, known Known, have account.Account, reason Re
 		b.reject(d, NotOurs, fmt.Sprintf("exists as account %d, not ours: it doesn't carry the tag %q", have.ID, b.policy.OwnerTag))
 		return
 	}
+	was, moved := b.lost[have.ID]
+	if moved && was.externalID != d.User.ExternalID && (was.wanted || b.rejected[was.externalID]) {
+		b.reject(d, Ambiguous, fmt.Sprintf("account %d carries this external ID now and was known under %q, which the source has too: give one of them another account",
+			have.ID, was.externalID))
+		return
+	}
+	if known.AccountID != have.ID {
+		known.Mine, known.Learned = user.Values{}, nil // they are of an account that is gone
+	}
 	changes, remarks := diff(d.User.Values, have, known, b.policy)
 	for _, remark := range remarks {
 		remark.ExternalID, remark.AccountID, remark.Position = d.User.ExternalID, have.ID, d.Position
@@ -227,7 +240,7 @@ func (b *builder) withoutRecord(r row) {
 		if was, moved := b.lost[a.ID]; moved {
 			b.plan.Remarks = append(b.plan.Remarks, Remark{
 				ExternalID: r.key, AccountID: a.ID, Reason: Ambiguous,
-				Detail: fmt.Sprintf("was known under the external ID %q; not counted as a leaver", was),
+				Detail: fmt.Sprintf("was known under the external ID %q; not counted as a leaver", was.externalID),
 			})
 			continue
 		}
@@ -282,6 +295,7 @@ func (b *builder) leave(a account.Account, known *Known) {
 		before := a.Values[user.Tags].Text
 		kept := slices.DeleteFunc(user.SplitTags(before), func(tag string) bool { return tag == b.policy.OwnerTag })
 		op.Changes = []Change{{Field: user.Tags, Before: before, After: user.JoinTags(kept)}}
+		b.leavers[a.ID] = "its user changes it (this plan only takes our tag off)"
 	}
 	if known == nil {
 		known = &Known{}
@@ -333,7 +347,7 @@ func sortedByID(accounts map[int64]account.Account) []account.Account {
 	for _, a := range accounts {
 		sorted = append(sorted, a)
 	}
-	slices.SortFunc(sorted, func(a, b account.Account) int { return int(a.ID - b.ID) })
+	slices.SortFunc(sorted, func(a, b account.Account) int { return cmp.Compare(a.ID, b.ID) })
 	return sorted
 }
 

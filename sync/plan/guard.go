@@ -16,7 +16,7 @@ type Limits struct {
 	Updates     Ceiling // updates and adoptions
 	Creates     Ceiling // sign-ups, once there is a baseline
 	Field       Ceiling // changes of one and the same field
-	Rekeyed     Ceiling // sign-ups whose login or e-mail is held by a leaver
+	Rekeyed     Ceiling // sign-ups whose login or e-mail a leaver holds, or holds until this run deletes them
 	Shrink      float64 // share by which the source may shrink against the baseline
 }
 
@@ -29,7 +29,8 @@ type Ceiling struct {
 
 // Of returns how many operations the ceiling permits among owned accounts.
 func (c Ceiling) Of(owned int) int {
-	n := int(c.Share * float64(owned))
+	const rounding = 1e-9 // 0.29 × 100 is a little less than 29
+	n := int(c.Share*float64(owned) + rounding)
 	if c.Most > 0 {
 		n = min(n, c.Most)
 	}
@@ -94,11 +95,12 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	trip := func(guard, saw, limit, remedy string) {
 		trips = append(trips, Trip{Guard: guard, Saw: saw, Limit: limit, Remedy: remedy})
 	}
-	ceiling := func(guard string, n int, c Ceiling, what string) {
-		if limit := c.Of(p.Owned); n > limit {
+	atMost := func(guard string, n, limit int, what string) {
+		if n > limit {
 			trip(guard, fmt.Sprintf("%d %s among %d owned accounts", n, what, p.Owned), fmt.Sprint(limit), "look at them with `cubesync plan`")
 		}
 	}
+	ceiling := func(guard string, n int, c Ceiling, what string) { atMost(guard, n, c.Of(p.Owned), what) }
 	leaving := p.Count(Release) + p.Count(Delete)
 
 	if p.Present() == 0 {
@@ -110,11 +112,10 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 				fmt.Sprintf("at least %d", floor), "check that the export is whole")
 		}
 	}
-	deletes := limits.Deletes
-	deletes.Most = mostOfHalf(deletes.Most, p.Owned)
-	ceiling(guardDeletes, leaving, deletes, "releases and deletes")
 	if leaving > 0 {
-		ceiling(guardWeekDeletes, leaving+s.WeekDeletes, limits.WeekDeletes, "releases and deletes in seven days")
+		half := max(1, p.Owned/2) // never more, whatever the limits and their floors say
+		atMost(guardDeletes, leaving, min(half, limits.Deletes.Of(p.Owned)), "releases and deletes")
+		atMost(guardWeekDeletes, leaving+s.WeekDeletes, min(half, limits.WeekDeletes.Of(p.Owned)), "releases and deletes in seven days")
 	}
 	ceiling(guardUpdates, p.Count(Update)+p.Count(Adopt), limits.Updates, "updates")
 	if s.Baseline != nil {
@@ -131,15 +132,6 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	return trips
 }
 
-// mostOfHalf keeps the bound of deletes at half of what is owned, however the share is set.
-func mostOfHalf(most, owned int) int {
-	half := max(1, owned/2)
-	if most == 0 {
-		return half
-	}
-	return min(most, half)
-}
-
 func fieldChanges(p *Plan, field user.Field) int {
 	n := 0
 	for i := range p.Operations {
@@ -154,10 +146,24 @@ func fieldChanges(p *Plan, field user.Field) int {
 	return n
 }
 
+// heldByLeavers counts sign-ups that want what a leaver has: those that are refused for it, and those that wait until
+// the leaver is deleted.
 func (p *Plan) heldByLeavers() int {
 	n := 0
 	for _, r := range p.Rejects {
 		if r.Reason == HeldByLeaver {
+			n++
+		}
+	}
+	deleted := map[string]bool{}
+	for i := range p.Operations {
+		if p.Operations[i].Kind == Delete {
+			deleted[p.Operations[i].ExternalID] = true
+		}
+	}
+	for i := range p.Operations {
+		op := &p.Operations[i]
+		if op.Kind == Create && slices.ContainsFunc(op.WaitsFor, func(other string) bool { return deleted[other] }) {
 			n++
 		}
 	}
@@ -170,7 +176,12 @@ func changedSettings(s Situation) []string {
 		return nil
 	}
 	var changed []string
-	for _, name := range slices.Sorted(maps.Keys(s.Settings)) {
+	names := maps.Clone(s.Baseline.Settled)
+	if names == nil {
+		names = map[string]string{}
+	}
+	maps.Copy(names, s.Settings)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if s.Settings[name] != s.Baseline.Settled[name] {
 			changed = append(changed, name)
 		}

@@ -177,6 +177,9 @@ func (w *waves) blockRing(ring []int) {
 	}
 	slices.Sort(names)
 	for _, i := range ring {
+		if w.ops[i].Blocked != "" {
+			continue // for a reason of its own, which blocks the rest
+		}
 		w.ops[i].Blocked = Cycle
 		w.ops[i].Detail = fmt.Sprintf("%s each want a login or e-mail that the next one holds: change one of them to a free value first", strings.Join(names, ", "))
 	}

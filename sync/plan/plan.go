@@ -223,12 +223,16 @@ func (p *Plan) Sent() int { return len(p.Operations) - p.Blocked() }
 // Present returns how many distinct persons the read showed: users and rejects with a readable external ID.
 func (p *Plan) Present() int {
 	n := p.Desired - p.Collapsed
+	apart := map[string]bool{} // persons of whom the source says several things, or something unusable
 	for _, r := range p.Rejects {
-		if r.ExternalID != "" && r.Reason == BadRecord {
-			n++
+		if r.Reason == DuplicateKey {
+			n--
+		}
+		if r.ExternalID != "" && (r.Reason == DuplicateKey || r.Reason == BadRecord) {
+			apart[r.ExternalID] = true
 		}
 	}
-	return n
+	return n + len(apart)
 }
 
 // Reason says why something is planned, blocked, rejected or left alone. Prose is made from it in the views.

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"iter"
+	"slices"
 	"strconv"
 
 	"cubesync/sync/account"
@@ -24,13 +26,19 @@ type Survey struct {
 	in       Input
 	holders  map[claim]holder // who of the source wants a value
 	contests map[claim][]record.Position
-	lost     map[int64]string // accounts known to be ours that aren't in the list, to their external ID
+	lost     map[int64]lost // accounts known to be ours that aren't listed under their external ID
 	lookups  Lookups
 }
 
 type holder struct {
 	externalID string
 	position   record.Position
+}
+
+// lost is what we knew of an account that isn't listed under its external ID any more.
+type lost struct {
+	externalID string
+	wanted     bool // the source still has a record for it
 }
 
 // Lookups are the values that planned sign-ups would claim, and the accounts that should be there and weren't listed.
@@ -47,7 +55,7 @@ func NewSurvey(in Input) *Survey {
 		in:       in,
 		holders:  map[claim]holder{},
 		contests: map[claim][]record.Position{},
-		lost:     map[int64]string{},
+		lost:     map[int64]lost{},
 	}
 	for row := range join(in) {
 		for _, d := range row.desired {
@@ -57,7 +65,7 @@ func NewSurvey(in Input) *Survey {
 			continue
 		}
 		if row.known != nil && row.known.AccountID != 0 {
-			s.lost[row.known.AccountID] = row.key
+			s.lost[row.known.AccountID] = lost{row.key, len(row.desired) > 0}
 			s.lookups.IDs = append(s.lookups.IDs, strconv.FormatInt(row.known.AccountID, 10))
 		}
 		if len(row.desired) > 0 {
@@ -107,7 +115,8 @@ type row struct {
 	known    *Known
 }
 
-// join walks the three sorted sequences side by side and yields one row an external ID, in order.
+// join walks the three sorted sequences side by side and yields one row an external ID, in order. Within a row the
+// order of the input doesn't count.
 func join(in Input) iter.Seq[row] {
 	return func(yield func(row) bool) {
 		desired, stopDesired := iter.Pull(in.Desired)
@@ -138,6 +147,8 @@ func join(in Input) iter.Seq[row] {
 				r.known = &only
 				k, moreKnown = known()
 			}
+			slices.SortStableFunc(r.desired, func(a, b Desired) int { return comparePositions(a.Position, b.Position) })
+			slices.SortStableFunc(r.observed, func(a, b account.Account) int { return cmp.Compare(a.ID, b.ID) })
 			if !yield(r) {
 				return
 			}

@@ -28,7 +28,7 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 	}
 	out.group("rejected", len(p.Rejects))
 	for _, r := range p.Rejects {
-		out.line("%s: %s%s (%s)", r.Position, withID(r.ExternalID), Printable(r.Detail), r.Reason)
+		out.line("%s: %s%s (%s)", Printable(string(r.Position)), withID(r.ExternalID), Printable(r.Detail), r.Reason)
 	}
 	out.group("left their source", len(p.Leavers))
 	for _, l := range p.Leavers {
@@ -55,7 +55,7 @@ func (p *Plan) writeOperations(out *textWriter, kind Kind) {
 		}
 		waits := ""
 		if len(op.WaitsFor) > 0 {
-			waits = " [after " + strings.Join(op.WaitsFor, ", ") + "]"
+			waits = " [after " + Printable(strings.Join(op.WaitsFor, ", ")) + "]"
 		}
 		why := ""
 		if op.Reason != NewRecord && op.Reason != FieldsDiffer {
@@ -73,7 +73,7 @@ func subject(op *Operation) string {
 		fmt.Fprintf(&b, " (account %d)", op.AccountID)
 	}
 	if op.Position != "" {
-		fmt.Fprintf(&b, " %s", op.Position)
+		b.WriteString(" " + Printable(string(op.Position)))
 	}
 	return b.String()
 }
@@ -115,7 +115,7 @@ func (l Leaver) text() string {
 func (r Remark) text() string {
 	var b strings.Builder
 	if r.Position != "" {
-		fmt.Fprintf(&b, "%s: ", r.Position)
+		b.WriteString(Printable(string(r.Position)) + ": ")
 	}
 	b.WriteString(withID(r.ExternalID))
 	if r.AccountID != 0 {
@@ -155,8 +155,10 @@ func (t *textWriter) end() {
 	t.lines = 0
 }
 
-// Printable makes a value safe to show on a terminal: control characters are spelled out.
+// Printable makes a value safe to show on a terminal: control characters are spelled out, and bytes that aren't UTF-8
+// replaced, since some terminals take them for control characters.
 func Printable(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
 	if !strings.ContainsFunc(s, func(r rune) bool { return unsafeRune(r) }) {
 		return s
 	}
@@ -177,7 +179,7 @@ func Printable(s string) string {
 // unsafeRune reports whether a character could move the cursor, hide or reorder text.
 func unsafeRune(r rune) bool {
 	const zeroWidthJoiner = 0x200d // holds emoji together
-	return unicode.IsControl(r) || (unicode.Is(unicode.Cf, r) && r != zeroWidthJoiner)
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || (unicode.Is(unicode.Cf, r) && r != zeroWidthJoiner)
 }
 
 // Number writes n with commas between thousands.

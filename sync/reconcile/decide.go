@@ -93,8 +93,10 @@ func (r *run) readOnce(ctx context.Context) (desired []plan.Desired, rejects []p
 		return nil, nil, record.Verdict{Reason: err.Error()}, nil
 	}
 	defer reader.Close()
-	if err := r.Mapper.Check(reader.Columns()); err != nil {
-		return nil, nil, record.Verdict{Reason: err.Error()}, nil
+	if columns := reader.Columns(); len(columns.Names()) > 0 { // a source without any says why in its verdict
+		if err := r.Mapper.Check(columns); err != nil {
+			return nil, nil, record.Verdict{Reason: err.Error()}, nil
+		}
 	}
 	for n := 1; ; n++ {
 		rec, err := reader.Next(ctx)

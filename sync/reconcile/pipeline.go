@@ -203,7 +203,9 @@ func (r *run) permitted() bool {
 
 // apply carries the plan out.
 func (r *run) apply(ctx context.Context, stop <-chan struct{}) {
-	r.order.Progress.Phase("apply", r.Plan.Sent())
+	if n := r.Plan.Sent(); n > 0 {
+		r.order.Progress.Phase("apply", n)
+	}
 	applier := &apply.Applier{
 		Service: r.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers,
 		Password: r.Password,

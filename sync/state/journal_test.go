@@ -97,7 +97,7 @@ func TestOutcomesStopWithTheErrorOfYield(t *testing.T) {
 	enough := errors.New("enough")
 	n := 0
 	err := s.Outcomes(t.Context(), run, func(StoredOutcome) error { n++; return enough })
-	if err != enough || n != 1 {
+	if !errors.Is(err, enough) || err.Error() != "enough" || n != 1 {
 		t.Errorf("got %v after %d outcomes, want the very error after one", err, n)
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 const childFolder = "CUBESYNC_TEST_STATE_FOLDER"
 
-// child opens chunks and records half of each, says so after every commit, and never ends by itself.
-func child(dir string) {
+// writeUntilKilled opens chunks and records half of each, says so after every commit, and never ends by itself.
+func writeUntilKilled(dir string) {
 	ctx := context.Background()
 	check := func(err error) {
 		if err != nil {

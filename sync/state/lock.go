@@ -31,7 +31,7 @@ func (e *LockedError) Error() string {
 	if e.PID == 0 {
 		return fmt.Sprintf("another process works on this application (lock %s): wait for it to end", e.File)
 	}
-	return fmt.Sprintf("%s, process %d on %s, works on this application since %s (lock %s): wait for it to end",
+	return fmt.Sprintf("another process works on this application: %s (process %d on %s, since %s; lock %s): wait for it to end",
 		e.Work, e.PID, e.Host, e.Since.Format(time.RFC3339), e.File)
 }
 

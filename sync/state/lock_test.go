@@ -1,8 +1,11 @@
 package state
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,4 +82,48 @@ func TestLockInAFolderThatCannotBeMade(t *testing.T) {
 	if _, err := Open(t.Context(), file, staff); err == nil {
 		t.Error("Open got no error")
 	}
+}
+
+const lockFolder = "CUBESYNC_TEST_LOCK_FOLDER"
+
+func lockUntilKilled(dir string) {
+	if _, err := Lock(dir, endpoint, "7", "sync of pipeline staff"); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("locked")
+	time.Sleep(time.Hour) // an empty select would be a deadlock, and end the process
+}
+
+func TestLockEndsWithItsProcess(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), lockFolder+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || said != "locked\n" {
+		t.Errorf("the other process said %q, %v", said, err)
+	}
+	_, err = Lock(dir, endpoint, "7", "sync")
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.PID != cmd.Process.Pid || locked.Work != "sync of pipeline staff" {
+		t.Errorf("while the other process lives: %v, want its number %d", err, cmd.Process.Pid)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the other process ended by itself")
+	}
+	lock, err := Lock(dir, endpoint, "7", "sync")
+	if err != nil {
+		t.Fatalf("after it was killed: %v", err)
+	}
+	lock.Unlock()
 }

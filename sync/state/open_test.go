@@ -209,8 +209,7 @@ func TestStoredText(t *testing.T) {
 	closeStore(t, s)
 
 	var got []string
-	db := open(s.file, "")
-	defer db.Close()
+	db := openBehind(t, s.file)
 	err := each(t.Context(), db, func(rows *sql.Rows) error {
 		var text string
 		err := rows.Scan(&text)
@@ -237,9 +236,20 @@ func TestStoredText(t *testing.T) {
 // execute changes a file behind the state's back.
 func execute(t *testing.T, file, statement string) {
 	t.Helper()
-	db := open(file, "")
-	defer db.Close()
+	db := openBehind(t, file)
 	if _, err := db.ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func openBehind(t *testing.T, file string) *sql.DB {
+	t.Helper()
+	db := open(file, "")
+	db.SetMaxIdleConns(0) // it holds nothing between two statements
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
 }

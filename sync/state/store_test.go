@@ -17,7 +17,11 @@ import (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childFolder); dir != "" {
-		child(dir)
+		writeUntilKilled(dir)
+		return
+	}
+	if dir := os.Getenv(lockFolder); dir != "" {
+		lockUntilKilled(dir)
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,16 +23,17 @@ func (f Field) Equal(a, b string) bool {
 // Canonical returns the one spelling that all equal values of the field share. It is for comparison and for look-up
 // in maps, never for writing.
 func (f Field) Canonical(text string) string {
+	if f == CustomData {
+		return canonicalJSON(text)
+	}
 	text = norm.NFC.String(strings.TrimSpace(text))
 	switch f {
 	case Email:
-		return cases.Fold().String(text)
+		return norm.NFC.String(cases.Fold().String(text))
 	case Website:
-		return strings.TrimPrefix(text, "http://")
+		return withoutScheme(text)
 	case Phone:
 		return digits(text)
-	case CustomData:
-		return canonicalJSON(text)
 	case Tags:
 		return JoinTags(SplitTags(text))
 	default:
@@ -48,12 +50,43 @@ func digits(text string) string {
 	}, text)
 }
 
+func withoutScheme(text string) string {
+	const scheme = "http://"
+	for strings.HasPrefix(text, scheme) {
+		text = strings.TrimSpace(text[len(scheme):])
+	}
+	return text
+}
+
+// canonicalJSON composes Unicode within the decoded strings, not in the JSON text, where an accent that follows an
+// escape would melt into its letter. An empty object is an empty field.
 func canonicalJSON(text string) string {
 	value, err := decodeJSON(text)
 	if err != nil {
-		return text
+		return norm.NFC.String(strings.TrimSpace(text))
 	}
-	return encodeJSON(value)
+	if object, ok := value.(map[string]any); ok && len(object) == 0 {
+		return ""
+	}
+	return encodeJSON(composed(value))
+}
+
+func composed(value any) any {
+	switch value := value.(type) {
+	case string:
+		return norm.NFC.String(value)
+	case []any:
+		for i := range value {
+			value[i] = composed(value[i])
+		}
+	case map[string]any:
+		object := make(map[string]any, len(value))
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			object[norm.NFC.String(key)] = composed(value[key])
+		}
+		return object
+	}
+	return value
 }
 
 // decodeJSON reads exactly one JSON value and keeps numbers as they are spelled.

@@ -23,7 +23,7 @@ type ConnectyCube struct {
 	ApplicationID string
 	AuthKey       Secret
 	ServiceUser   *ServiceUser // nil: reading needs no user
-	AdminKey      Secret       // "" without one
+	AdminKey      Secret       // zero without one
 	RateLimit     float64      // requests a second
 	Timeout       time.Duration
 }
@@ -92,7 +92,7 @@ type Passwords struct {
 // Derive computes passwords from the external ID and a secret.
 type Derive struct {
 	Secret   Secret
-	Previous Secret // the one before the last rotation; "" without one
+	Previous Secret // the one before the last rotation; zero without one
 }
 
 // Authority is whose right a write is made with.

@@ -67,9 +67,9 @@ func (c *checker) serviceUser(n node, reach reach) *ServiceUser {
 }
 
 // credential returns a secret, and refuses the emulator's with a live endpoint.
-func (n node) credential(reach reach, emulators Secret) Secret {
+func (n node) credential(reach reach, emulators string) Secret {
 	secret, _ := n.secret()
-	if secret == emulators && reach == liveReach {
+	if secret.Reveal() == emulators && reach == liveReach {
 		n.complain("is the emulator's, which everybody can read", "write your own: ${NAME} or file:PATH")
 	}
 	return secret

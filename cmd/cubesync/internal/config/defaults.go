@@ -8,12 +8,12 @@ const (
 	defaultEmulatorData = ".cubesync/emulator.jsonl"
 	defaultKeepRuns     = 100
 
-	defaultRateLimit = 50 // below the slowest plan that we know of
+	defaultRateLimit = 50 // QuickBlox, from which the API descends, permits 80 on its smallest plan
 	defaultTimeout   = 30 * time.Second
 	defaultWorkers   = 8
 
 	defaultDelimiter = ','
-	// A leaver must be missing from three nights' reads, which a long weekend of broken exports doesn't reach.
+	// Three nightly reads over three days: bad exports of a weekend that nobody looks at don't reach that.
 	defaultGraceReads = 3
 	defaultGraceSpan  = 72 * time.Hour
 

@@ -13,8 +13,9 @@ import (
 	"cubesync/cmd/cubesync/internal/config"
 )
 
-// digested loads the full fixture with old replaced by new and returns its first pipeline.
-func digested(t *testing.T, old, new string) config.Pipeline {
+// digested loads the full fixture, copied to folder with one part replaced, and returns its first pipeline. Paths
+// count: what is to be compared lies in one folder.
+func digested(t *testing.T, folder, old, replacement string) config.Pipeline {
 	t.Helper()
 	text, err := os.ReadFile("testdata/full.good.yaml")
 	if err != nil {
@@ -23,18 +24,18 @@ func digested(t *testing.T, old, new string) config.Pipeline {
 	if !strings.Contains(string(text), old) {
 		t.Fatalf("the fixture has no %q", old)
 	}
-	text = []byte(strings.Replace(string(text), old, new, 1))
-	text = []byte(strings.Replace(string(text), "file:service-password.txt", "service-password-of-a-file", 1))
-	path := filepath.Join("testdata", "digested.yaml.tmp")
-	t.Cleanup(func() { _ = os.Remove(path) }) // paths count, so all variants lie in one folder
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
+	text = []byte(strings.Replace(string(text), old, replacement, 1))
+	for name, content := range map[string][]byte{"config.yaml": text, "service-password.txt": []byte("of-a-file")} {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return load(t, path).Pipelines[0]
+	return load(t, filepath.Join(folder, "config.yaml")).Pipelines[0]
 }
 
 func TestDigests(t *testing.T) {
-	before := digested(t, "", "")
+	folder := t.TempDir()
+	before := digested(t, folder, "", "")
 	for _, each := range []struct {
 		name, old, new string
 		settings       []string // that change
@@ -46,7 +47,7 @@ func TestDigests(t *testing.T) {
 		{"other-pipeline", "Gäste", "guests", nil, true},
 		{"auth-key", "k-${AUTH_KEY}", "l-${AUTH_KEY}", nil, false},
 		{"admin-key", "${ADMIN_KEY}", "x${ADMIN_KEY}", nil, false},
-		{"service-password", "service-password-of", "x-service-password-of", nil, false},
+		{"service-password", `"file:service-password.txt"`, "another", nil, false},
 		{"service-user", "sync@example.com", "other@example.com", nil, false},
 		{"password-secret", "${NEW_SECRET}", "x${NEW_SECRET}", nil, false},
 		{"previous-secret", "${OLD_SECRET}", "x${OLD_SECRET}", nil, false},
@@ -65,7 +66,7 @@ func TestDigests(t *testing.T) {
 		{"leavers", "leavers: delete", "leavers: release", []string{"leavers"}, false},
 	} {
 		t.Run(each.name, func(t *testing.T) {
-			after := digested(t, each.old, each.new)
+			after := digested(t, folder, each.old, each.new)
 			if same := after.Digest == before.Digest; same != each.same {
 				t.Errorf("digest stayed: %t, want %t", same, each.same)
 			}
@@ -81,10 +82,13 @@ func TestDigests(t *testing.T) {
 		})
 	}
 	t.Run("completeness", func(t *testing.T) {
-		plausible := load(t, write(t, "path: users.csv", "path: users.csv, completeness: plausible")).Pipelines[0].Settings
-		silent := load(t, write(t, "path: users.csv", "path: users.csv")).Pipelines[0].Settings
+		silent := load(t, write(t, "path: users.csv", "path: /users.csv")).Pipelines[0].Settings
+		plausible := load(t, write(t, "path: users.csv", "path: /users.csv, completeness: plausible")).Pipelines[0].Settings
 		if plausible["leavers"] == silent["leavers"] {
 			t.Error("accepting plausible reads doesn't change the leavers' digest")
+		}
+		if plausible["source"] != silent["source"] {
+			t.Error("accepting plausible reads changes the source's digest")
 		}
 	})
 }

@@ -5,7 +5,7 @@
 //
 // # How a file is read
 //
-//	yaml.go      text → a tree of values with their positions; what YAML can do and we don't want is refused here
+//	yaml.go      text → a tree of values with their positions (value.go), without what YAML can do and we don't want
 //	node.go      typed access to that tree; each wrong value is a complaint at its position, and reading goes on
 //	object.go    the same for keys: unknown, doubled, missing
 //	secret.go    ${NAME} and file:PATH

@@ -49,8 +49,8 @@ func load(t *testing.T, path string) *config.Config {
 	return got
 }
 
-// write makes a configuration of the minimal fixture with old replaced by new.
-func write(t *testing.T, old, new string) string {
+// write makes a configuration of the minimal fixture with one part replaced by another.
+func write(t *testing.T, old, replacement string) string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/minimal.good.yaml")
 	if err != nil {
@@ -60,7 +60,7 @@ func write(t *testing.T, old, new string) string {
 		t.Fatalf("the fixture has no %q", old)
 	}
 	path := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(path, []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), old, replacement, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -70,6 +70,9 @@ func write(t *testing.T, old, new string) string {
 func zones() cmp.Option {
 	return cmp.Comparer(func(a, b *time.Location) bool { return (a == nil) == (b == nil) && a.String() == b.String() })
 }
+
+// revealed compares secrets by their texts, which the difference shows.
+func revealed() cmp.Option { return cmp.Transformer("Reveal", config.Secret.Reveal) }
 
 func TestRootConfiguration(t *testing.T) {
 	got := load(t, rootConfiguration)
@@ -89,13 +92,13 @@ func TestRootConfiguration(t *testing.T) {
 		got, want any
 	}{
 		{"path", got.Path, filepath.Join(root, "config.yaml")},
-		{"state", got.State, filepath.Join(root, ".cubesync/state")},
-		{"emulator", got.Emulator.Data, filepath.Join(root, ".cubesync/emulator.jsonl")},
+		{"state", got.State, filepath.Join(root, ".cubesync", "state")},
+		{"emulator", got.Emulator.Data, filepath.Join(root, ".cubesync", "emulator.jsonl")},
 		{"keep-runs", got.KeepRuns, 100},
 		{"timeout", got.ConnectyCube.Timeout, 30 * time.Second},
 		{"workers", p.Workers, 8},
 		{"guards", p.Guards, plan.DefaultLimits()},
-		{"source", *p.Source.CSV, config.CSV{Path: filepath.Join(root, "docs/sample/users.csv"), Delimiter: ',', AcceptPlausible: true}},
+		{"source", *p.Source.CSV, config.CSV{Path: filepath.Join(root, "docs", "sample", "users.csv"), Delimiter: ',', AcceptPlausible: true}},
 		{"policy", p.Policy, plan.Policy{
 			OwnerTag: "staff-sync", Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
 			Owners: map[user.Field]plan.Ownership{user.Login: plan.OwnedAtCreate},
@@ -123,11 +126,11 @@ func TestDefaults(t *testing.T) {
 	want := &config.Config{
 		Path: filepath.Join(folder, "minimal.good.yaml"),
 		ConnectyCube: config.ConnectyCube{
-			Endpoint: config.EmbeddedEmulator, ApplicationID: "1", AuthKey: config.EmulatorAuthKey,
+			Endpoint: config.EmbeddedEmulator, ApplicationID: "1", AuthKey: config.NewSecret(config.EmulatorAuthKey),
 			RateLimit: 50, Timeout: 30 * time.Second,
 		},
-		Emulator: config.Emulator{Data: filepath.Join(folder, ".cubesync/emulator.jsonl")},
-		State:    filepath.Join(folder, ".cubesync/state"),
+		Emulator: config.Emulator{Data: filepath.Join(folder, ".cubesync", "emulator.jsonl")},
+		State:    filepath.Join(folder, ".cubesync", "state"),
 		KeepRuns: 100,
 		Pipelines: []config.Pipeline{{
 			Name: "staff", OwnerTag: "staff-sync",
@@ -145,7 +148,7 @@ func TestDefaults(t *testing.T) {
 			Guards: plan.DefaultLimits(), Workers: 8,
 		}},
 	}
-	if diff := cmp.Diff(got, want, zones()); diff != "" {
+	if diff := cmp.Diff(got, want, zones(), revealed()); diff != "" {
 		t.Errorf("(-got +want)\n%s", diff)
 	}
 }
@@ -171,9 +174,9 @@ func TestEveryKey(t *testing.T) {
 	want := &config.Config{
 		Path: filepath.Join(folder, "full.good.yaml"),
 		ConnectyCube: config.ConnectyCube{
-			Endpoint: "https://chat.example.com/api", ApplicationID: "4711", AuthKey: "k-auth-key-of-the-environment",
-			ServiceUser: &config.ServiceUser{Email: "sync@example.com", Password: "service-password-of-a-file", ID: 7},
-			AdminKey:    "admin-key-of-the-environment", RateLimit: 12.5, Timeout: 90 * time.Second,
+			Endpoint: "https://chat.example.com/api", ApplicationID: "4711", AuthKey: config.NewSecret("k-auth-key-of-the-environment"),
+			ServiceUser: &config.ServiceUser{Email: "sync@example.com", Password: config.NewSecret("service-password-of-a-file"), ID: 7},
+			AdminKey:    config.NewSecret("admin-key-of-the-environment"), RateLimit: 12.5, Timeout: 90 * time.Second,
 		},
 		Emulator: config.Emulator{Data: "/var/lib/emulator.jsonl"},
 		State:    filepath.Join(filepath.Dir(folder), "state"),
@@ -191,7 +194,7 @@ func TestEveryKey(t *testing.T) {
 				CustomData: map[string]mapping.Rule{"department": {Column: "department"}, "office": {Constant: "Berlin"}},
 			},
 			Passwords: config.Passwords{Derive: &config.Derive{
-				Secret: "new-secret-of-the-environment-0123456789", Previous: "old-secret-of-the-environment-0123456789",
+				Secret: config.NewSecret("new-secret-of-the-environment-0123456789"), Previous: config.NewSecret("old-secret-of-the-environment-0123456789"),
 			}},
 			Updates: config.AsShared, Deletes: config.AsOwner,
 			Policy: plan.Policy{
@@ -218,9 +221,7 @@ func TestEveryKey(t *testing.T) {
 			Guards: plan.DefaultLimits(), Workers: 8,
 		}},
 	}
-	// A secret shows itself nowhere, so not in this difference either: compare it as text.
-	reveal := cmp.Transformer("reveal", config.Secret.Reveal)
-	if diff := cmp.Diff(got, want, zones(), reveal); diff != "" {
+	if diff := cmp.Diff(got, want, zones(), revealed()); diff != "" {
 		t.Errorf("(-got +want)\n%s", diff)
 	}
 }
@@ -302,10 +303,11 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// complaints are the lines of err without folder, "" for none.
+// complaints are the lines of err with paths relative to folder, "" for none.
 func complaints(err error, folder string) string {
 	if err == nil {
 		return ""
 	}
-	return strings.ReplaceAll(err.Error(), folder+string(filepath.Separator), "")
+	text := strings.ReplaceAll(err.Error(), folder+string(filepath.Separator), "")
+	return strings.ReplaceAll(text, folder, ".")
 }

@@ -32,7 +32,7 @@ func (c *checker) derive(n node, app application) *Derive {
 		Secret:   group.need("secret", "write ${NAME} or file:PATH").passwordSecret(app),
 		Previous: group.get("previous").passwordSecret(app),
 	}
-	if derive.Secret != "" && derive.Secret == derive.Previous {
+	if !derive.Secret.IsZero() && derive.Secret == derive.Previous {
 		group.get("previous").complain("is the secret itself", "write the one before it, or take the line out")
 	}
 	return derive
@@ -43,9 +43,9 @@ func (n node) passwordSecret(app application) Secret {
 	secret, ok := n.secret()
 	switch {
 	case !ok:
-	case secret == SampleSecret && app.reach == liveReach:
+	case secret.Reveal() == SampleSecret && app.reach == liveReach:
 		n.complain("is the sample's, which everybody can read", fmt.Sprintf("write your own of at least %d characters: ${NAME} or file:PATH", minSecretLength))
-	case secret == SampleSecret:
+	case secret.Reveal() == SampleSecret:
 	case utf8.RuneCountInString(secret.Reveal()) < minSecretLength:
 		n.complain(fmt.Sprintf("is shorter than %d characters", minSecretLength), "make one with: openssl rand -base64 33")
 	}

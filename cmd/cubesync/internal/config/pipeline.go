@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"cubesync/sync/user"
 )
@@ -62,8 +63,8 @@ func (n node) name() string {
 	return text
 }
 
-// maxTagBytes is the longest tag that the service's kind of database column surely keeps whole.
-const maxTagBytes = 255
+// maxTag is how many characters an owner tag may have, as many as a mapped one.
+const maxTag = 255
 
 func (n node) ownerTag() string {
 	text, ok := n.text()
@@ -72,8 +73,8 @@ func (n node) ownerTag() string {
 		return ""
 	case strings.Contains(text, ","):
 		n.complain("has a comma, which separates tags", "choose a tag without one")
-	case len(text) > maxTagBytes:
-		n.complain(fmt.Sprintf("is longer than %d bytes", maxTagBytes), "choose a shorter tag")
+	case utf8.RuneCountInString(text) > maxTag:
+		n.complain(fmt.Sprintf("is longer than %d characters", maxTag), "choose a shorter tag")
 	case user.JoinTags([]string{text}) != text:
 		n.complain("has white space around it, or letters in a decomposed form", "choose a plain tag")
 	default:

@@ -10,15 +10,38 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+	"unique"
 )
 
-// Secret is a text that no log, error or dump shows: whatever prints or marshals it gets "[secret]".
-type Secret string
+// Secret is a text that no log, error or dump shows: whatever prints or marshals it gets "[secret]". Secrets are equal
+// (==) when their texts are; the zero Secret is no secret.
+//
+// It isn't a string, because fmt forgets the methods of what it prints after a verb that doesn't fit, as %s doesn't fit a
+// pointer around it, and encoding/json forgets those of a map's key if that is a string.
+type Secret struct {
+	text unique.Handle[string]
+}
 
 const redacted = "[secret]"
 
+// NewSecret hides a text.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(text)}
+}
+
+// IsZero reports whether there is no secret.
+func (s Secret) IsZero() bool { return s == Secret{} }
+
 // Reveal returns the text itself, for the one place that sends or computes with it.
-func (s Secret) Reveal() string { return string(s) }
+func (s Secret) Reveal() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.text.Value()
+}
 
 // String hides the text.
 func (s Secret) String() string { return redacted }
@@ -38,7 +61,7 @@ const maxSecretBytes = 64 << 10
 // secret returns what the text refers to.
 func (n node) secret() (Secret, bool) {
 	text, ok := n.resolved()
-	return Secret(text), ok
+	return NewSecret(text), ok
 }
 
 // resolved returns the text with ${NAME} replaced from the environment, or what lies in the file of file:PATH. What

@@ -6,6 +6,8 @@ import (
 	"encoding/xml"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -39,9 +41,14 @@ func shown(t *testing.T, v any) map[string]string {
 }
 
 func TestSecretShowsNowhere(t *testing.T) {
-	secret := config.Secret("hunter2")
-	type inner struct{ Secret *config.Secret }
-	for _, v := range []any{secret, &secret, []config.Secret{secret}, map[config.Secret]config.Secret{secret: secret}, inner{&secret}} {
+	secret := config.NewSecret("hunter2")
+	type outer struct{ Secret config.Secret }
+	type hidden struct{ secret config.Secret }
+	for _, v := range []any{
+		secret, &secret, []config.Secret{secret}, map[config.Secret]config.Secret{secret: secret},
+		outer{secret}, struct{ Secret *config.Secret }{&secret}, struct{ Outer *outer }{&outer{secret}},
+		hidden{secret}, struct{ hidden *hidden }{&hidden{secret}},
+	} {
 		for way, text := range shown(t, v) {
 			for _, form := range []string{"hunter2", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2")} {
 				if strings.Contains(text, form) {
@@ -50,7 +57,7 @@ func TestSecretShowsNowhere(t *testing.T) {
 			}
 		}
 	}
-	text, err := xml.Marshal(struct{ Secret config.Secret }{secret})
+	text, err := xml.Marshal(outer{secret})
 	if err != nil || strings.Contains(string(text), "hunter2") {
 		t.Errorf("xml: %s, %v", text, err)
 	}
@@ -70,7 +77,7 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	for _, part := range parts {
 		for way, text := range shown(t, part) {
 			for i, secret := range secrets {
-				if len(secret) < 20 {
+				if len(secret.Reveal()) < 20 {
 					t.Fatalf("secret %d is too short to be searched for", i)
 				}
 				if strings.Contains(text, secret.Reveal()) || strings.Contains(strings.ToLower(text), fmt.Sprintf("%x", secret.Reveal())) {
@@ -98,6 +105,44 @@ func TestSecretReferences(t *testing.T) {
 	}
 }
 
+func TestSecretFiles(t *testing.T) {
+	const refused = ""
+	for _, each := range []struct{ name, content, want string }{
+		{"no-line-break", "hunter2", "hunter2"},
+		{"line-break", "hunter2\n", "hunter2"},
+		{"windows-line-break", "hunter2\r\n", "hunter2"},
+		{"spaces-stay", " hunter2 \n", " hunter2 "},
+		{"reference-stays", "${APP}\n", "${APP}"},
+		{"empty", "", refused},
+		{"only-a-line-break", "\n", refused},
+		{"two-lines", "hunter2\nhunter2\n", refused},
+		{"two-line-breaks", "hunter2\n\n", refused},
+		{"not-a-secret", strings.Repeat("x", 64<<10+1), refused},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			path := write(t, "auth_key: emulator-auth-key", "auth_key: file:keys/${APP}")
+			folder := filepath.Join(filepath.Dir(path), "keys")
+			if err := os.Mkdir(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, "4711"), []byte(each.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := config.Load(path, env, schedule)
+			switch {
+			case each.want == refused && err == nil:
+				t.Errorf("got %q, want a complaint", got.ConnectyCube.AuthKey.Reveal())
+			case each.want == refused && strings.Contains(err.Error(), "hunter2"):
+				t.Error(err)
+			case each.want != refused && err != nil:
+				t.Error(err)
+			case each.want != refused && got.ConnectyCube.AuthKey.Reveal() != each.want:
+				t.Errorf("got %q, want %q", got.ConnectyCube.AuthKey.Reveal(), each.want)
+			}
+		})
+	}
+}
+
 // A complaint names the key, never what stands there: whatever is wrong with a secret, and whatever else is wrong
 // around it.
 func TestComplaintsHoldNoSecret(t *testing.T) {
@@ -105,7 +150,6 @@ func TestComplaintsHoldNoSecret(t *testing.T) {
 		"auth_key: [hunter2]",
 		"auth_key: {hunter2: x}",
 		"auth_key: |hunter2",
-		"auth_key: %hunter2",
 		"auth_key: \"hunter2\\q\"",
 		"auth_key: 'hunter2",
 		"auth_key: hunter2: x",
@@ -127,12 +171,11 @@ func TestComplaintsHoldNoSecret(t *testing.T) {
 		"auth_key: emulator-auth-key\n  endpoint: https://ann:hunter2@example.com",
 	} {
 		t.Run(text, func(t *testing.T) {
-			_, err := config.Load(write(t, "auth_key: emulator-auth-key", text), env, schedule)
-			if err == nil {
-				t.Skip("nothing is wrong with it")
-			}
-			if strings.Contains(err.Error(), "hunter2") {
-				t.Error(err)
+			path := write(t, "auth_key: emulator-auth-key", text)
+			_, err := config.Load(path, env, schedule)
+			// The folder has the subtest's name, and so the secret, in it.
+			if got := complaints(err, filepath.Dir(path)); got == "" || strings.Contains(got, "hunter2") {
+				t.Errorf("got %q", got)
 			}
 		})
 	}

@@ -12,29 +12,28 @@ import (
 
 // Bars draws one bar a phase, with count, rate and time left.
 type Bars struct {
-	progress *mpb.Progress
+	out      io.Writer
+	progress *mpb.Progress // of the phase; nil between two
 	bar      *mpb.Bar
-	total    bool
 }
 
 // NewBars draws on a terminal; end with Close.
-func NewBars(w io.Writer) *Bars {
-	return &Bars{progress: mpb.New(mpb.WithOutput(w), mpb.WithWidth(64), mpb.WithAutoRefresh())}
-}
+func NewBars(w io.Writer) *Bars { return &Bars{out: w} }
 
 // Phase ends the bar before and begins another; a total of 0 is unknown and shows a count only.
 func (b *Bars) Phase(name string, total int) {
-	b.end()
+	b.Close()
+	b.progress = mpb.New(mpb.WithOutput(b.out), mpb.WithWidth(48), mpb.WithAutoRefresh())
 	label := decor.Name(name, decor.WC{W: len("look up") + 2, C: decor.DindentRight})
-	rate := decor.AverageSpeed(0, " %.0f/s")
+	rate := decor.AverageSpeed(0, "%.0f/s", decor.WC{W: len("00000/s") + 2})
 	if total == 0 {
-		b.bar = b.progress.New(0, mpb.NopStyle(), mpb.PrependDecorators(label, decor.CurrentNoUnit("%d")), mpb.AppendDecorators(rate))
-	} else {
-		b.bar = b.progress.AddBar(int64(total),
-			mpb.PrependDecorators(label, decor.CountersNoUnit("%d / %d")),
-			mpb.AppendDecorators(rate, decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 5}), " done"), decor.Name(" left")))
+		b.bar = b.progress.New(0, mpb.NopStyle(), mpb.PrependDecorators(label, decor.CurrentNoUnit("%d"), rate))
+		return
 	}
-	b.total = total > 0
+	left := decor.Meta(decor.AverageETA(decor.ET_STYLE_GO), func(eta string) string { return "  " + eta + " left" })
+	b.bar = b.progress.AddBar(int64(total),
+		mpb.PrependDecorators(label, decor.CountersNoUnit("%d / %d ")),
+		mpb.AppendDecorators(rate, decor.OnCompleteOrOnAbort(left, "")))
 }
 
 // Step moves the bar.
@@ -46,21 +45,12 @@ func (b *Bars) Step(n int) {
 
 // Close ends the last bar and leaves the terminal to what follows.
 func (b *Bars) Close() {
-	b.end()
-	b.progress.Wait()
-}
-
-func (b *Bars) end() {
-	if b.bar == nil {
+	if b.progress == nil {
 		return
 	}
-	if b.total {
-		b.bar.Abort(false) // completed bars don't mind
-	} else {
-		b.bar.SetTotal(-1, true)
-	}
-	b.bar.Wait()
-	b.bar = nil
+	b.bar.Abort(false) // it has no end of its own where the total is unknown or wasn't reached
+	b.progress.Wait()
+	b.progress, b.bar = nil, nil
 }
 
 // every is how often a long phase writes a line.

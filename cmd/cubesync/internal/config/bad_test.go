@@ -1,0 +1,284 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cubesync/cmd/cubesync/internal/config"
+)
+
+// badFiles are the exact words about each testdata/*.bad.yaml: all of them, in order.
+var badFiles = map[string]string{
+	"aliases.bad.yaml": `
+aliases.bad.yaml:1:15: connectycube: uses an anchor, alias or tag of YAML; write the value out
+aliases.bad.yaml:4:3: emulator: this key uses a merge, anchor, alias or tag of YAML; write the keys out
+aliases.bad.yaml:5:9: emulator.data: uses an anchor, alias or tag of YAML; write the value out
+aliases.bad.yaml:6:8: state: uses an anchor, alias or tag of YAML; write the value out
+aliases.bad.yaml:9:5: pipelines[0]: uses an anchor, alias or tag of YAML; write the value out
+aliases.bad.yaml:10:1: this key uses a merge, anchor, alias or tag of YAML; write the keys out
+`,
+	"directive.bad.yaml": `
+directive.bad.yaml:1:1: a YAML directive is not understood here; take this line out
+`,
+	"documents.bad.yaml": `
+documents.bad.yaml:3:1: a second document begins here; keep one document a file: take the line --- and what follows out
+`,
+	"empty.bad.yaml": `
+empty.bad.yaml:1:1: the file is empty; begin with a copy of the config.yaml that comes with cubesync
+`,
+	"guards.bad.yaml": `
+guards.bad.yaml:11:24: pipelines[0].guards.deletes.floor: -1 is out of range; write a whole number from 0
+guards.bad.yaml:11:35: pipelines[0].guards.deletes.share: "51%" is not a share from 0% to 50%; write one such as 5%
+guards.bad.yaml:11:46: pipelines[0].guards.deletes.most: -1 is out of range; write a whole number from 0
+guards.bad.yaml:12:29: pipelines[0].guards.week_deletes.share: "50.5%" is not a share from 0% to 50%; write one such as 5%
+guards.bad.yaml:13:24: pipelines[0].guards.updates.floor: 1.5 is out of range; write a whole number from 0
+guards.bad.yaml:13:36: pipelines[0].guards.updates.share: "101%" is not a share from 0% to 100%; write one such as 5%
+guards.bad.yaml:14:24: pipelines[0].guards.creates.share: "-1%" is not a share from 0% to 100%; write one such as 5%
+guards.bad.yaml:15:22: pipelines[0].guards.field.share: "5" is not a share from 0% to 100%; write one such as 5%
+guards.bad.yaml:16:24: pipelines[0].guards.rekeyed.share: "five%" is not a share from 0% to 100%; write one such as 5%
+guards.bad.yaml:17:15: pipelines[0].guards.shrink: "NaN%" is not a share from 0% to 100%; write one such as 5%
+`,
+	"keys.bad.yaml": `
+keys.bad.yaml:1:1: conectycube: unknown key; did you mean connectycube?
+keys.bad.yaml:6:3: connectycube.auth_key: stands twice, first in line 5; keep one of them
+keys.bad.yaml:7:3: connectycube.password: unknown key; the keys here are endpoint, application_id, auth_key, service_user, admin_key, rate_limit, timeout
+keys.bad.yaml:10:5: pipelines[0].owner-tag: unknown key; did you mean owner_tag?
+keys.bad.yaml:12:37: pipelines[0].source.csv.separator: unknown key; the keys here are path, delimiter, null_value, completeness
+keys.bad.yaml:14:33: pipelines[0].mapping.external_id.owner: unknown key; the keys here are column, template, constant
+keys.bad.yaml:15:7: pipelines[0].mapping.e_mail: unknown key; did you mean email?
+keys.bad.yaml:17:44: pipelines[0].mapping.custom_data.keys.a: stands twice, first in line 17; keep one of them
+keys.bad.yaml:18:31: pipelines[0].passwords.secret…: unknown key; the keys here are derive, random
+keys.bad.yaml:21:5: pipelines[0].leavers: stands twice, first in line 20; keep one of them
+keys.bad.yaml:22:14: pipelines[0].guards.größe: unknown key; the keys here are deletes, week_deletes, updates, creates, field, rekeyed, shrink
+keys.bad.yaml:22:24: pipelines[0].guards.delete: unknown key; did you mean deletes?
+keys.bad.yaml:22:54: pipelines[0].guards.creates.flour: unknown key; did you mean floor?
+`,
+	"latin1.bad.yaml": `
+latin1.bad.yaml:1:12: this character is not valid UTF-8; save the file as UTF-8
+`,
+	"leavers.bad.yaml": `
+leavers.bad.yaml:9:14: pipelines[0].leavers: release on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep
+leavers.bad.yaml:9:14: pipelines[0].leavers: release needs updates, which are off; choose owner or shared for updates, or keep
+leavers.bad.yaml:15:14: pipelines[1].updates: owner needs passwords that cubesync can compute; add passwords.derive, or choose another
+leavers.bad.yaml:16:14: pipelines[1].leavers: delete on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep
+leavers.bad.yaml:16:14: pipelines[1].leavers: delete needs deletes, which are off; add deletes: admin, owner or shared, or choose keep
+leavers.bad.yaml:16:14: pipelines[1].leavers: delete needs vanished to be said; add vanished: recreate or leave
+leavers.bad.yaml:22:14: pipelines[2].updates: shared needs connectycube.service_user; add it, or choose another
+leavers.bad.yaml:23:14: pipelines[2].deletes: admin needs connectycube.admin_key; add it, or choose another
+leavers.bad.yaml:32:14: pipelines[3].deletes: owner needs passwords that cubesync can compute; add passwords.derive, or choose another
+leavers.bad.yaml:40:14: pipelines[4].deletes: shared needs connectycube.service_user; add it, or choose another
+`,
+	"list.bad.yaml": `
+list.bad.yaml:1:1: is a list where a group of keys belongs; begin with a copy of the config.yaml that comes with cubesync
+`,
+	"live.bad.yaml": `
+live.bad.yaml:4:13: connectycube.auth_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
+live.bad.yaml:5:3: connectycube.service_user: says login and email; keep one of them
+live.bad.yaml:5:78: connectycube.service_user.password: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
+live.bad.yaml:5:109: connectycube.service_user.id: 0 is out of range; write a whole number from 1
+live.bad.yaml:6:14: connectycube.admin_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
+live.bad.yaml:7:15: connectycube.rate_limit: 0 is out of range; write a number above 0
+live.bad.yaml:8:12: connectycube.timeout: "11m" is not a span of time from 1s to 10m; write a number and its unit, such as 30s, 5m, 72h or 3d
+live.bad.yaml:14:34: pipelines[0].passwords.derive.secret: is the sample's, which everybody can read; write your own of at least 32 characters: ${NAME} or file:PATH
+live.bad.yaml:14:68: pipelines[0].passwords.derive.previous: is shorter than 32 characters; make one with: openssl rand -base64 33
+`,
+	"mapping.bad.yaml": `
+mapping.bad.yaml:7:31: pipelines[0].mapping.external_id.constant: gives every record the same external ID; name the column that tells persons apart: {column: NAME}
+mapping.bad.yaml:8:7: pipelines[0].mapping.login: says column and template; keep one of them
+mapping.bad.yaml:9:37: pipelines[0].mapping.email.empty: unknown value "never"; choose keep or clear
+mapping.bad.yaml:9:51: pipelines[0].mapping.email.owner: unknown value "me"; choose source, create or if_empty
+mapping.bad.yaml:10:29: pipelines[0].mapping.full_name.template: template "{given_name": the { at byte 1 isn't closed: write {{ for a brace; write {column} for a cell, {{ and }} for braces
+mapping.bad.yaml:11:25: pipelines[0].mapping.phone.template: template "plain" names no {column}: take a constant instead; write {column} for a cell, {{ and }} for braces
+mapping.bad.yaml:12:25: pipelines[0].mapping.website.column: is empty; give it a value or take the line out
+mapping.bad.yaml:14:11: pipelines[0].mapping.tags[0]: says none of column, constant, template; add column, constant or template
+mapping.bad.yaml:15:33: pipelines[0].mapping.tags[1].split: is empty; give it a value or take the line out
+mapping.bad.yaml:16:7: pipelines[0].mapping.custom_data: says column and keys; keep one of them
+mapping.bad.yaml:16:65: pipelines[0].mapping.custom_data.mode: unknown value "add"; choose merge or replace
+mapping.bad.yaml:23:5: pipelines[1].mapping: maps no field; add at least one, such as email: {column: email}
+mapping.bad.yaml:33:13: pipelines[2].mapping.tags: is an empty list; write a list such as [{column: tags, split: ";"}]
+mapping.bad.yaml:34:21: pipelines[2].mapping.custom_data.keys: has no key; add one, such as department: {column: department}
+mapping.bad.yaml:34:38: pipelines[2].mapping.custom_data.empty: says nothing about single keys; write it into their rules
+mapping.bad.yaml:34:45: pipelines[2].mapping.custom_data.template: unknown key; the keys here are column, keys, mode, empty, owner
+mapping.bad.yaml:43:29: pipelines[3].mapping.full_name.constant: is only white space; write the text, or take the field out
+mapping.bad.yaml:50:5: pipelines[4].mapping: custom_data: a key has no name; correct it
+`,
+	"missing.bad.yaml": `
+missing.bad.yaml:1:1: connectycube.endpoint: is missing; write emulator, or the https address of the service
+missing.bad.yaml:1:1: connectycube.application_id: is missing; copy it from the application's overview page
+missing.bad.yaml:1:1: connectycube.auth_key: is missing; copy it from the application's overview page
+missing.bad.yaml:3:3: connectycube.service_user.password: is missing; write ${NAME} or file:PATH
+missing.bad.yaml:3:3: connectycube.service_user: says none of login, email; add login or email
+missing.bad.yaml:5:5: pipelines[0].name: is missing; name it, in small letters, digits and hyphens
+missing.bad.yaml:5:5: pipelines[0].owner_tag: is missing; choose a tag that marks this pipeline's accounts
+missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv
+missing.bad.yaml:5:5: pipelines[0].passwords: is missing; say how new users get one: derive or random
+missing.bad.yaml:5:5: pipelines[0].timezone: is missing; name the zone of the schedule, such as Europe/Berlin or UTC
+missing.bad.yaml:5:5: pipelines[0].mapping: is missing; say how a record becomes a user
+missing.bad.yaml:5:5: pipelines[0].updates: is missing; say who writes: owner, shared or off
+missing.bad.yaml:5:5: pipelines[0].leavers: is missing; say what becomes of users that have left the source: keep, release or delete
+missing.bad.yaml:8:14: pipelines[1].source.csv.path: is missing; name the file
+missing.bad.yaml:9:5: pipelines[1].mapping.external_id: is missing; name the column that tells persons apart: {column: NAME}
+missing.bad.yaml:9:5: pipelines[1].mapping: maps no field; add at least one, such as email: {column: email}
+missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random; add derive or random
+missing.bad.yaml:15:5: pipelines[2].source.csv: is missing; write {csv: {path: users.csv}}
+missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template; add column or template
+missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template; add column, constant or template
+missing.bad.yaml:17:17: pipelines[2].passwords.derive.secret: is missing; write ${NAME} or file:PATH
+`,
+	"nothing.bad.yaml": `
+nothing.bad.yaml:1:1: connectycube: is missing; say which application the users are in
+nothing.bad.yaml:1:12: pipelines: is an empty list; begin each pipeline with - name:
+`,
+	"pipelines.bad.yaml": `
+pipelines.bad.yaml:2:12: keep_runs: 0 is out of range; write a whole number from 1
+pipelines.bad.yaml:4:5: pipelines[0].timezone: is missing; name the zone of the schedule, such as Europe/Berlin or UTC
+pipelines.bad.yaml:7:48: pipelines[0].source.csv.delimiter: is not one character that can separate cells; write "," or ";" or "|", or "\t" for a tab
+pipelines.bad.yaml:7:68: pipelines[0].source.csv.completeness: unknown value "proven"; choose plausible
+pipelines.bad.yaml:9:25: pipelines[0].passwords.random: leaves no way to make passwords; write random: true, or derive
+pipelines.bad.yaml:10:14: pipelines[0].updates: unknown value "admin"; choose owner, shared or off
+pipelines.bad.yaml:11:14: pipelines[0].leavers: unknown value "remove"; choose keep, release or delete
+pipelines.bad.yaml:12:14: pipelines[0].workers: 0 is out of range; write a whole number from 1 to 256
+pipelines.bad.yaml:13:11: pipelines[1].name: "staff" is pipelines[0]'s already; choose another: each pipeline has its own
+pipelines.bad.yaml:14:16: pipelines[1].owner_tag: "staff-sync" is pipelines[0]'s already; choose another: each pipeline has its own
+pipelines.bad.yaml:15:15: pipelines[1].schedule: "whenever" is not a schedule: five fields are needed; write minute hour day month weekday, or @every 1h
+pipelines.bad.yaml:17:48: pipelines[1].source.csv.delimiter: is not one character that can separate cells; write "," or ";" or "|", or "\t" for a tab
+pipelines.bad.yaml:17:65: pipelines[1].source.csv.null_value: is the null of YAML; put it in quotes if the word is meant, or take the line out
+pipelines.bad.yaml:19:5: pipelines[1].passwords: says derive and random; keep one of them
+pipelines.bad.yaml:22:14: pipelines[1].workers: 257 is out of range; write a whole number from 1 to 256
+pipelines.bad.yaml:23:11: pipelines[2].name: "Staff of Berlin" is not a name; use small letters, digits and hyphens
+pipelines.bad.yaml:24:16: pipelines[2].owner_tag: has a comma, which separates tags; choose a tag without one
+pipelines.bad.yaml:25:15: pipelines[2].timezone: depends on the machine; name one such as Europe/Berlin or UTC
+pipelines.bad.yaml:26:5: pipelines[2].source.csv: is missing; write {csv: {path: users.csv}}
+pipelines.bad.yaml:26:14: pipelines[2].source.ldap: unknown key; the keys here are csv
+pipelines.bad.yaml:31:12: pipelines[2].grace: unknown value "never"; write none, or {reads: 3, span: 72h}
+pipelines.bad.yaml:33:16: pipelines[3].owner_tag: has white space around it, or letters in a decomposed form; choose a plain tag
+pipelines.bad.yaml:34:15: pipelines[3].timezone: unknown time zone "Europe/Atlantis"; name one such as Europe/Berlin or UTC
+pipelines.bad.yaml:40:20: pipelines[3].grace.reads: 0 is out of range; write a whole number from 1
+pipelines.bad.yaml:40:29: pipelines[3].grace.span: "3 days" is not a span of time from 0s to 366d; write a number and its unit, such as 30s, 5m, 72h or 3d
+pipelines.bad.yaml:41:15: pipelines[3].vanished: unknown value "ignore"; choose recreate or leave
+`,
+	"secrets.bad.yaml": `
+secrets.bad.yaml:2:13: connectycube.endpoint: the environment variable UNSET_ENDPOINT is not set; set it, or write file:PATH
+secrets.bad.yaml:3:19: connectycube.application_id: is empty once it is resolved; put a value into the variable or the file
+secrets.bad.yaml:4:13: connectycube.auth_key: the environment variable UNSET_ONE is not set; set it, or write file:PATH
+secrets.bad.yaml:4:13: connectycube.auth_key: the environment variable UNSET_TWO is not set; set it, or write file:PATH
+secrets.bad.yaml:6:12: connectycube.service_user.login: has a ${ that no name and } follow; write ${NAME}; a value that has ${ in itself goes into a variable or a file
+secrets.bad.yaml:7:15: connectycube.service_user.password: missing.txt can't be read: no such file or directory; make the file, or permit reading it
+secrets.bad.yaml:8:14: connectycube.admin_key: is empty once it is resolved; put a value into the variable or the file
+secrets.bad.yaml:14:34: pipelines[0].passwords.derive.secret: holds a line break or another control character; put one line of plain text there
+secrets.bad.yaml:14:62: pipelines[0].passwords.derive.previous: has a ${ that no name and } follow; write ${NAME}; a value that has ${ in itself goes into a variable or a file
+secrets.bad.yaml:21:34: pipelines[1].passwords.derive.secret: is shorter than 32 characters; make one with: openssl rand -base64 33
+secrets.bad.yaml:21:77: pipelines[1].passwords.derive.previous: . can't be read: is a directory; name a file that holds the secret
+secrets.bad.yaml:28:61: pipelines[2].passwords.derive.previous: is the secret itself; write the one before it, or take the line out
+`,
+	"syntax.bad.yaml": `
+syntax.bad.yaml:3:13: this is not YAML: could not find end character of double-quoted text; check indentation, quotes and brackets here and in the line above; between { and } put ${NAME} in quotes
+`,
+	"types.bad.yaml": `
+types.bad.yaml:2:13: connectycube.endpoint: is a list where text belongs; write one value
+types.bad.yaml:3:3: connectycube.application_id: is a group of keys where text belongs; write one value
+types.bad.yaml:4:13: connectycube.auth_key: is a number where text belongs; put it in quotes
+types.bad.yaml:5:17: connectycube.service_user: is text where a group of keys belongs; write login and password under it
+types.bad.yaml:6:3: connectycube.admin_key: is empty; give it a value or take the line out
+types.bad.yaml:7:15: connectycube.rate_limit: is text where a number belongs; write a number above 0
+types.bad.yaml:8:12: connectycube.timeout: "30" is not a span of time from 1s to 10m; write a number and its unit, such as 30s, 5m, 72h or 3d
+types.bad.yaml:9:11: emulator: is text where a group of keys belongs; write data: PATH under it
+types.bad.yaml:10:8: state: is a number where text belongs; put it in quotes
+types.bad.yaml:11:12: keep_runs: is text where a number belongs; write a whole number from 1
+types.bad.yaml:13:11: pipelines[0].name: is true or false where text belongs; put it in quotes
+types.bad.yaml:14:16: pipelines[0].owner_tag: is empty; give it a value or take the line out
+types.bad.yaml:15:15: pipelines[0].schedule: is a number where text belongs; put it in quotes
+types.bad.yaml:17:19: pipelines[0].source.csv: is text where a group of keys belongs; write path: under it
+types.bad.yaml:19:20: pipelines[0].mapping.external_id: is text where a group of keys belongs; write {column: NAME}
+types.bad.yaml:20:14: pipelines[0].mapping.email: is text where a group of keys belongs; write {column: NAME}, {constant: TEXT} or {template: "{given_name} {family_name}"}
+types.bad.yaml:21:13: pipelines[0].mapping.tags: is text where a list belongs; write a list such as [{column: tags, split: ";"}]
+types.bad.yaml:22:27: pipelines[0].mapping.custom_data.keys: is a list where a group of keys belongs; write a rule for each key
+types.bad.yaml:23:25: pipelines[0].passwords.random: is text where true or false belongs; write random: true
+types.bad.yaml:24:14: pipelines[0].updates: unknown value "true"; choose owner, shared or off
+types.bad.yaml:25:14: pipelines[0].leavers: is a list where text belongs; choose keep, release or delete
+types.bad.yaml:26:12: pipelines[0].grace: is a number where a group of keys belongs; write none, or {reads: 3, span: 72h}
+types.bad.yaml:27:23: pipelines[0].guards.deletes: is a number where a group of keys belongs; write {floor: 3, share: 5%, most: 500}
+types.bad.yaml:27:34: pipelines[0].guards.shrink: "0.2" is not a share from 0% to 100%; write one such as 5%
+types.bad.yaml:28:14: pipelines[0].workers: is text where a number belongs; write a whole number from 1 to 256
+types.bad.yaml:29:5: pipelines[1]: is text where a group of keys belongs; write the keys of a pipeline
+`,
+}
+
+func TestBadFiles(t *testing.T) {
+	t.Chdir("testdata")
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.bad.yaml")
+	if err != nil || len(files) != len(badFiles) {
+		t.Fatalf("got %d fixtures, %v, want %d", len(files), err, len(badFiles))
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(name, ".bad.yaml"), func(t *testing.T) {
+			_, err := config.Load(name, env, schedule)
+			if got, want := complaints(err, folder), strings.TrimSpace(badFiles[name]); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	folder := t.TempDir()
+	large := filepath.Join(folder, "large.yaml")
+	if err := os.WriteFile(large, []byte("#"+strings.Repeat("x", 1<<20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	deep := filepath.Join(folder, "deep.yaml")
+	if err := os.WriteFile(deep, []byte(strings.Repeat("[", 30_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, each := range []struct{ name, want string }{
+		{"missing.yaml", "missing.yaml: can't be read: no such file or directory; name the configuration with --config"},
+		{".", ".: can't be read: is a directory; name a file with --config"},
+		{"large.yaml", "large.yaml:1:1: the file is larger than 1 MiB; is it the right file?"},
+		{"deep.yaml", "deep.yaml:1:1: the file has more than 20000 words and signs; split it into several configurations"},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			_, err := config.Load(filepath.Join(folder, each.name), env, schedule)
+			var wrong *config.Error
+			if !errors.As(err, &wrong) || len(wrong.Complaints) != 1 {
+				t.Fatalf("got %v, want one complaint", err)
+			}
+			if got := complaints(err, folder); got != each.want {
+				t.Errorf("got\n%s\nwant\n%s", got, each.want)
+			}
+		})
+	}
+}
+
+func TestLongestOwnerTag(t *testing.T) {
+	load(t, write(t, "staff-sync", strings.Repeat("ä", 255)))
+	path := write(t, "staff-sync", strings.Repeat("ä", 256))
+	_, err := config.Load(path, env, schedule)
+	want := "config.yaml:8:16: pipelines[0].owner_tag: is longer than 255 characters; choose a shorter tag"
+	if got := complaints(err, filepath.Dir(path)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What a complaint is made of can be told apart by programs too.
+func TestComplaint(t *testing.T) {
+	path := write(t, "leavers: keep", "leavers: remove")
+	_, err := config.Load(path, env, schedule)
+	var wrong *config.Error
+	if !errors.As(err, &wrong) || len(wrong.Complaints) != 1 {
+		t.Fatalf("got %v, want one complaint", err)
+	}
+	want := config.Complaint{
+		File: path, Line: 15, Column: 14, Key: "pipelines[0].leavers",
+		Problem: `unknown value "remove"`, Remedy: "choose keep, release or delete",
+	}
+	if wrong.Complaints[0] != want {
+		t.Errorf("got  %+v\nwant %+v", wrong.Complaints[0], want)
+	}
+}

@@ -1,0 +1,252 @@
+package reconcile_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"cubesync/sync/plan"
+	"cubesync/sync/reconcile"
+	"cubesync/sync/record"
+	"cubesync/sync/state"
+)
+
+func TestIncompleteReadWritesNothing(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(50)
+	wantStatus(t, w.sync(t), state.Applied)
+
+	w.source.persons = staff(60)[20:] // people came, and people left
+	w.source.completeness = record.Incomplete
+	before := w.writes()
+	result := w.sync(t)
+	wantStatus(t, result, state.Incomplete)
+	if n := w.writes() - before; n != 0 {
+		t.Errorf("%d writes after an incomplete read", n)
+	}
+	if result.Plan == nil || result.Plan.Count(plan.Create) != 10 || result.Plan.Count(plan.Delete) != 0 {
+		t.Errorf("the plan is to be looked at and deletes nobody: %+v", result.Plan)
+	}
+}
+
+func TestCutOffReadBeginsAgain(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		cutOff int
+		status state.Status
+		reads  int
+	}{
+		{"twice", 2, state.Applied, 3},
+		{"for-good", 9, state.Incomplete, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, t.TempDir())
+			w.source.persons, w.source.cutOff = staff(10), c.cutOff
+			wantStatus(t, w.sync(t), c.status)
+			if w.source.reads != c.reads {
+				t.Errorf("%d reads, want %d", w.source.reads, c.reads)
+			}
+		})
+	}
+}
+
+func TestLeavers(t *testing.T) {
+	t.Run("nobody-goes-without-a-baseline", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.source.persons = staff(50)
+		w.sync(t)
+		w.StateDir = t.TempDir() // the state is lost
+		w.source.persons = staff(49)
+		result := w.sync(t)
+		wantStatus(t, result, state.Applied)
+		if n := result.Run.Tally.LeaversApplied; n != 0 {
+			t.Errorf("%d users deleted by a run without a baseline", n)
+		}
+		if result := w.sync(t); result.Run.Tally.LeaversApplied != 1 {
+			t.Errorf("the run after it deleted %d, want 1", result.Run.Tally.LeaversApplied)
+		}
+	})
+	t.Run("a-plausible-read-proves-nothing-unless-accepted", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.source.completeness = record.Plausible
+		w.source.persons = staff(50)
+		w.sync(t)
+		w.source.persons = staff(49)
+		if n := w.sync(t).Run.Tally.LeaversApplied; n != 0 {
+			t.Errorf("%d users deleted on a plausible read", n)
+		}
+		w.Accept = record.Plausible
+		if n := w.sync(t).Run.Tally.LeaversApplied; n != 1 {
+			t.Errorf("%d users deleted on an accepted read, want 1", n)
+		}
+	})
+	t.Run("grace-counts-reads-of-new-data", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.Policy.GraceReads = 3
+		w.source.persons = staff(50)
+		w.sync(t)
+		for read := range 3 {
+			w.source.persons = staff(49)
+			w.source.persons[0][3] = time.Duration(read).String() // new data each time
+			gone := w.sync(t).Run.Tally.LeaversApplied
+			if want := read / 2; gone != want {
+				t.Errorf("read %d deleted %d, want %d", read+1, gone, want)
+			}
+			if gone = w.sync(t).Run.Tally.LeaversApplied; gone != 0 {
+				t.Errorf("the same data again, after read %d, deleted %d", read+1, gone)
+			}
+		}
+	})
+	t.Run("a-returning-person-stays", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.Policy.GraceReads = 2
+		w.source.persons = staff(50)
+		w.sync(t)
+		for range 3 {
+			w.source.persons = staff(49)
+			if n := w.sync(t).Run.Tally.LeaversApplied; n != 0 {
+				t.Errorf("%d deleted although they were there the read before", n)
+			}
+			w.source.persons = staff(50)
+			w.sync(t)
+		}
+	})
+	t.Run("a-reject-without-key-keeps-everybody", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.source.persons = staff(50)
+		w.sync(t)
+		w.source.persons = staff(49)
+		w.source.persons[10][0] = ""
+		result := w.sync(t)
+		if n := result.Run.Tally.LeaversApplied; n != 0 || result.Run.Tally.Rejected != 1 {
+			t.Errorf("%d deleted, %d rejected; want 0 and 1", n, result.Run.Tally.Rejected)
+		}
+	})
+}
+
+func TestHeldRun(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(100)
+	w.sync(t)
+	w.source.persons = staff(60)
+	before := w.writes()
+	held := w.sync(t)
+	wantStatus(t, held, state.Held)
+	if got := guards(held); got != "shrink deletes week_deletes" {
+		t.Errorf("held by %q", got)
+	}
+	if n := w.writes() - before; n != 0 {
+		t.Errorf("a held run made %d writes", n)
+	}
+
+	approved, err := w.HeldPlan(t.Context(), held.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.source.persons = staff(59)
+	changed := w.order(t, reconcile.Order{Approved: approved})
+	wantStatus(t, changed, state.Held)
+	if _, err := w.HeldPlan(t.Context(), held.Run.ID); err == nil {
+		t.Error("a run that a newer one superseded can be approved")
+	}
+	approved, err = w.HeldPlan(t.Context(), changed.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := w.order(t, reconcile.Order{Approved: approved})
+	wantStatus(t, done, state.Applied)
+	if n := done.Run.Tally.LeaversApplied; n != 41 {
+		t.Errorf("the approved run deleted %d, want 41", n)
+	}
+	quiet := w.sync(t)
+	wantStatus(t, quiet, state.Applied)
+	if quiet.Run.Tally.Unchanged != 59 {
+		t.Errorf("after it %d are unchanged, want 59", quiet.Run.Tally.Unchanged)
+	}
+}
+
+func TestFirstRunIsConfirmed(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(5)
+	asked := 0
+	answer := false
+	order := reconcile.Order{Confirm: func(*plan.Plan) bool { asked++; return answer }}
+	held := w.order(t, order)
+	wantStatus(t, held, state.Held)
+	if got := guards(held); got != "first_run" || w.writes() != 0 {
+		t.Errorf("held by %q after %d writes", got, w.writes())
+	}
+	answer = true
+	wantStatus(t, w.order(t, order), state.Applied)
+	w.source.persons = staff(6)
+	wantStatus(t, w.order(t, order), state.Applied)
+	if asked != 2 {
+		t.Errorf("asked %d times, want twice: before the first writing run only", asked)
+	}
+}
+
+func TestPreviewWritesNothing(t *testing.T) {
+	dir := t.TempDir()
+	w := newWorld(t, dir)
+	w.source.persons = staff(5)
+	result, err := w.Preview(t.Context(), reconcile.Order{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, result, state.Planned)
+	if result.Plan.Count(plan.Create) != 5 || w.writes() != 0 {
+		t.Errorf("%d to create, %d written", result.Plan.Count(plan.Create), w.writes())
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("a look left %v in the state's folder (%v)", left, err)
+	}
+}
+
+func TestSampleNeverGoesLive(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.SamplePrefix = "sample-"
+	w.source.persons = staff(2)
+	w.source.persons[1][0] = "sample-000001"
+	if _, err := w.Sync(t.Context(), nil, reconcile.Order{}); err == nil || w.writes() != 0 {
+		t.Errorf("%d writes, error %v; want none and an error", w.writes(), err)
+	}
+}
+
+func TestStopEndsInGoodOrder(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(40)
+	stop := make(chan struct{})
+	close(stop)
+	result, err := w.Sync(t.Context(), stop, reconcile.Order{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, result, state.Interrupted)
+	w.adds(t, result.Run.Tally)
+	wantStatus(t, w.sync(t), state.Applied)
+	if n := w.writes(); n != 40 {
+		t.Errorf("%d writes in both runs, want 40", n)
+	}
+}
+
+func TestCancelledRunIsInterrupted(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(5)
+	ctx, cancel := context.WithCancel(t.Context())
+	progress := cancelAtApply{cancel}
+	result, err := w.Sync(ctx, nil, reconcile.Order{Progress: progress})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, result, state.Interrupted)
+}
+
+type cancelAtApply struct{ cancel func() }
+
+func (c cancelAtApply) Phase(name string, _ int) {
+	if name == "apply" {
+		c.cancel()
+	}
+}
+func (c cancelAtApply) Step(int) {}

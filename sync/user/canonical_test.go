@@ -1,0 +1,73 @@
+package user
+
+import "testing"
+
+func TestFieldEqual(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		field Field
+		a, b  string
+		want  bool
+	}{
+		{"login-as-it-is", Login, "ann", "ann", true},
+		{"login-case-differs", Login, "Ann", "ann", false},
+		{"outer-space", FullName, " Ann Lee\t", "Ann Lee", true},
+		{"inner-space-differs", FullName, "Ann  Lee", "Ann Lee", false},
+		{"composition", FullName, "Zoe\u0308", "Zo\u00eb", true},
+		{"accent-differs", FullName, "Zoe", "Zo\u00eb", false},
+		{"email-case", Email, "Ann@Example.COM", "ann@example.com", true},
+		{"email-sharp-s", Email, "STRASSE@example.com", "stra\u00dfe@example.com", true},
+		{"email-folds-to-a-decomposed-letter", Email, "\u01f0@example.com", "J\u030c@example.com", true},
+		{"email-differs", Email, "ann@example.com", "anne@example.com", false},
+		{"website-scheme", Website, "example.com", "http://example.com", true},
+		{"website-other-scheme-differs", Website, "https://example.com", "http://example.com", false},
+		{"website-path-differs", Website, "example.com/a", "example.com/b", false},
+		{"phone-digits", Phone, "+49 (30) 123-45", "493012345", true},
+		{"phone-differs", Phone, "+49 30 12345", "+49 30 12346", false},
+		{"json-order-and-space", CustomData, `{"b": 1, "a": [1, 2]}`, `{"a":[1,2],"b":1}`, true},
+		{"json-escapes", CustomData, `{"a":"\u00e9<"}`, "{\"a\":\"\u00e9\\u003c\"}", true},
+		{"json-composition-in-an-escape", CustomData, `{"a":"e\u0301"}`, "{\"a\":\"\u00e9\"}", true},
+		{"json-accent-after-an-escape", CustomData, "{\"a\":\"\\n\u0301\", \"b\":1}", `{"b":1,"a":"\n\u0301"}`, true},
+		{"json-composition-in-a-key", CustomData, `{"e\u0301":1}`, "{\"\u00e9\":1}", true},
+		{"json-long-number-differs", CustomData, `{"a":9007199254740993}`, `{"a":9007199254740992}`, false},
+		{"json-array-order-differs", CustomData, `{"a":[1,2]}`, `{"a":[2,1]}`, false},
+		{"json-empty-object-is-empty", CustomData, `{ }`, "", true},
+		{"json-empty-array-is-something", CustomData, `[]`, "", false},
+		{"not-json-as-text", CustomData, " hello ", "hello", true},
+		{"two-json-values-are-text", CustomData, `{"a":1} {}`, `{"a":1}`, false},
+		{"tags-order", Tags, "b,a", "a,b", true},
+		{"tags-twice", Tags, "a,b,a", "a,b", true},
+		{"tags-space", Tags, "a, b", "a,b", true},
+		{"tags-case-differs", Tags, "A", "a", false},
+		{"empty-and-space", Website, "", "  ", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.field.Equal(test.a, test.b); got != test.want {
+				t.Errorf("%s: Equal(%q, %q) = %v, want %v", test.field, test.a, test.b, got, test.want)
+			}
+			if got := test.field.Equal(test.b, test.a); got != test.want {
+				t.Errorf("%s: Equal(%q, %q) = %v, want %v", test.field, test.b, test.a, got, test.want)
+			}
+		})
+	}
+}
+
+func FuzzCanonicalIsIdempotent(f *testing.F) {
+	for _, text := range []string{
+		"", " Ann ", "http://http://example.com", "http:// example.com", "\u01f0@EXAMPLE.com", "+1 (2) 3", "a, b,,a ",
+		`{"e\u0301":1,"é":{"b":[1.0,"\n\u0301"]}}`, "{\"a\":\"\\n\u0301\"}", `{}`, `[]`, `"x"`, `{"a":1} {}`, "\xff", "{\"\xff\":1}", "\u0345\u0301",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, field := range Fields() {
+			once := field.Canonical(text)
+			if twice := field.Canonical(once); twice != once {
+				t.Errorf("%s: the canonical form of %q is %q, and of that %q", field, text, once, twice)
+			}
+			if !field.Equal(text, once) {
+				t.Errorf("%s: %q doesn't equal its canonical form %q", field, text, once)
+			}
+		}
+	})
+}
