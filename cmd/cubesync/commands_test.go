@@ -21,6 +21,7 @@ import (
 //	exits CODE cubesync ARG...      runs the program, which must exit with the code
 //	under DURATION                  the last run took less
 //	counters SERVER KIND=N...       the server's successful writes by kind; kinds that aren't named must be 0
+//	requests URL KIND=N...          what a running server was asked, by kind
 //	lookup SERVER ID [FIELD=TEXT]   there is an account with the external ID and these values; with ! there is none
 //	signup SERVER FIELD=TEXT...     makes an account that isn't ours
 //	cell FILE VERB ARG...           changes a CSV file, as editTable says
@@ -31,7 +32,7 @@ import (
 //	secret TEXT                     a secret that stands in no configuration
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exitsWith, "under": under, "counters": counters, "lookup": lookup, "signup": signup, "cell": cell,
+		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "lookup": lookup, "signup": signup, "cell": cell,
 		"swap": swap, "emulator": startEmulator, "json": jsonHas, "adds-up": addsUp, "secret": secret,
 	}
 }
@@ -114,6 +115,20 @@ func counters(ts *testscript.TestScript, neg bool, args []string) {
 	if len(want) > 0 {
 		ts.Fatalf("unknown kinds %v", want)
 	}
+}
+
+func requests(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2)
+	withServer(ts, args[0], func(s *server) {
+		all, err := s.counters()
+		ts.Check(err)
+		for _, arg := range args[1:] {
+			kind, want, _ := strings.Cut(arg, "=")
+			if got := strconv.FormatInt(all.ByKind[emulator.Kind(kind)], 10); got != want {
+				ts.Fatalf("the server was asked for %s of %s, want %s; all: %v", got, kind, want, all.ByKind)
+			}
+		}
+	})
 }
 
 func writesByKind(w emulator.Writes) map[string]int64 {

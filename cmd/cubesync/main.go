@@ -42,6 +42,9 @@ func run(ctx context.Context, signals <-chan os.Signal, args []string, env envir
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
+		if c.log == nil { // refused before any command began
+			err = usageError{err}
+		}
 		return c.report(err)
 	}
 	return c.exit.code()

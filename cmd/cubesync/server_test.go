@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/emulator"
 )
 
@@ -27,7 +28,7 @@ func ask(source string) (*server, error) {
 		client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 		return &server{base: source, http: client, close: func() error { return nil }}, nil
 	}
-	kept, err := emulator.Open(emulator.Options{Data: source})
+	kept, err := openEmulator(&config.Config{Emulator: config.Emulator{Data: source}})
 	if err != nil {
 		return nil, err
 	}

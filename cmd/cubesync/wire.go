@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/connectycube"
@@ -123,7 +121,7 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 		Policy: p.Policy, Guards: p.Guards, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest,
 		StateDir: cfg.State, Identity: identity, KeepRuns: cfg.KeepRuns,
 	}
-	if !isLocal(cfg.ConnectyCube) {
+	if !cfg.ConnectyCube.Local() {
 		pipeline.SamplePrefix = samplePrefix
 	}
 	return pipeline, nil
@@ -171,17 +169,4 @@ func (a *application) close(ctx context.Context) error {
 		}
 	}
 	return err
-}
-
-// isLocal reports whether the endpoint is an emulator: the embedded one, or a server on this machine.
-func isLocal(cube config.ConnectyCube) bool {
-	if cube.Embedded() {
-		return true
-	}
-	endpoint, err := url.Parse(cube.Endpoint)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(endpoint.Hostname())
-	return endpoint.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }

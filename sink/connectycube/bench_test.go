@@ -81,7 +81,7 @@ func BenchmarkSignUp(b *testing.B) {
 			if err != nil {
 				return err
 			}
-			defer response.Body.Close()
+			defer func() { _ = response.Body.Close() }()
 			var got struct {
 				User struct {
 					ID         int64  `json:"id"`

@@ -208,6 +208,9 @@ func (c *Client) deleteAsAdmin(ctx context.Context, id int64) error {
 		name: deleteName, kind: deleteCall, method: http.MethodDelete, path: "/admin/user/" + strconv.FormatInt(id, 10),
 		pass: pass{adminHeader, c.options.AdminKey}, hint: hintAdmin,
 	})
+	if account.KindOf(err) == account.Forbidden { // the key may delete anybody: it is the key that is refused, not this delete
+		return refusedCredentials(err, hintAdmin)
+	}
 	return err
 }
 

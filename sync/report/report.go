@@ -41,6 +41,7 @@ func (r Report) WriteText(w io.Writer) error {
 	}
 	r.writeTable(out)
 	r.writeRejects(out)
+	r.writeRemarks(out)
 	r.writeTroubles(out)
 	for _, trip := range r.Run.Trips {
 		fmt.Fprintf(out, "  held by %s\n", trip)
@@ -108,6 +109,18 @@ func (r Report) writeRejects(w io.Writer) {
 			return
 		}
 		fmt.Fprintf(w, "  rejected %s: %s\n", at(reject.Position, reject.ExternalID), plan.Printable(reject.Detail))
+	}
+}
+
+func (r Report) writeRemarks(w io.Writer) {
+	if r.Plan == nil {
+		return
+	}
+	for i, remark := range r.Plan.Remarks {
+		if r.cut(w, i, len(r.Plan.Remarks), "remarks") {
+			return
+		}
+		fmt.Fprintf(w, "  left alone %s\n", remark)
 	}
 }
 

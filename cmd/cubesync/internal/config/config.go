@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"time"
 
 	"cubesync/sync/mapping"
@@ -33,6 +34,15 @@ const EmbeddedEmulator = "emulator"
 
 // Embedded reports whether the endpoint is the emulator within this process.
 func (c ConnectyCube) Embedded() bool { return c.Endpoint == EmbeddedEmulator }
+
+// Local reports whether the endpoint is a server on this machine, and so no live service.
+func (c ConnectyCube) Local() bool {
+	if c.Embedded() {
+		return true
+	}
+	endpoint, err := url.Parse(c.Endpoint)
+	return err == nil && loopback(endpoint.Hostname())
+}
 
 // ServiceUser is the user that the shared session signs in as, by login or by e-mail.
 type ServiceUser struct {
