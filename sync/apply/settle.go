@@ -11,7 +11,7 @@ import (
 
 // Settle finds out what became of operations whose run was killed before their outcome was written down. It only looks
 // up: whatever is still to be done, the plan that follows finds by itself.
-func Settle(ctx context.Context, service account.Service, pending []state.Intent) ([]state.Settled, error) {
+func Settle(ctx context.Context, service account.Service, ownerTag string, pending []state.Intent) ([]state.Settled, error) {
 	var externalIDs, ids []string
 	for _, intent := range pending {
 		if intent.Kind == plan.Create {
@@ -43,12 +43,15 @@ func Settle(ctx context.Context, service account.Service, pending []state.Intent
 		s := state.Settled{Intent: intent}
 		switch intent.Kind {
 		case plan.Create:
-			if a, made := byExternalID[intent.ExternalID]; made {
+			if a, found := byExternalID[intent.ExternalID]; found && a.HasTag(ownerTag) { // somebody else's has no such tag
 				s.Applied, s.Account = true, &a
 			}
 		case plan.Delete:
 			_, there := byID[intent.AccountID]
 			s.Applied = !there
+		case plan.Release:
+			a, there := byID[intent.AccountID]
+			s.Applied = there && !a.HasTag(ownerTag)
 		default: // whether an update arrived shows when the plan compares again
 		}
 		settled = append(settled, s)

@@ -27,6 +27,7 @@ type Survey struct {
 	holders  map[claim]holder // who of the source wants a value
 	contests map[claim][]record.Position
 	lost     map[int64]lost // accounts known to be ours that aren't listed under their external ID
+	unlisted []string
 	lookups  Lookups
 }
 
@@ -57,6 +58,10 @@ func NewSurvey(in Input) *Survey {
 		contests: map[claim][]record.Position{},
 		lost:     map[int64]lost{},
 	}
+	rejected := map[string]bool{}
+	for _, r := range in.Rejects {
+		rejected[r.ExternalID] = true
+	}
 	for row := range join(in) {
 		for _, d := range row.desired {
 			s.claim(d)
@@ -66,6 +71,9 @@ func NewSurvey(in Input) *Survey {
 		}
 		if row.known != nil && row.known.AccountID != 0 {
 			s.lost[row.known.AccountID] = lost{row.key, len(row.desired) > 0}
+			if len(row.desired) > 0 || rejected[row.key] {
+				s.unlisted = append(s.unlisted, row.key)
+			}
 			s.lookups.IDs = append(s.lookups.IDs, strconv.FormatInt(row.known.AccountID, 10))
 		}
 		if len(row.desired) > 0 {
@@ -77,6 +85,10 @@ func NewSurvey(in Input) *Survey {
 	}
 	return s
 }
+
+// Unlisted returns the external IDs that are in the source and known to have an account which wasn't listed: it
+// vanished, or lost our tag. What is known of them is still needed.
+func (s *Survey) Unlisted() []string { return s.unlisted }
 
 // Lookups returns what Build has to be told about.
 func (s *Survey) Lookups() Lookups { return s.lookups }

@@ -62,6 +62,7 @@ func (r *run) decide(ctx context.Context) bool {
 		Rejects: rejects, AbsenceUnknown: unknown, Policy: r.Policy, ConfigDigest: r.Digest,
 		RetryRefused: r.order.RetryRefused, CountsAsRead: r.counts, Now: r.now,
 	})
+	r.unlisted = survey.Unlisted()
 	found, err := r.lookUp(ctx, survey.Lookups())
 	if err != nil {
 		return r.stop(ctx, err)
@@ -95,7 +96,7 @@ func (r *run) readOnce(ctx context.Context) (desired []plan.Desired, rejects []p
 	defer reader.Close()
 	if columns := reader.Columns(); len(columns.Names()) > 0 { // a source without any says why in its verdict
 		if err := r.Mapper.Check(columns); err != nil {
-			return nil, nil, record.Verdict{Reason: err.Error()}, nil
+			return nil, nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
 		}
 	}
 	for n := 1; ; n++ {

@@ -133,6 +133,7 @@ type run struct {
 	baseline    *plan.Baseline // nil before the first applied run
 	weekDeletes int
 	observed    []account.Account // owned accounts, sorted by external ID
+	unlisted    []string          // external IDs in the source whose known account wasn't listed
 	evidence    record.Evidence
 	counts      bool // this read is new evidence of absence
 }
@@ -165,7 +166,7 @@ func (r *run) settle(ctx context.Context) bool {
 		return true
 	}
 	r.order.Progress.Phase("settle", len(pending))
-	settled, err := apply.Settle(ctx, r.Service, pending)
+	settled, err := apply.Settle(ctx, r.Service, r.Policy.OwnerTag, pending)
 	if err != nil {
 		return r.stop(ctx, err)
 	}
@@ -227,7 +228,7 @@ func (r *run) guard() []plan.Trip {
 func (r *run) finish(ctx context.Context) error {
 	r.Run.EndedAt = time.Now()
 	if r.Run.Status != state.Applied {
-		return r.store.Finish(ctx, r.Run, nil)
+		return r.store.Finish(ctx, r.Run, nil, r.KeepRuns)
 	}
 	return r.store.Finish(ctx, r.Run, &state.End{
 		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.Settings},
@@ -236,8 +237,8 @@ func (r *run) finish(ctx context.Context) error {
 		Counts:   r.counts,
 		Evidence: r.evidence,
 		Now:      r.now,
-		KeepRuns: r.KeepRuns,
-	})
+		Keep:     r.unlisted,
+	}, r.KeepRuns)
 }
 
 // stop ends the run early for a reason that the next run may not meet.

@@ -2,14 +2,19 @@ package reconcile_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
+	"cubesync/sync/user"
 )
 
 func TestIncompleteReadWritesNothing(t *testing.T) {
@@ -250,3 +255,81 @@ func (c cancelAtApply) Phase(name string, _ int) {
 	}
 }
 func (c cancelAtApply) Step(int) {}
+
+func TestVanishedAccounts(t *testing.T) {
+	for _, leave := range []bool{false, true} {
+		t.Run(fmt.Sprintf("leave-%v", leave), func(t *testing.T) {
+			w := newWorld(t, t.TempDir())
+			w.Policy.LeaveVanished = leave
+			w.source.persons = staff(5)
+			w.sync(t)
+			victim := w.find(t, account.ByExternalID, "e0002")
+			if err := w.Service.Delete(t.Context(), victim); err != nil {
+				t.Fatal(err)
+			}
+			for night := range 3 {
+				before := w.writes()
+				wantStatus(t, w.sync(t), state.Applied)
+				want := int64(0)
+				if !leave && night == 0 {
+					want = 1
+				}
+				if n := w.writes() - before; n != want {
+					t.Errorf("night %d: %d writes, want %d", night, n, want)
+				}
+			}
+		})
+	}
+}
+
+// A killed run may leave an intent to sign somebody up whose external ID a stranger holds: the stranger stays one.
+func TestSettlingAdoptsNobody(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	stranger, err := w.Service.Create(t.Context(), user.User{
+		ExternalID: "e0000", Values: user.Values{user.Login: user.Text("stranger")},
+	}, "a password of theirs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.killedWhile(t, plan.Operation{Kind: plan.Create, ExternalID: "e0000"})
+	w.source.persons = staff(1)
+	before := w.writes()
+	result := w.sync(t)
+	wantStatus(t, result, state.Applied)
+	if result.Run.Tally.Rejected != 1 || w.writes() != before {
+		t.Errorf("%d rejected and %d writes, want 1 and none", result.Run.Tally.Rejected, w.writes()-before)
+	}
+	if w.sync(t); w.writes() != before || w.find(t, account.ByID, fmt.Sprint(stranger.ID)).HasTag(ownerTag) {
+		t.Error("the stranger was taken over")
+	}
+}
+
+func TestSettlingFindsWhatWasDone(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(3)
+	w.sync(t)
+	known := w.find(t, account.ByExternalID, "e0001")
+	w.killedWhile(t,
+		plan.Operation{Kind: plan.Create, ExternalID: "e0000"},
+		plan.Operation{Kind: plan.Update, ExternalID: "e0001", AccountID: known.ID},
+		plan.Operation{Kind: plan.Delete, ExternalID: "e0009", AccountID: 987},
+	)
+	wantStatus(t, w.sync(t), state.Applied)
+	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	endings := map[string]state.Ending{}
+	err = store.Outcomes(t.Context(), 2, func(o state.StoredOutcome) error {
+		endings[o.ExternalID] = o.Ending
+		return nil
+	})
+	want := map[string]state.Ending{"e0000": state.DoneApplied, "e0001": state.NotAttempted, "e0009": state.DoneApplied}
+	if diff := cmp.Diff(want, endings); diff != "" || err != nil {
+		t.Errorf("endings (-want +got):\n%s%v", diff, err)
+	}
+	if pending, err := store.Pending(t.Context()); len(pending) > 0 || err != nil {
+		t.Errorf("still pending: %v, %v", pending, err)
+	}
+}

@@ -6,9 +6,11 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"cubesync/sink/connectycube"
 	"cubesync/sink/emulator"
+	"cubesync/sync/account"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
@@ -182,4 +184,32 @@ func guards(result *reconcile.Result) string {
 		names = append(names, trip.Guard)
 	}
 	return strings.Join(names, " ")
+}
+
+func (w *world) find(t *testing.T, key account.Key, value string) account.Account {
+	t.Helper()
+	found, err := w.Service.Find(t.Context(), key, []string{value})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("looking up %s %s: %d found, %v", key, value, len(found), err)
+	}
+	return found[0]
+}
+
+// killedWhile leaves what a run leaves that is killed after it opened the operations.
+func (w *world) killedWhile(t *testing.T, operations ...plan.Operation) {
+	t.Helper()
+	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := store.Begin(t.Context(), state.Run{Pipeline: w.Name, Status: state.Running, StartedAt: time.Now()})
+	if err == nil {
+		err = store.Intend(t.Context(), run, operations)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -25,8 +25,8 @@ func BenchmarkFinishUnchanged(b *testing.B) {
 	all := manyAccounts(100_000)
 	finish := func() {
 		id := begin(b, s)
-		end := &End{Observed: slices.Values(all), Counts: true, Now: time.Now(), KeepRuns: 3}
-		if err := s.Finish(b.Context(), Run{ID: id, Status: Applied}, end); err != nil {
+		end := &End{Observed: slices.Values(all), Counts: true, Now: time.Now()}
+		if err := s.Finish(b.Context(), Run{ID: id, Status: Applied}, end, 0); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -41,7 +41,7 @@ func BenchmarkFinishUnchanged(b *testing.B) {
 func BenchmarkKnown(b *testing.B) {
 	s := openStore(b, b.TempDir())
 	end := &End{Observed: slices.Values(manyAccounts(100_000)), Now: time.Now()}
-	if err := s.Finish(b.Context(), Run{ID: begin(b, s), Status: Applied}, end); err != nil {
+	if err := s.Finish(b.Context(), Run{ID: begin(b, s), Status: Applied}, end, 0); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

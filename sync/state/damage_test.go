@@ -46,7 +46,7 @@ func TestDamagedFile(t *testing.T) {
 		}
 		write(t, s, run, outcomes...)
 	}
-	finish(t, s, run, End{Baseline: plan.Baseline{Run: run, Present: 60}, Counts: true})
+	finish(t, s, run, End{Baseline: plan.Baseline{Run: run, Present: 60}, Counts: true}, 0)
 	want, err := readAll(t.Context(), s)
 	if err != nil || len(want.Known) != 60 {
 		t.Fatal(len(want.Known), err)
@@ -83,7 +83,10 @@ func TestDamagedFile(t *testing.T) {
 		}
 	})
 	t.Run("a-letter-within-a-value", func(t *testing.T) {
-		for _, letters := range [][2]string{{"Ann Nr. 33", "Ann Nr. 34"}, {`"Present":60`, `"Present":61`}} {
+		for _, letters := range [][2]string{{"Ann Nr. 33", "Ann Nr. 34"}, {`"Present":60`, `"Present":61`}, {"baseline{", "baselina{"}} {
+			if !bytes.Contains(whole, []byte(letters[0])) {
+				t.Fatalf("the file doesn't hold %q", letters[0])
+			}
 			checkDamaged(t, bytes.Replace(whole, []byte(letters[0]), []byte(letters[1]), 1), want, true)
 		}
 	})
@@ -131,4 +134,10 @@ func checkDamaged(t *testing.T, content []byte, want damagedState, mustFail bool
 		}
 	}
 	return refused
+}
+
+func TestChecksumCoversBorders(t *testing.T) {
+	if checksum("ab", "c") == checksum("a", "bc") {
+		t.Error("a letter that moved from one value to the next isn't noticed")
+	}
 }

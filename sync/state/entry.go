@@ -49,7 +49,8 @@ func (e *entry) end(run int64, o *Outcome) {
 	e.notes.Learned = append(e.notes.Learned, o.Learned...)
 }
 
-// applied takes in that an operation happened: written is the account afterwards, nil where the answer is lost.
+// applied takes in that an operation happened: written is the account afterwards, nil where the answer is lost. One
+// that was signed up and never seen becomes known by the next list.
 func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, mine map[user.Field]string) {
 	if leaves(kind) {
 		*e = entry{externalID: e.externalID, written: run}
@@ -58,9 +59,6 @@ func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, min
 	e.notes.Refusal = nil
 	if written != nil {
 		e.show(*written)
-	}
-	if e.account.ID == 0 {
-		return // signed up, but unseen: the next list shows it
 	}
 	e.written = run
 	if len(mine) > 0 && e.notes.Mine == nil {

@@ -26,15 +26,17 @@ type End struct {
 	Counts   bool            // this read is new evidence of absence
 	Evidence record.Evidence // of this read
 	Now      time.Time
-	KeepRuns int // how many runs are kept, this one included; 0: all
 }
 
-// Finish stores how the run ended. With an end, which only an applied run has, the same commit makes it the baseline,
-// brings the mirror to what was observed (what this run wrote itself is newer, and stays), counts absences, and drops
-// the runs before the newest KeepRuns, but none that holds an operation in doubt.
-func (s *Store) Finish(ctx context.Context, run Run, end *End) error {
+// Finish stores how the run ended, and drops the runs before the newest keep (0: none), except those that hold an
+// operation in doubt. With an end, which only an applied run has, the same commit makes it the baseline, brings the
+// mirror to what was observed (what this run wrote itself is newer, and stays), and counts absences.
+func (s *Store) Finish(ctx context.Context, run Run, end *End, keep int) error {
 	return s.write(ctx, "finishing a run", func(ctx context.Context, tx *sql.Tx) error {
-		if err := endRun(ctx, tx, run); err != nil || end == nil {
+		if err := endRun(ctx, tx, run); err != nil {
+			return err
+		}
+		if err := prune(ctx, tx, run.EndedAt, keep); err != nil || end == nil {
 			return err
 		}
 		if err := s.syncMirror(ctx, tx, run.ID, end); err != nil {
@@ -48,7 +50,7 @@ func (s *Store) Finish(ctx context.Context, run Run, end *End) error {
 				return err
 			}
 		}
-		return prune(ctx, tx, end)
+		return nil
 	})
 }
 
@@ -71,12 +73,12 @@ func endRun(ctx context.Context, tx *sql.Tx, run Run) error {
 	return err
 }
 
-func prune(ctx context.Context, tx *sql.Tx, end *End) error {
-	_, err := tx.ExecContext(ctx, "DELETE FROM departure WHERE at <= ?", end.Now.Add(-week).UnixMilli())
-	if err != nil || end.KeepRuns <= 0 {
+func prune(ctx context.Context, tx *sql.Tx, now time.Time, keep int) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM departure WHERE at <= ?", now.Add(-week).UnixMilli())
+	if err != nil || keep <= 0 {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM run WHERE id <= (SELECT id FROM run ORDER BY id DESC LIMIT 1 OFFSET ?)
-		AND id NOT IN (SELECT run FROM journal WHERE ending IN ('', 'unknown'))`, end.KeepRuns)
+		AND id NOT IN (SELECT run FROM journal WHERE ending IN ('', 'unknown'))`, keep)
 	return err
 }

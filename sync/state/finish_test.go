@@ -24,15 +24,15 @@ func TestFinishKeepsWhatAnAppliedRunSaw(t *testing.T) {
 		Observed: accounts("E1", "E2"), Counts: true, Now: monday,
 		Evidence: record.Evidence{Name: "users.csv", ModTime: monday, Size: 12, SHA256: "ab"},
 	}
-	if err := s.Finish(t.Context(), run, end); err != nil {
+	if err := s.Finish(t.Context(), run, end, 0); err != nil {
 		t.Fatal(err)
 	}
 	held := begin(t, s)
-	if err := s.Finish(t.Context(), Run{ID: held, Status: Held}, nil); err != nil {
+	if err := s.Finish(t.Context(), Run{ID: held, Status: Held}, nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	uncounted := begin(t, s)
-	finish(t, s, uncounted, End{Baseline: end.Baseline, Observed: accounts("E1", "E2"), Evidence: record.Evidence{Name: "other.csv"}})
+	finish(t, s, uncounted, End{Baseline: end.Baseline, Observed: accounts("E1", "E2"), Evidence: record.Evidence{Name: "other.csv"}}, 0)
 
 	s = reopen(t, s, dir)
 	baseline, err := s.Baseline(t.Context())
@@ -165,7 +165,7 @@ func TestFinishBringsTheMirrorToWhatWasObserved(t *testing.T) {
 			write(t, s, begin(t, s), test.before...)
 			run := begin(t, s)
 			write(t, s, run, test.outcomes...)
-			finish(t, s, run, End{Observed: slices.Values(test.observed), Keep: test.keep})
+			finish(t, s, run, End{Observed: slices.Values(test.observed), Keep: test.keep}, 0)
 			got, err := s.Known(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -174,7 +174,7 @@ func TestFinishBringsTheMirrorToWhatWasObserved(t *testing.T) {
 				t.Errorf("known (-want +got):\n%s", diff)
 			}
 			// The next run must find the mirror as it is, whatever the number of this one.
-			finish(t, s, begin(t, s), End{Observed: slices.Values(test.observed), Keep: test.keep})
+			finish(t, s, begin(t, s), End{Observed: slices.Values(test.observed), Keep: test.keep}, 0)
 		})
 	}
 }
@@ -182,7 +182,7 @@ func TestFinishBringsTheMirrorToWhatWasObserved(t *testing.T) {
 func TestFinishRefusesUnsortedAccounts(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	run := begin(t, s)
-	err := s.Finish(t.Context(), Run{ID: run}, &End{Observed: accounts("E2", "E1")})
+	err := s.Finish(t.Context(), Run{ID: run}, &End{Observed: accounts("E2", "E1")}, 0)
 	if err == nil || !strings.Contains(err.Error(), "sorted") {
 		t.Errorf("got %v, want a word on the order", err)
 	}
@@ -193,7 +193,7 @@ func TestFinishRefusesUnsortedAccounts(t *testing.T) {
 
 func TestMirrorIsRefreshed(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	finish(t, s, begin(t, s), End{Observed: accounts("E1")})
+	finish(t, s, begin(t, s), End{Observed: accounts("E1")}, 0)
 	stored := func() (r row) {
 		err := eachRow(t.Context(), s.reader, func(now *row) error { r = *now; return nil })
 		if err != nil {
@@ -204,7 +204,7 @@ func TestMirrorIsRefreshed(t *testing.T) {
 	first := stored()
 	changed := sampleAccount(1, "E1")
 	changed.UpdatedAt = changed.UpdatedAt.Add(time.Second)
-	finish(t, s, begin(t, s), End{Observed: slices.Values([]account.Account{changed})})
+	finish(t, s, begin(t, s), End{Observed: slices.Values([]account.Account{changed})}, 0)
 	r := stored()
 	e, err := r.entry()
 	if err != nil || r == first {
@@ -221,7 +221,7 @@ func TestAbsence(t *testing.T) {
 	finishOnce := func(t *testing.T, end End) {
 		s := openStore(t, dir)
 		end.Observed = accounts("E0", "E1")
-		finish(t, s, begin(t, s), end)
+		finish(t, s, begin(t, s), end, 0)
 	}
 	at := func(days int) time.Time { return monday.AddDate(0, 0, days) }
 	finishOnce(t, End{Counts: true})
@@ -243,7 +243,7 @@ func TestAbsence(t *testing.T) {
 		t.Run(step.name, func(t *testing.T) {
 			finishOnce(t, step.end)
 			s := openStore(t, dir)
-			if err := s.Finish(t.Context(), Run{ID: begin(t, s), Status: Held}, nil); err != nil { // changes nothing
+			if err := s.Finish(t.Context(), Run{ID: begin(t, s), Status: Held}, nil, 0); err != nil { // changes nothing
 				t.Fatal(err)
 			}
 			want := map[string]plan.Known{"E0": {ExternalID: "E0", AccountID: 1}, "E1": {ExternalID: "E1", AccountID: 2, Absence: step.want}}
@@ -269,7 +269,7 @@ func TestWeekDeletes(t *testing.T) {
 			write(t, s, run, Outcome{Operation: op, Ending: DoneFailed})
 		}
 		if ended {
-			finish(t, s, run, End{Now: now, KeepRuns: 1})
+			finish(t, s, run, End{Now: now}, 1)
 		}
 	}
 	depart(monday, true, plan.Delete, plan.Release, plan.Update)
@@ -302,7 +302,7 @@ func TestPruning(t *testing.T) {
 		run := begin(t, s)
 		a := sampleAccount(1, "E1")
 		write(t, s, run, Outcome{Operation: createOf("E1"), Ending: DoneApplied, Account: &a})
-		finish(t, s, run, End{KeepRuns: 2})
+		finish(t, s, run, End{}, 2)
 		runs = append(runs, run)
 	}
 	s = reopen(t, s, dir)
@@ -329,11 +329,18 @@ func TestPruning(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := begin(t, s)
-	finish(t, s, next, End{KeepRuns: 2})
+	finish(t, s, next, End{}, 2)
 	if diff := cmp.Diff([]int64{next, runs[4]}, kept()); diff != "" {
 		t.Errorf("kept runs after settling (-want +got):\n%s", diff)
 	}
-	finish(t, s, begin(t, s), End{})
+	held := begin(t, s)
+	if err := s.Finish(t.Context(), Run{ID: held, Status: Held}, nil, 2); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int64{held, next}, kept()); diff != "" {
+		t.Errorf("kept runs after a held one (-want +got):\n%s", diff)
+	}
+	finish(t, s, begin(t, s), End{}, 0)
 	if got := kept(); len(got) != 3 {
 		t.Errorf("without a number to keep, %v were kept", got)
 	}

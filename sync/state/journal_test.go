@@ -76,6 +76,7 @@ func TestSettledCreateIsKnown(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	run := begin(t, s)
 	intend(t, s, run, createOf("E1"), createOf("E2"))
+	write(t, s, run, Outcome{Operation: createOf("E1"), Ending: DoneUnknown}) // in doubt either way
 	a := sampleAccount(1, "E1")
 	settled := []Settled{
 		{Intent: Intent{Run: run, Kind: plan.Create, ExternalID: "E1"}, Applied: true, Account: &a},

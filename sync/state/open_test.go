@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cubesync/sync/plan"
+	"cubesync/sync/record"
 )
 
 func TestOpenModes(t *testing.T) {
@@ -52,7 +53,7 @@ func TestOpenModes(t *testing.T) {
 func TestIdentitiesAreSeparate(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
-	finish(t, s, begin(t, s), End{Observed: accounts("E1")})
+	finish(t, s, begin(t, s), End{Observed: accounts("E1")}, 0)
 	others := map[string]func(*Identity){
 		"endpoint":    func(id *Identity) { id.Endpoint = "https://other.example.com" },
 		"application": func(id *Identity) { id.ApplicationID = "8" },
@@ -178,7 +179,7 @@ func TestWrites(t *testing.T) {
 		if err := s.Record(t.Context(), 77, []Outcome{{Operation: chunk(0, 1)[0], Ending: DoneApplied}}); err == nil {
 			t.Error("Record took it")
 		}
-		if err := s.Finish(t.Context(), Run{ID: 77}, nil); err == nil {
+		if err := s.Finish(t.Context(), Run{ID: 77}, nil, 0); err == nil {
 			t.Error("Finish took it")
 		}
 	})
@@ -205,7 +206,8 @@ func TestStoredText(t *testing.T) {
 	write(t, s, run, Outcome{Operation: op, Ending: DoneApplied, Account: &a, Learned: learned})
 	write(t, s, run, Outcome{Operation: op, Ending: DoneFailed, Refused: true, Words: "no"})
 	finish(t, s, run, End{Observed: accounts("E2"), Absent: []string{"E1"}, Counts: true,
-		Baseline: plan.Baseline{Run: 1, Present: 2, Settled: map[string]string{"source": "x"}}})
+		Evidence: record.Evidence{Name: "users.csv", ModTime: monday, Size: 12, SHA256: "ab"},
+		Baseline: plan.Baseline{Run: 1, Present: 2, Settled: map[string]string{"source": "x"}}}, 0)
 	closeStore(t, s)
 
 	var got []string
@@ -221,7 +223,7 @@ func TestStoredText(t *testing.T) {
 	}
 	want := []string{
 		`{"Run":1,"Present":2,"Settled":{"source":"x"}}`,
-		`{"Name":"","ModTime":"0001-01-01T00:00:00Z","Size":0,"SHA256":""}`,
+		`{"name":"users.csv","mod_time":"2026-11-23T02:00:00Z","size":12,"sha256":"ab"}`,
 		`{"Endpoint":"https://api.example.com","ApplicationID":"7","Pipeline":"staff","OwnerTag":"cubesync-staff"}`,
 		`{"values":{"custom_data":"{\"department\":\"research\",\"floor\":3}","email":"E1@example.com","full_name":"Ann Nr. 1",` +
 			`"login":"E1","tags":"cubesync-staff,staff"},"created_at":"2026-11-23T01:00:00Z","updated_at":"2026-11-23T01:59:00Z"}` +
@@ -252,4 +254,34 @@ func openBehind(t *testing.T, file string) *sql.DB {
 		}
 	})
 	return db
+}
+
+// TestDurability pins what no killed process can show: that a commit also outlives a power loss.
+func TestDurability(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1"} {
+		var got string
+		if err := s.writer.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, %v, want %q", pragma, got, err, want)
+		}
+	}
+}
+
+func TestFoldersOfAnyName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"state", "a b/ä?mode=memory#%41&x", filepath.Join(t.TempDir(), "50%?#")} {
+		s := openStore(t, dir)
+		finish(t, s, begin(t, s), End{Observed: accounts("E1")}, 0)
+		closeStore(t, s)
+		found, err := filepath.Glob("*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(s.file); err != nil || info.Size() == 0 {
+			t.Errorf("%s isn't where the state was written: %v, %v", s.file, err, found)
+		}
+		if known := knownByID(t, peek(t, dir)); known["E1"].AccountID != 1 {
+			t.Errorf("in %s it knows %v, want E1", dir, known)
+		}
+	}
 }

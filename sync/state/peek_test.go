@@ -24,14 +24,14 @@ func TestPeekLeavesNothingBehind(t *testing.T) {
 		"closed-state": func(t *testing.T) string {
 			dir := t.TempDir()
 			s := openStore(t, dir)
-			finish(t, s, begin(t, s), End{Observed: accounts("E1")})
+			finish(t, s, begin(t, s), End{Observed: accounts("E1")}, 0)
 			closeStore(t, s)
 			return dir
 		},
 		"killed-run": func(t *testing.T) string { // the log is there and holds it all
 			from, dir := t.TempDir(), t.TempDir()
 			s := openStore(t, from)
-			finish(t, s, begin(t, s), End{Observed: accounts("E1")})
+			finish(t, s, begin(t, s), End{Observed: accounts("E1")}, 0)
 			if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestPeekBesideAWriter(t *testing.T) {
 	s := openStore(t, dir)
 	p := peek(t, dir)
 	checkEmpty(t, p)
-	finish(t, s, begin(t, s), End{Observed: accounts("E1")})
+	finish(t, s, begin(t, s), End{Observed: accounts("E1")}, 0)
 	if known := knownByID(t, p); known["E1"].AccountID != 1 {
 		t.Errorf("it knows %v, want what was written since", known)
 	}

@@ -6,7 +6,7 @@
 // writes that answers had shown to be needless, but never a duplicate, a loss or a delete. It never holds a password
 // or a secret.
 //
-//	file         | holds
+//	table        | holds
 //	-------------+------------------------------------------------------------------
 //	known        | one row an external ID: the mirror's account and what was learned
 //	journal      | one row an operation of a kept run: opened, then how it ended

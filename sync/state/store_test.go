@@ -87,7 +87,7 @@ func accounts(externalIDs ...string) iter.Seq[account.Account] {
 }
 
 // finish ends the run as applied, on monday where the end doesn't say when.
-func finish(t testing.TB, s *Store, run int64, end End) {
+func finish(t testing.TB, s *Store, run int64, end End, keep int) {
 	t.Helper()
 	if end.Now.IsZero() {
 		end.Now = monday
@@ -95,7 +95,7 @@ func finish(t testing.TB, s *Store, run int64, end End) {
 	if end.Observed == nil {
 		end.Observed = accounts()
 	}
-	if err := s.Finish(t.Context(), Run{ID: run, StartedAt: monday, EndedAt: end.Now, Status: Applied}, &end); err != nil {
+	if err := s.Finish(t.Context(), Run{ID: run, StartedAt: monday, EndedAt: end.Now, Status: Applied}, &end, keep); err != nil {
 		t.Fatal(err)
 	}
 }
