@@ -5,6 +5,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -53,6 +54,11 @@ const (
 func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
 	r := &run{Applier: a, applied: map[string]bool{}}
 	r.stopped = make(chan struct{})
+	select {
+	case <-stop:
+		r.halt(context.Canceled) // before the first operation, not a moment after it
+	default:
+	}
 	unwatch := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -70,7 +76,10 @@ func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []
 	for wave := range waves(operations) {
 		r.wave(ctx, wave)
 	}
-	return r.cause()
+	if cause := r.cause(); !errors.Is(cause, context.Canceled) || r.open {
+		return cause
+	}
+	return nil // stopped when there was nothing left to do
 }
 
 // waves yields the runs of operations that may be under way together.
@@ -97,6 +106,7 @@ type run struct {
 	mu        sync.Mutex
 	err       error           // why it stopped
 	applied   map[string]bool // external IDs whose operation was applied
+	open      bool            // an operation wasn't attempted, or is in doubt
 	forbidden int             // refusals for lack of permission without a success in between
 }
 
@@ -199,7 +209,8 @@ func (r *run) groups(chunk []plan.Operation) [][]plan.Operation {
 	if len(deletes) == 0 {
 		return groups
 	}
-	size := min(deleteGroup, (len(deletes)+r.Workers-1)/max(1, r.Workers))
+	workers := max(1, r.Workers)
+	size := min(deleteGroup, (len(deletes)+workers-1)/workers)
 	return slices.AppendSeq(groups, slices.Chunk(deletes, size))
 }
 
@@ -210,6 +221,9 @@ func (r *run) hindrance(op plan.Operation) string {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.err != nil {
+		return "" // what it waits for may not have had its turn, and neither has it
+	}
 	for _, other := range op.WaitsFor {
 		if !r.applied[other] {
 			return fmt.Sprintf("%s: waits for %s, which wasn't applied", plan.WaitsForOther, other)
@@ -247,8 +261,11 @@ func (r *run) record(ctx context.Context, outcomes <-chan state.Outcome) {
 func (r *run) observe(outcome state.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if outcome.Ending == state.DoneApplied {
+	switch outcome.Ending {
+	case state.DoneApplied:
 		r.applied[outcome.Operation.ExternalID] = true
+	case state.NotAttempted, state.DoneUnknown:
+		r.open = true
 	}
 	if r.Observe != nil {
 		r.Observe(outcome)
@@ -256,6 +273,10 @@ func (r *run) observe(outcome state.Outcome) {
 }
 
 func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes chan<- state.Outcome) {
+	if ctx.Err() != nil || r.cause() != nil { // between being handed out and being taken
+		r.leave(group, outcomes)
+		return
+	}
 	if group[0].Kind == plan.Delete {
 		for _, outcome := range r.deleteAll(ctx, group) {
 			outcomes <- outcome

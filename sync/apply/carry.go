@@ -36,7 +36,7 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 		}
 		made, err := r.Service.Create(ctx, u, password)
 		if err == nil {
-			return r.done(op, made)
+			return r.done(op, made, op.Changes)
 		}
 		kind := account.KindOf(err)
 		if kind != account.Ambiguous && kind != account.Conflict {
@@ -52,15 +52,14 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 			return r.unknown(op, err, lookupErr)
 		case found == nil && kind == account.Conflict && doubt == nil:
 			return r.refused(op, err)
+		case found == nil && u.Values[user.Login].Text == "":
+			return r.unknown(op, err, nil) // nothing would keep a second account from being made
 		case found == nil:
 			doubt = err
 		case found.ExternalID == op.ExternalID && found.HasTag(r.OwnerTag):
-			return r.done(op, *found)
+			return r.done(op, *found, nil)
 		default:
-			return r.refused(op, &account.Error{
-				Kind: account.Conflict, Call: "sign up",
-				Words: fmt.Sprintf("account %d holds its external ID, login or e-mail", found.ID),
-			})
+			return r.refused(op, heldBy(err, *found))
 		}
 	}
 	return r.unknown(op, doubt, nil)
@@ -90,7 +89,17 @@ func (r *run) holder(ctx context.Context, u user.User) (*account.Account, error)
 	return nil, nil
 }
 
-// errMoved is a precondition that no longer holds.
+// heldBy is a sign-up that somebody else stands in the way of, with the service's own words where it had any.
+func heldBy(err error, holder account.Account) error {
+	refusal := account.Error{Kind: account.Conflict, Call: "sign up"}
+	if said, ok := errors.AsType[*account.Error](err); ok && said.Kind == account.Conflict {
+		refusal = *said
+	}
+	refusal.Hint = fmt.Sprintf("account %d holds its external ID, login or e-mail", holder.ID)
+	return &refusal
+}
+
+// movedError is a precondition that no longer holds.
 type movedError struct{ why string }
 
 func (e *movedError) Error() string { return "changed since the plan was made: " + e.why }
@@ -102,16 +111,23 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 		if try > 0 && !pause(ctx, try) {
 			break
 		}
+		var sent []plan.Change
 		now, err := r.Service.Update(ctx, op.Account, func(now account.Account) (user.Values, error) {
-			return r.stillToWrite(op, now)
+			var err error
+			sent, err = r.stillToWrite(op, now)
+			return after(sent), err
 		})
 		if err == nil {
-			return r.done(op, now)
+			return r.done(op, now, sent)
 		}
 		if moved, ok := errors.AsType[*movedError](err); ok {
 			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error()}
 		}
-		if account.KindOf(err) != account.Ambiguous {
+		if kind := account.KindOf(err); kind != account.Ambiguous {
+			if doubt != nil && kind.Unusable() {
+				r.halt(err)
+				break
+			}
 			return r.refused(op, err)
 		}
 		doubt = err
@@ -119,14 +135,14 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 	return r.unknown(op, doubt, nil)
 }
 
-// stillToWrite checks an update against the account as it is now and returns what is left to write.
-func (r *run) stillToWrite(op plan.Operation, now account.Account) (user.Values, error) {
-	var values user.Values
+// stillToWrite checks an update against the account as it is now and returns what is left to write over it.
+func (r *run) stillToWrite(op plan.Operation, now account.Account) ([]plan.Change, error) {
+	var left []plan.Change
 	if now.ExternalID != op.ExternalID {
-		return values, &movedError{fmt.Sprintf("account %d has the external ID %q now", now.ID, now.ExternalID)}
+		return nil, &movedError{fmt.Sprintf("account %d has the external ID %q now", now.ID, now.ExternalID)}
 	}
 	if op.Reason != plan.LostTag && !now.HasTag(r.OwnerTag) && op.Kind != plan.Release {
-		return values, &movedError{fmt.Sprintf("account %d lost the tag %q", now.ID, r.OwnerTag)}
+		return nil, &movedError{fmt.Sprintf("account %d lost the tag %q", now.ID, r.OwnerTag)}
 	}
 	for _, c := range op.Changes {
 		current := now.Values[c.Field].Text
@@ -134,18 +150,18 @@ func (r *run) stillToWrite(op plan.Operation, now account.Account) (user.Values,
 			continue
 		}
 		if c.Field.Equal(current, c.Before) {
-			values[c.Field] = user.Text(c.After)
+			left = append(left, plan.Change{Field: c.Field, Before: current, After: c.After})
 			continue
 		}
 		merged, ok := c.Onto(current)
 		if !ok {
-			return values, &movedError{fmt.Sprintf("%s is %q now, and was %q", c.Field, current, c.Before)}
+			return nil, &movedError{fmt.Sprintf("%s is %q now, and was %q", c.Field, current, c.Before)}
 		}
 		if !c.Field.Equal(current, merged) {
-			values[c.Field] = user.Text(merged)
+			left = append(left, plan.Change{Field: c.Field, Before: current, After: merged})
 		}
 	}
-	return values, nil
+	return left, nil
 }
 
 // deleteAll deletes accounts that are still what the plan took them for. Whether one is gone, a look-up says, never an
@@ -154,9 +170,12 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 	outcomes := make([]state.Outcome, 0, len(group))
 	present, err := r.byID(ctx, group)
 	if err != nil {
-		r.haltIfUnusable(err)
+		ending := state.DoneFailed
+		if r.haltIfUnusable(err) || ctx.Err() != nil {
+			ending = state.NotAttempted
+		}
 		for _, op := range group {
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.NotAttempted, Words: err.Error()})
+			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: ending, Words: "not sent: the look-up before it failed: " + err.Error()})
 		}
 		return outcomes
 	}
@@ -169,8 +188,16 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneApplied, Words: "was gone already"})
 		case now.ExternalID != op.ExternalID || !now.HasTag(r.OwnerTag):
 			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{"it isn't ours any more"}).Error()})
+		case r.cause() != nil:
+			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.NotAttempted})
 		default:
-			errs[op.AccountID] = r.Service.Delete(ctx, now)
+			err := r.Service.Delete(ctx, now)
+			if err == nil {
+				r.succeeded()
+			} else {
+				r.haltIfUnusable(err)
+			}
+			errs[op.AccountID] = err
 			asked = append(asked, op)
 		}
 	}
@@ -188,17 +215,18 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 func (r *run) proven(op plan.Operation, deleteErr error, present map[int64]account.Account, lookupErr error) state.Outcome {
 	_, there := present[op.AccountID]
 	switch {
+	case account.KindOf(deleteErr).Unusable() && (there || lookupErr != nil):
+		return refusal(op, deleteErr)
 	case lookupErr != nil:
 		return r.unknown(op, deleteErr, lookupErr)
 	case !there:
-		r.succeeded()
 		return state.Outcome{Operation: op, Ending: state.DoneApplied}
 	case deleteErr == nil:
 		return r.unknown(op, errors.New("ConnectyCube said that it was deleted, and it is still there"), nil)
 	case account.KindOf(deleteErr) == account.Ambiguous:
 		return r.unknown(op, deleteErr, nil)
 	default:
-		return r.refused(op, deleteErr)
+		return refusal(op, deleteErr)
 	}
 }
 
@@ -218,12 +246,13 @@ func (r *run) byID(ctx context.Context, group []plan.Operation) (map[int64]accou
 	return byID, nil
 }
 
-// done is the outcome of an applied create, update or release, with what the answer taught.
-func (r *run) done(op plan.Operation, now account.Account) state.Outcome {
+// done is the outcome of an applied create, update or release, with what the answer taught about the changes that it
+// answered. What a look-up showed instead of an answer teaches nothing: it may have been written by somebody else.
+func (r *run) done(op plan.Operation, now account.Account, answered []plan.Change) state.Outcome {
 	r.succeeded()
 	outcome := state.Outcome{Operation: op, Ending: state.DoneApplied, Account: &now}
 	var ignored []string
-	for _, c := range op.Changes {
+	for _, c := range answered {
 		got := now.Values[c.Field].Text
 		if c.Field.Equal(got, c.After) {
 			continue
@@ -243,7 +272,12 @@ func (r *run) done(op plan.Operation, now account.Account) state.Outcome {
 
 // refused is the outcome of an operation that definitely wasn't carried out.
 func (r *run) refused(op plan.Operation, err error) state.Outcome {
-	if r.haltIfUnusable(err) {
+	r.haltIfUnusable(err)
+	return refusal(op, err)
+}
+
+func refusal(op plan.Operation, err error) state.Outcome {
+	if account.KindOf(err).Unusable() {
 		return state.Outcome{Operation: op, Ending: state.NotAttempted, Words: err.Error()}
 	}
 	return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: err.Error(), Refused: true}

@@ -122,7 +122,7 @@ func (b *builder) oneRecord(r row) (*Desired, bool) {
 		b.rejectAll(r.desired[:1], DuplicateKey, fmt.Sprintf("another record with the external ID %s was rejected: keep one of them", r.key))
 		return nil, false
 	}
-	for _, field := range claimed {
+	for _, field := range claimed() {
 		value := first.User.Values[field].Text
 		if value == "" {
 			continue
@@ -307,7 +307,7 @@ func (b *builder) leave(a account.Account, known *Known) {
 func (b *builder) add(op Operation, known Known) {
 	op.Digest = digest(op, b.in.ConfigDigest)
 	if r := known.Refusal; r != nil && r.Digest == op.Digest && op.Blocked == "" && !b.in.RetryRefused {
-		op.Blocked, op.Detail = RefusedBefore, r.Words
+		op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
 	}
 	b.plan.Operations = append(b.plan.Operations, op)
 }

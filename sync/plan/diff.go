@@ -78,7 +78,7 @@ func targetTags(want user.Value, before string, known Known, policy Policy) (str
 	have := user.SplitTags(before)
 	if want.Set && policy.Owners[user.Tags] == OwnedBySource {
 		mine := user.SplitTags(known.Mine[user.Tags].Text)
-		have = slices.DeleteFunc(have, func(tag string) bool { return slices.Contains(mine, tag) && tag != policy.OwnerTag })
+		have = slices.DeleteFunc(have, func(tag string) bool { return slices.Contains(mine, tag) })
 		all := slices.Concat(have, user.SplitTags(want.Text), []string{policy.OwnerTag})
 		joined := user.JoinTags(all)
 		if len(user.SplitTags(joined)) <= account.MaxTags {

@@ -48,12 +48,12 @@ func (b *builder) freed() map[claim]string {
 		op := &b.plan.Operations[i]
 		switch op.Kind {
 		case Delete:
-			for _, field := range claimed {
+			for _, field := range claimed() {
 				free(field, op.Account.Values[field].Text, op.ExternalID)
 			}
 		case Update:
 			for _, c := range op.Changes {
-				if slices.Contains(claimed[:], c.Field) {
+				if slices.Contains(claimed(), c.Field) {
 					free(c.Field, c.Before, op.ExternalID)
 				}
 			}
@@ -66,7 +66,7 @@ func (b *builder) freed() map[claim]string {
 func (b *builder) holders() map[claim]account.Account {
 	holders := map[claim]account.Account{}
 	for _, a := range sortedByID(b.foundByID) {
-		for _, field := range claimed {
+		for _, field := range claimed() {
 			if value := a.Values[field].Text; value != "" {
 				holders[claim{field, field.Canonical(value)}] = a
 			}
@@ -81,7 +81,7 @@ func claims(op Operation) []claim {
 		return nil
 	}
 	for _, c := range op.Changes {
-		if slices.Contains(claimed[:], c.Field) && c.After != "" {
+		if slices.Contains(claimed(), c.Field) && c.After != "" {
 			all = append(all, claim{c.Field, c.Field.Canonical(c.After)})
 		}
 	}

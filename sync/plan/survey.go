@@ -11,8 +11,8 @@ import (
 	"cubesync/sync/user"
 )
 
-// claimed are the fields that only one account of an application can hold.
-var claimed = [...]user.Field{user.Login, user.Email}
+// claimed are the fields whose values only one account of an application can hold.
+func claimed() []user.Field { return []user.Field{user.Login, user.Email} }
 
 // claim is one such value.
 type claim struct {
@@ -101,7 +101,7 @@ func appendSet(values []string, v user.Value) []string {
 }
 
 func (s *Survey) claim(d Desired) {
-	for _, field := range claimed {
+	for _, field := range claimed() {
 		if d.User.Values[field].Text == "" {
 			continue
 		}

@@ -36,7 +36,7 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 	}
 	out.group("remarks", len(p.Remarks))
 	for _, r := range p.Remarks {
-		out.line("%s", r.text())
+		out.line("%s", r)
 	}
 	out.end()
 	fmt.Fprintf(out, "plan: %s to create, %s to update, %s to release, %s to delete; %s unchanged, %s rejected\n",
@@ -112,7 +112,8 @@ func (l Leaver) text() string {
 	}
 }
 
-func (r Remark) text() string {
+// String tells the remark in one line that is safe to show on a terminal.
+func (r Remark) String() string {
 	var b strings.Builder
 	if r.Position != "" {
 		b.WriteString(Printable(string(r.Position)) + ": ")
@@ -159,7 +160,7 @@ func (t *textWriter) end() {
 // replaced, since some terminals take them for control characters.
 func Printable(s string) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
-	if !strings.ContainsFunc(s, func(r rune) bool { return unsafeRune(r) }) {
+	if !strings.ContainsFunc(s, unsafeRune) {
 		return s
 	}
 	var b strings.Builder

@@ -93,7 +93,7 @@ func (r *run) readOnce(ctx context.Context) (desired []plan.Desired, rejects []p
 	if err != nil {
 		return nil, nil, record.Verdict{Reason: err.Error()}, nil
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()                      // the verdict says how the read ended
 	if columns := reader.Columns(); len(columns.Names()) > 0 { // a source without any says why in its verdict
 		if err := r.Mapper.Check(columns); err != nil {
 			return nil, nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil

@@ -77,7 +77,7 @@ func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // what matters was committed before
 	r := p.newRun(store, order)
 	if r.decide(ctx) {
 		r.Run.Trips = r.guard()
@@ -104,7 +104,7 @@ func (p *Pipeline) Sync(ctx context.Context, stop <-chan struct{}, order Order) 
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // what matters was committed before
 
 	r := p.newRun(store, order)
 	if r.Run.ID, err = store.Begin(ctx, r.Run); err != nil {
@@ -277,7 +277,7 @@ func (p *Pipeline) HeldPlan(ctx context.Context, number int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }() // what matters was committed before
 	newest, err := store.Runs(ctx, 1)
 	switch {
 	case err != nil:

@@ -1,0 +1,108 @@
+package record
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func columns(t *testing.T, names ...string) *Columns {
+	t.Helper()
+	c, err := NewColumns(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestValues(t *testing.T) {
+	r := New("users.csv:2", columns(t, "id", "name", "phone", "late"), []Value{Text("1"), Text(""), Null()})
+	for _, test := range []struct {
+		name         string
+		absent, null bool
+		text         string
+	}{
+		{"id", false, false, "1"},
+		{"name", false, false, ""},
+		{"phone", false, true, ""},
+		{"late", true, false, ""},  // a short row
+		{"other", true, false, ""}, // no such column
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := r.Value(test.name)
+			if v.IsAbsent() != test.absent || v.IsNull() != test.null || v.Text() != test.text {
+				t.Errorf("absent %v, null %v, text %q", v.IsAbsent(), v.IsNull(), v.Text())
+			}
+		})
+	}
+	if !(Value{}).IsAbsent() || Text("") == Null() {
+		t.Error("absent, null and empty are three things")
+	}
+}
+
+func TestColumns(t *testing.T) {
+	c := columns(t, "b", "a")
+	if diff := cmp.Diff([]string{"b", "a"}, c.Names()); diff != "" {
+		t.Error(diff)
+	}
+	c.Names()[0] = "changed"
+	if !c.Has("b") || c.Has("changed") || c.Has("B") || c.Names()[0] != "b" {
+		t.Errorf("the columns are %v", c.Names())
+	}
+	_, err := NewColumns([]string{"id", "name", "id"})
+	const want = `column "id" stands twice, as number 1 and 3: rename one of them`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestRejectError(t *testing.T) {
+	for want, e := range map[string]*RejectError{
+		"users.csv:3: it has 2 cells":          {Position: "users.csv:3", Problem: "it has 2 cells"},
+		"users.csv:3: email: isn't an address": {Position: "users.csv:3", Field: "email", Problem: "isn't an address"},
+	} {
+		if e.Error() != want {
+			t.Errorf("got %q, want %q", e.Error(), want)
+		}
+	}
+}
+
+func TestCompleteness(t *testing.T) {
+	for _, test := range []struct {
+		completeness Completeness
+		name         string
+		usable       bool
+	}{
+		{Completeness(0), "incomplete", false},
+		{Stale, "stale", false},
+		{Plausible, "plausible", true},
+		{Proven, "proven", true},
+	} {
+		if test.completeness.String() != test.name || test.completeness.Usable() != test.usable {
+			t.Errorf("%s, usable: %v, want %s, %v", test.completeness, test.completeness.Usable(), test.name, test.usable)
+		}
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	at := time.Date(2026, 3, 10, 3, 0, 0, 0, time.UTC)
+	one := Evidence{Name: "users.csv", ModTime: at, Size: 10, SHA256: "ab"}
+	same := one
+	same.ModTime = at.In(time.FixedZone("elsewhere", 3600))
+	if !one.Same(same) {
+		t.Error("the same moment in another zone is other evidence")
+	}
+	for name, change := range map[string]func(*Evidence){
+		"name":    func(e *Evidence) { e.Name = "other.csv" },
+		"time":    func(e *Evidence) { e.ModTime = at.Add(time.Second) },
+		"size":    func(e *Evidence) { e.Size++ },
+		"content": func(e *Evidence) { e.SHA256 = "cd" },
+	} {
+		other := one
+		change(&other)
+		if one.Same(other) {
+			t.Errorf("another %s is the same evidence", name)
+		}
+	}
+}

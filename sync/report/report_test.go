@@ -1,0 +1,145 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+	"cubesync/sync/report"
+	"cubesync/sync/state"
+)
+
+func troubled() report.Report {
+	began := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	failed := plan.Operation{Kind: plan.Create, ExternalID: "E7", Position: "users.csv:8"}
+	gone := plan.Operation{Kind: plan.Delete, ExternalID: "E9", AccountID: 9}
+	return report.Report{
+		Run: state.Run{
+			ID: 12, Pipeline: "staff", StartedAt: began, EndedAt: began.Add(83 * time.Second), Status: state.Applied,
+			Verdict: state.Verdict{Completeness: "plausible", Evidence: record.Evidence{Name: "/data/users.csv"}},
+			Tally: state.Tally{
+				Read: 1234, Unchanged: 1200, Applied: 31, Failed: 1, Rejected: 2, LeaversUnknown: 1,
+				Done: map[plan.Kind]int{plan.Create: 30, plan.Update: 1},
+			},
+		},
+		Plan: &plan.Plan{
+			Rejects: []plan.Reject{
+				{Position: "users.csv:4", Detail: "no external ID"},
+				{Position: "users.csv:5", ExternalID: "E4", Detail: "bad\x1b[31m row"},
+			},
+			Remarks: []plan.Remark{{ExternalID: "E5", AccountID: 5, Position: "users.csv:6", Field: "tags", Detail: "no room"}},
+		},
+		Troubles: []state.Outcome{
+			{Operation: failed, Ending: state.DoneFailed, Words: "login: has already been taken"},
+			{Operation: gone, Ending: state.DoneUnknown, Words: "in doubt"},
+		},
+		Calls: map[string]int{"list": 11, "look-up": 2, "session": 1, "sign-up": 31, "update": 1},
+	}
+}
+
+func TestText(t *testing.T) {
+	held := report.Report{Run: state.Run{
+		ID: 3, Pipeline: "staff", Status: state.Held, Verdict: state.Verdict{Completeness: "proven", Evidence: record.Evidence{Name: "users.csv"}},
+		Tally: state.Tally{Read: 5, Unchanged: 5, LeaversNotAttempted: 4},
+		Trips: []plan.Trip{{Guard: "deletes", Saw: "4 releases and deletes among 9 owned accounts", Limit: "3", Remedy: "look at them"}},
+	}}
+	short := troubled()
+	short.Most = 1
+	for _, c := range []struct {
+		name   string
+		report report.Report
+		want   string
+	}{
+		{"troubled", troubled(), `
+staff, run 12: applied in 1m23s
+  records read           1,234  users.csv, plausible
+  unchanged              1,200
+  created                   30
+  updated                    1
+  failed                     1  refused by ConnectyCube
+  unknown                    1  in doubt; the next run finds out
+  rejected                   2
+  calls                     46  32 of them user writes
+  rejected users.csv:4: no external ID
+  rejected E4 (users.csv:5): bad\u001b[31m row
+  left alone users.csv:6: E5: account 5: tags: no room
+  failed create E7 (users.csv:8): login: has already been taken
+  unknown delete E9: in doubt
+`},
+		{"cut", short, `
+staff, run 12: applied in 1m23s
+  records read           1,234  users.csv, plausible
+  unchanged              1,200
+  created                   30
+  updated                    1
+  failed                     1  refused by ConnectyCube
+  unknown                    1  in doubt; the next run finds out
+  rejected                   2
+  calls                     46  32 of them user writes
+  rejected users.csv:4: no external ID
+  … and 1 more rejected; --all shows every one
+  left alone users.csv:6: E5: account 5: tags: no room
+  failed create E7 (users.csv:8): login: has already been taken
+  … and 1 more like these; --all shows every one
+`},
+		{"held", held, `
+staff, run 3: held
+  records read               5  users.csv, proven
+  unchanged                  5
+  not attempted              4
+  held by guard deletes: 4 releases and deletes among 9 owned accounts, permitted 3; look at them
+  nothing was written; if this plan is right: cubesync approve 3 --pipeline staff
+`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := c.report.WriteText(&out); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.TrimPrefix(c.want, "\n"), out.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var out bytes.Buffer
+	if err := troubled().WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Run struct {
+			Run    int64  `json:"run"`
+			Status string `json:"status"`
+			Tally  struct {
+				Read int            `json:"read"`
+				Done map[string]int `json:"done"`
+			} `json:"tally"`
+		} `json:"run"`
+		Troubles []map[string]any `json:"troubles"`
+		Calls    map[string]int   `json:"calls"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Run.Run != 12 || got.Run.Status != "applied" || got.Run.Tally.Read != 1234 || got.Run.Tally.Done["create"] != 30 || got.Calls["list"] != 11 {
+		t.Errorf("got %+v", got)
+	}
+	want := []map[string]any{
+		{"kind": "create", "external_id": "E7", "position": "users.csv:8", "ending": "failed", "words": "login: has already been taken"},
+		{"kind": "delete", "external_id": "E9", "account_id": 9.0, "ending": "unknown", "words": "in doubt"},
+	}
+	if diff := cmp.Diff(want, got.Troubles); diff != "" {
+		t.Errorf("troubles (-want +got):\n%s", diff)
+	}
+	if n := bytes.Count(out.Bytes(), []byte("\n")); n != 1 {
+		t.Errorf("%d lines, want one", n)
+	}
+}
