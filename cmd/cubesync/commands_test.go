@@ -37,7 +37,13 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	}
 }
 
-func watchOf(ts *testscript.TestScript) *watch { return ts.Value(watchKey{}).(*watch) }
+func watchOf(ts *testscript.TestScript) *watch {
+	w, ok := ts.Value(watchKey{}).(*watch)
+	if !ok {
+		ts.Fatalf("the script has no watch")
+	}
+	return w
+}
 
 func need(ts *testscript.TestScript, neg bool, args []string, least int) {
 	if neg || len(args) < least {

@@ -45,7 +45,7 @@ func (c *command) emulatorCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *command) emulate(ctx context.Context, listen string, options emulator.Options) error {
+func (c *command) emulate(ctx context.Context, listen string, options emulator.Options) (err error) {
 	host, _, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return usagef("--listen %q: write a loopback address with a port, such as 127.0.0.1:8390", listen)

@@ -20,7 +20,7 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), signals, os.Args[1:], environment{
-		lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, exit: os.Exit,
 	}))
 }
 
@@ -29,11 +29,12 @@ type environment struct {
 	lookup         func(string) (string, bool)
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	exit           func(code int) // ends the process at once
 }
 
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, signals <-chan os.Signal, args []string, env environment) int {
-	ctx, interruption, release := interruptible(ctx, signals)
+	ctx, interruption, release := interruptible(ctx, signals, env.exit)
 	defer release()
 	c := &command{environment: env, stop: interruption}
 	root := c.root()

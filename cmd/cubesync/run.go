@@ -32,7 +32,7 @@ func (c *command) syncCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
 				order.RetryRefused = retry
-				order.Confirm = c.confirm(cfg, yes)
+				order.Confirm = c.confirm(cfg, order.Progress, yes)
 				return p.Sync(ctx, c.stop, order)
 			})
 		},
@@ -83,23 +83,39 @@ func (c *command) eachPipeline(ctx context.Context, walk func(context.Context, *
 	}
 	defer app.end(ctx, c.log)
 	for _, p := range app.pipelines {
-		progress := c.progress(p.Name)
+		progress, before := c.progress(p.Name), app.client.Calls()
 		result, err := walk(ctx, cfg, p, reconcile.Order{Progress: progress})
 		progress.Close()
-		code := codeOf(err)
-		if err == nil {
-			code = codeOfRun(result.Run)
-			err = c.show(result, app)
-		}
-		if err != nil {
-			return fmt.Errorf("pipeline %s: %w", p.Name, err)
-		}
-		c.exit.add(code)
-		if stops(code) {
+		if code := c.endOf(p.Name, result, err, callsSince(before, app.client.Calls())); stops(code) {
 			break
 		}
 	}
 	return nil
+}
+
+// endOf shows what a pipeline came to, an error too, and takes note of its exit code.
+func (c *command) endOf(pipeline string, result *reconcile.Result, err error, calls map[string]int) int {
+	code := exitFailure
+	if err == nil {
+		code = codeOfRun(result.Run)
+		err = c.show(result, calls)
+	}
+	if err != nil {
+		code = c.report(fmt.Errorf("pipeline %s: %w", pipeline, err))
+	}
+	c.exit.add(code)
+	return code
+}
+
+// callsSince returns the calls of one pipeline: the client that counts them is shared by all.
+func callsSince(before, now map[string]int) map[string]int {
+	calls := map[string]int{}
+	for kind, n := range now {
+		if n -= before[kind]; n > 0 {
+			calls[kind] = n
+		}
+	}
+	return calls
 }
 
 // end closes the application; what goes wrong then concerns nobody's users.
@@ -110,12 +126,12 @@ func (a *application) end(ctx context.Context, log *slog.Logger) {
 }
 
 // show writes the plan where there was only a look, and the report.
-func (c *command) show(result *reconcile.Result, app *application) error {
+func (c *command) show(result *reconcile.Result, calls map[string]int) error {
 	most := listLines
 	if c.all {
 		most = 0
 	}
-	r := report.Report{Run: result.Run, Plan: result.Plan, Troubles: result.Troubles, Calls: app.client.Calls(), Most: most}
+	r := report.Report{Run: result.Run, Plan: result.Plan, Troubles: result.Troubles, Calls: calls, Most: most}
 	if c.output == "json" {
 		return r.WriteJSON(c.stdout)
 	}
@@ -150,7 +166,7 @@ func isTerminal(stream any) bool {
 }
 
 // confirm returns the question before the first run that writes to a live application; nil where none is needed.
-func (c *command) confirm(cfg *config.Config, yes bool) func(*plan.Plan) bool {
+func (c *command) confirm(cfg *config.Config, progress reconcile.Progress, yes bool) func(*plan.Plan) bool {
 	if yes || cfg.ConnectyCube.Embedded() {
 		return nil
 	}
@@ -158,11 +174,23 @@ func (c *command) confirm(cfg *config.Config, yes bool) func(*plan.Plan) bool {
 		if !isTerminal(c.stdin) {
 			return false
 		}
+		if view, ok := progress.(progressView); ok {
+			view.Close() // its bar would wipe the question out
+		}
 		_ = p.WriteText(c.stderr, plan.TextOptions{Most: listLines}) // a terminal that is gone answers no below
 		fmt.Fprintf(c.stderr, "\nThis is the first run that writes to %s. Carry out these %d operations? [y/N] ", cfg.ConnectyCube.Endpoint, p.Sent())
-		var answer string
-		_, err := fmt.Fscanln(c.stdin, &answer)
-		return err == nil && (answer == "y" || answer == "yes")
+		answered := make(chan string, 1)
+		go func() { // it ends with the process at the latest
+			var answer string
+			_, _ = fmt.Fscanln(c.stdin, &answer) // what can't be read is no yes
+			answered <- answer
+		}()
+		select {
+		case answer := <-answered:
+			return answer == "y" || answer == "yes"
+		case <-c.stop:
+			return false
+		}
 	}
 }
 

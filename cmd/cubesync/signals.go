@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// drainTime is how long what is under way may take after the first signal before it is broken off. It leaves room to
-// end sessions and to write down the outcomes within the 30 seconds that service managers grant.
-const drainTime = 20 * time.Second
+// drainTime is how long what is under way may take after the first signal before it is broken off. Within the 30 seconds
+// that service managers grant, it leaves room to write down the outcomes and to end sessions, which takes up to 15
+// seconds where the rate limit is low and every worker has one.
+const drainTime = 10 * time.Second
 
-// interruptible returns a channel that the first signal closes, and a context that ends drainTime after it. The second
-// signal ends the process at once: whatever was open then, the next run finds in the journal.
-func interruptible(parent context.Context, signals <-chan os.Signal) (ctx context.Context, stop <-chan struct{}, release func()) {
+// interruptible returns a channel that the first signal closes, and a context that ends drainTime after it. At the
+// second signal it calls exit, which ends the process at once: whatever was open then, the next run finds in the journal.
+func interruptible(parent context.Context, signals <-chan os.Signal, exit func(int)) (ctx context.Context, stop <-chan struct{}, release func()) {
 	ctx, cancel := context.WithCancel(parent)
 	stopping := make(chan struct{})
 	ended := make(chan struct{})
@@ -27,7 +28,7 @@ func interruptible(parent context.Context, signals <-chan os.Signal) (ctx contex
 		defer timer.Stop()
 		select {
 		case <-signals:
-			os.Exit(exitInterrupted)
+			exit(exitInterrupted)
 		case <-ended:
 		}
 	}()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func (w *watch) leaks() []string {
 		}
 	}
 	finder := newFinder(w.secrets)
-	leaks := append(w.broken, finder.in("what was shown", w.shown.Bytes())...)
+	leaks := slices.Concat(w.broken, finder.in("what was shown", w.shown.Bytes()))
 	_ = filepath.WalkDir(filepath.Join(w.dir, ".cubesync"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return nil

@@ -23,7 +23,7 @@ const (
 	expiryLayout = "2006-01-02 15:04:05 MST"
 
 	// tidyTimeout bounds what is still sent for a caller who is gone: ending sessions, undoing sign-ins.
-	tidyTimeout = 10 * time.Second
+	tidyTimeout = 5 * time.Second
 )
 
 // session is a session that the service made for us.

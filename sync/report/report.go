@@ -60,7 +60,11 @@ func (r Report) writeTable(w io.Writer) {
 			writeLine(w, name, n, note)
 		}
 	}
-	writeLine(w, "records read", t.Read, filepath.Base(r.Run.Verdict.Evidence.Name)+", "+r.Run.Verdict.Completeness)
+	source := r.Run.Verdict.Completeness
+	if name := r.Run.Verdict.Evidence.Name; name != "" { // there is none where nothing could be opened
+		source = filepath.Base(name) + ", " + source
+	}
+	writeLine(w, "records read", t.Read, source)
 	line("unchanged", t.Unchanged, "")
 	line("created", t.Done[plan.Create], "")
 	line("updated", t.Done[plan.Update], "")

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -26,10 +27,9 @@ const (
 	users     = 100_000
 	noLimit   = 1_000_000 // requests a second that no machine reaches
 	span      = 20 * time.Second
+	supply    = 24 // seconds for which there are users to sign up, under a limit
 	leastUsed = 0.97
 )
-
-var limits = []int{50, 500, 5000}
 
 func main() {
 	if err := run(context.Background(), os.Stdout); err != nil {
@@ -43,7 +43,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }() // a temporary folder
 	b := &bench{folder: folder, program: filepath.Join(folder, "cubesync")}
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -56,7 +56,7 @@ func run(ctx context.Context, out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "limit/s\tused\tworst second\t429\t")
 	var failures []error
-	for _, limit := range limits {
+	for _, limit := range []int{50, 500, 5000} {
 		m, err := b.limited(ctx, limit)
 		if err != nil {
 			return fmt.Errorf("limit %d: %w", limit, err)
@@ -75,15 +75,13 @@ type bench struct {
 }
 
 func (b *bench) prepare(ctx context.Context) error {
-	for _, build := range [][]string{
-		{"build", "-o", b.program, "./cmd/cubesync"},
-		{"run", "./cmd/sampleusers", "-n", fmt.Sprint(users), "-o", filepath.Join(b.folder, "users.csv")},
-	} {
-		command := exec.CommandContext(ctx, "go", build...)
-		command.Stderr = os.Stderr
-		if err := command.Run(); err != nil {
-			return fmt.Errorf("go %s: %w", strings.Join(build, " "), err)
-		}
+	return execute(exec.CommandContext(ctx, "go", "build", "-o", b.program, "./cmd/cubesync"))
+}
+
+func execute(command *exec.Cmd) error {
+	command.Stderr = os.Stderr
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(command.Args, " "), err)
 	}
 	return nil
 }
@@ -95,8 +93,12 @@ func (b *bench) firstImport(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	defer server.stop()
+	worker, err := b.sync(ctx, server, users, noLimit)
+	if err != nil {
+		return 0, err
+	}
 	began := time.Now()
-	if err := b.sync(ctx, server, noLimit).Run(); err != nil {
+	if err := execute(worker); err != nil {
 		return 0, err
 	}
 	took := time.Since(began)
@@ -123,7 +125,10 @@ func (b *bench) limited(ctx context.Context, limit int) (measured, error) {
 		return measured{}, err
 	}
 	defer server.stop()
-	worker := b.sync(ctx, server, limit)
+	worker, err := b.sync(ctx, server, supply*limit, limit)
+	if err != nil {
+		return measured{}, err
+	}
 	if err := worker.Start(); err != nil {
 		return measured{}, err
 	}
@@ -131,7 +136,7 @@ func (b *bench) limited(ctx context.Context, limit int) (measured, error) {
 	defer func() { _ = worker.Process.Signal(syscall.SIGTERM) }()
 
 	var first emulator.Counters
-	for first.Requests < int64(limit) { // past the start
+	for first.ByKind[emulator.SignUp] == 0 { // what comes before is read and planned, not sent
 		if first, err = server.counters(ctx); err != nil {
 			return measured{}, err
 		}
@@ -153,15 +158,21 @@ func (b *bench) limited(ctx context.Context, limit int) (measured, error) {
 	return m, nil
 }
 
-// sync is a run of the program in a folder of its own.
-func (b *bench) sync(ctx context.Context, server *server, limit int) *exec.Cmd {
+// sync is a run of the program over so many users, in a folder of its own.
+func (b *bench) sync(ctx context.Context, server *server, users, limit int) (*exec.Cmd, error) {
 	folder, err := os.MkdirTemp(b.folder, "run-")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "config.yaml"), fmt.Appendf(nil, configuration, server.endpoint, limit), 0o600)
+	if err != nil {
+		return nil, err
 	}
-	command := exec.CommandContext(ctx, b.program, "sync", "--yes", "-c", filepath.Join(folder, "config.yaml"))
-	command.Stderr, command.Err = os.Stderr, errors.Join(command.Err, err)
-	return command
+	generate := exec.CommandContext(ctx, "go", "run", "./cmd/sampleusers", "-n", strconv.Itoa(users), "-o", filepath.Join(folder, "users.csv"))
+	if err := execute(generate); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(folder, "config.yaml")
+	if err := os.WriteFile(path, fmt.Appendf(nil, configuration, server.endpoint, limit), 0o600); err != nil {
+		return nil, err
+	}
+	return exec.CommandContext(ctx, b.program, "sync", "--yes", "-c", path), nil
 }
 
 const configuration = `
@@ -174,7 +185,7 @@ connectycube:
 pipelines:
   - name: bench
     owner_tag: bench
-    source: {csv: {path: ../users.csv}}
+    source: {csv: {path: users.csv}}
     mapping:
       external_id: {column: employee_id}
       email: {column: email}
@@ -226,10 +237,11 @@ func (s *server) counters(ctx context.Context) (counters emulator.Counters, err 
 	if err != nil {
 		return counters, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
 	if err != nil {
 		return counters, err
 	}
-	defer response.Body.Close()
-	return counters, json.NewDecoder(response.Body).Decode(&counters)
+	defer func() { _ = response.Body.Close() }() // it was only read
+	err = json.NewDecoder(response.Body).Decode(&counters)
+	return counters, err
 }
