@@ -36,7 +36,7 @@ func (c *command) approveCommand() *cobra.Command {
 					return nil, usageError{err}
 				}
 				order.Approved = held
-				return p.Sync(ctx, c.stop, order)
+				return p.Sync(ctx, order)
 			})
 		},
 	}

@@ -33,7 +33,7 @@ func (c *command) syncCommand() *cobra.Command {
 			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
 				order.RetryRefused = retry
 				order.Confirm = c.confirm(cfg, order.Progress, yes)
-				return p.Sync(ctx, c.stop, order)
+				return p.Sync(ctx, order)
 			})
 		},
 	}
@@ -84,7 +84,7 @@ func (c *command) eachPipeline(ctx context.Context, walk func(context.Context, *
 	defer app.end(ctx, c.log)
 	for _, p := range app.pipelines {
 		progress, before := c.progress(p.Name), app.client.Calls()
-		result, err := walk(ctx, cfg, p, reconcile.Order{Progress: progress})
+		result, err := walk(ctx, cfg, p, reconcile.Order{Stop: c.stop, Progress: progress})
 		progress.Close()
 		if code := c.endOf(p.Name, result, err, callsSince(before, app.client.Calls())); stops(code) {
 			break

@@ -89,18 +89,16 @@ func (c *Client) signIn(ctx context.Context) (*session, error) {
 	if err != nil || who == nil {
 		return s, err
 	}
-	began := time.Now()
 	in, err := c.login(ctx, s, signInAs{who.Login, who.Email, who.Password, "sign in as the service user", hintServiceUser})
 	if err != nil {
 		c.discard(ctx, s)
 		return nil, refusedCredentials(err, hintServiceUser)
 	}
-	if who.ID != 0 && in.user.ID != who.ID {
-		undone := c.undo(ctx, s, in, began)
+	if who.ID != 0 && in.user.ID != who.ID { // reported, not undone: they may be the service user, and the id mistyped
 		c.discard(ctx, s)
 		return nil, &account.Error{
 			Kind: account.Unauthenticated, Call: "sign in as the service user", Hint: hintServiceUser,
-			Words: fmt.Sprintf("user %d signed in, not user %d%s", in.user.ID, who.ID, undone),
+			Words: fmt.Sprintf("user %d signed in, not user %d", in.user.ID, who.ID),
 		}
 	}
 	return s, nil

@@ -97,7 +97,7 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	}
 	atMost := func(guard string, n, limit int, what string) {
 		if n > limit {
-			trip(guard, fmt.Sprintf("%d %s among %d owned accounts", n, what, p.Owned), fmt.Sprint(limit), "look at them with `cubesync plan`")
+			trip(guard, fmt.Sprintf("%s: %d among %d owned accounts", what, n, p.Owned), fmt.Sprint(limit), "look at them with `cubesync plan`")
 		}
 	}
 	ceiling := func(guard string, n int, c Ceiling, what string) { atMost(guard, n, c.Of(p.Owned), what) }
@@ -126,7 +126,7 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	}
 	ceiling(guardRekeyed, p.heldByLeavers(), limits.Rekeyed, "new external IDs whose login or e-mail a leaver holds")
 	if changed := changedSettings(s); leaving > 0 && len(changed) > 0 {
-		trip(guardSettings, fmt.Sprintf("%d releases and deletes together with a change of %v since run %d", leaving, changed, s.Baseline.Run),
+		trip(guardSettings, fmt.Sprintf("releases and deletes: %d, together with a change of %v since run %d", leaving, changed, s.Baseline.Run),
 			"none in the same run", "put the source back, run once so that the new settings become the baseline, then change the source")
 	}
 	return trips

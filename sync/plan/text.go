@@ -103,7 +103,7 @@ func withID(externalID string) string {
 func (l Leaver) text() string {
 	switch l.Reason {
 	case InGrace:
-		return fmt.Sprintf("in grace, missing from %d reads since %s, goes not before %s",
+		return fmt.Sprintf("in grace, reads without them: %d since %s, goes not before %s",
 			l.Reads, l.Since.UTC().Format("2006-01-02 15:04 MST"), l.Due.UTC().Format("2006-01-02 15:04 MST"))
 	case AbsenceUnknown:
 		return "left alone, this read doesn't show for certain who left"

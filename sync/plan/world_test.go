@@ -126,6 +126,9 @@ func (w *world) gives(p *Plan, held *account.Account, op Operation) bool {
 			continue
 		}
 		for _, c := range op.Changes {
+			if !slices.Contains(claimed(), c.Field) {
+				continue
+			}
 			gives := slices.ContainsFunc(other.Changes, func(o Change) bool { return o.Field == c.Field && o.Field.Equal(o.Before, c.After) })
 			if gives || other.Kind == Delete {
 				return true

@@ -33,7 +33,7 @@ func (r *run) decide(ctx context.Context) bool {
 	desired, rejects, verdict, err := r.read(ctx)
 	if err != nil {
 		r.err = err
-		return r.fail(err)
+		return r.stop(ctx, err)
 	}
 	r.Run.Verdict = state.Verdict{Completeness: verdict.Completeness.String(), Reason: verdict.Reason, Evidence: verdict.Evidence}
 	r.Run.Tally.Read = len(desired) + len(rejects)
@@ -52,7 +52,7 @@ func (r *run) decide(ctx context.Context) bool {
 	}
 	known, lastRead, err := r.recall(ctx)
 	if err != nil {
-		return r.fail(err)
+		return r.stop(ctx, err)
 	}
 	unknown := r.absenceUnknown(verdict, rejects)
 	r.counts = unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))

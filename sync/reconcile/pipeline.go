@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"cubesync/sync/account"
@@ -43,6 +44,8 @@ type Pipeline struct {
 
 // Order is how one run is to be done.
 type Order struct {
+	// Stop ends the run in good order when it is closed: what was sent is waited for, and nothing else begun.
+	Stop         <-chan struct{}
 	RetryRefused bool
 	// Approved is the digest of a held plan that a person approved: if this run's plan is the same, no guard stops it.
 	Approved string
@@ -79,6 +82,8 @@ func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
 	}
 	defer func() { _ = store.Close() }() // what matters was committed before
 	r := p.newRun(store, order)
+	ctx, release := untilStop(ctx, order.Stop)
+	defer release()
 	if r.decide(ctx) {
 		r.Run.Trips = r.guard()
 		r.Run.Status = state.Planned
@@ -93,8 +98,8 @@ func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
 // Sync runs the pipeline once. The result says how it ended; an error means that there is no result: the state can't
 // be used, another run holds the lock, or the sample was about to go live.
 //
-// Closing stop ends the run in good order; ending ctx breaks it off.
-func (p *Pipeline) Sync(ctx context.Context, stop <-chan struct{}, order Order) (*Result, error) {
+// Closing order.Stop ends the run in good order; ending ctx breaks it off.
+func (p *Pipeline) Sync(ctx context.Context, order Order) (*Result, error) {
 	lock, err := state.Lock(p.StateDir, p.Identity.Endpoint, p.Identity.ApplicationID, p.Name)
 	if err != nil {
 		return nil, err
@@ -110,8 +115,8 @@ func (p *Pipeline) Sync(ctx context.Context, stop <-chan struct{}, order Order) 
 	if r.Run.ID, err = store.Begin(ctx, r.Run); err != nil {
 		return nil, err
 	}
-	if r.settle(ctx) && r.decide(ctx) && r.permitted() {
-		r.apply(ctx, stop)
+	if r.ready(ctx) && r.permitted() {
+		r.apply(ctx)
 	} else {
 		r.notAttempted()
 	}
@@ -156,11 +161,35 @@ func (r *run) result() (*Result, error) {
 	return &r.Result, nil
 }
 
+// ready does all that comes before the first write. Nothing is lost with it, so a stop breaks it off at once.
+func (r *run) ready(ctx context.Context) bool {
+	ctx, release := untilStop(ctx, r.order.Stop)
+	defer release()
+	return r.settle(ctx) && r.decide(ctx)
+}
+
+// untilStop returns a context that also ends when stop is closed.
+func untilStop(ctx context.Context, stop <-chan struct{}) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		cancel()
+		watch.Wait()
+	}
+}
+
 // settle finds out what became of operations that a killed run left open.
 func (r *run) settle(ctx context.Context) bool {
 	pending, err := r.store.Pending(ctx)
 	if err != nil {
-		return r.fail(err)
+		return r.stop(ctx, err)
 	}
 	if len(pending) == 0 {
 		return true
@@ -171,7 +200,7 @@ func (r *run) settle(ctx context.Context) bool {
 		return r.stop(ctx, err)
 	}
 	if err := r.store.Settle(ctx, settled); err != nil {
-		return r.fail(err)
+		return r.stop(ctx, err)
 	}
 	r.order.Progress.Step(len(settled))
 	return true
@@ -203,7 +232,7 @@ func (r *run) permitted() bool {
 }
 
 // apply carries the plan out.
-func (r *run) apply(ctx context.Context, stop <-chan struct{}) {
+func (r *run) apply(ctx context.Context) {
 	if n := r.Plan.Sent(); n > 0 {
 		r.order.Progress.Phase("apply", n)
 	}
@@ -212,7 +241,7 @@ func (r *run) apply(ctx context.Context, stop <-chan struct{}) {
 		Password: r.Password,
 		Observe:  r.observe,
 	}
-	if err := applier.Apply(ctx, stop, r.Plan.Operations); err != nil {
+	if err := applier.Apply(ctx, r.order.Stop, r.Plan.Operations); err != nil {
 		r.stop(ctx, err)
 		return
 	}
@@ -252,11 +281,6 @@ func (r *run) stop(ctx context.Context, err error) bool {
 	default:
 		r.Run.Status = state.Failed
 	}
-	return false
-}
-
-func (r *run) fail(err error) bool {
-	r.Run.Status, r.Run.Problem = state.Failed, err.Error()
 	return false
 }
 

@@ -213,7 +213,7 @@ func TestSampleNeverGoesLive(t *testing.T) {
 	w.SamplePrefix = "sample-"
 	w.source.persons = staff(2)
 	w.source.persons[1][0] = "sample-000001"
-	if _, err := w.Sync(t.Context(), nil, reconcile.Order{}); err == nil || w.writes() != 0 {
+	if _, err := w.Sync(t.Context(), reconcile.Order{}); err == nil || w.writes() != 0 {
 		t.Errorf("%d writes, error %v; want none and an error", w.writes(), err)
 	}
 }
@@ -223,7 +223,7 @@ func TestStopEndsInGoodOrder(t *testing.T) {
 	w.source.persons = staff(40)
 	stop := make(chan struct{})
 	close(stop)
-	result, err := w.Sync(t.Context(), stop, reconcile.Order{})
+	result, err := w.Sync(t.Context(), reconcile.Order{Stop: stop})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestCancelledRunIsInterrupted(t *testing.T) {
 	w.source.persons = staff(5)
 	ctx, cancel := context.WithCancel(t.Context())
 	progress := cancelAtApply{cancel}
-	result, err := w.Sync(ctx, nil, reconcile.Order{Progress: progress})
+	result, err := w.Sync(ctx, reconcile.Order{Progress: progress})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func (w *world) sync(t testingT) *reconcile.Result {
 
 func (w *world) order(t testingT, order reconcile.Order) *reconcile.Result {
 	t.Helper()
-	result, err := w.Sync(context.Background(), nil, order)
+	result, err := w.Sync(context.Background(), order)
 	if err != nil {
 		t.Fatalf("sync: %v", err)
 	}

@@ -47,7 +47,7 @@ func TestText(t *testing.T) {
 	held := report.Report{Run: state.Run{
 		ID: 3, Pipeline: "staff", Status: state.Held, Verdict: state.Verdict{Completeness: "proven", Evidence: record.Evidence{Name: "users.csv"}},
 		Tally: state.Tally{Read: 5, Unchanged: 5, LeaversNotAttempted: 4},
-		Trips: []plan.Trip{{Guard: "deletes", Saw: "4 releases and deletes among 9 owned accounts", Limit: "3", Remedy: "look at them"}},
+		Trips: []plan.Trip{{Guard: "deletes", Saw: "releases and deletes: 4 among 9 owned accounts", Limit: "3", Remedy: "look at them"}},
 	}}
 	short := troubled()
 	short.Most = 1
@@ -93,7 +93,7 @@ staff, run 3: held
   records read               5  users.csv, proven
   unchanged                  5
   not attempted              4
-  held by guard deletes: 4 releases and deletes among 9 owned accounts, permitted 3; look at them
+  held by guard deletes: releases and deletes: 4 among 9 owned accounts, permitted 3; look at them
   nothing was written; if this plan is right: cubesync approve 3 --pipeline staff
 `},
 	} {
