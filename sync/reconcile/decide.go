@@ -36,14 +36,13 @@ func (r *run) decide(ctx context.Context) bool {
 		return r.stop(ctx, err)
 	}
 	r.Run.Verdict = state.Verdict{Completeness: verdict.Completeness.String(), Reason: verdict.Reason, Evidence: verdict.Evidence}
-	r.Run.Tally.Read = len(desired) + len(rejects)
+	r.Run.Tally.Read, r.Run.Tally.Rejected = len(desired)+len(rejects), len(rejects)
 	if ctx.Err() != nil {
 		return r.stop(ctx, ctx.Err())
 	}
 	if !verdict.Completeness.Usable() {
 		r.Run.Status, r.Run.Problem = state.Incomplete, verdict.Reason
 		if len(desired) == 0 {
-			r.Run.Tally.Rejected = len(rejects)
 			return false
 		}
 	}

@@ -17,9 +17,10 @@ func (r *run) tallyPlan() {
 	}
 }
 
-// notAttempted ends every operation of a plan that isn't carried out.
+// notAttempted ends every operation of a plan that isn't carried out, and every record where there is no plan.
 func (r *run) notAttempted() {
 	if r.Plan == nil {
+		r.Run.Tally.NotAttempted = r.Run.Tally.Read - r.Run.Tally.Rejected
 		return
 	}
 	for i := range r.Plan.Operations {
