@@ -118,7 +118,10 @@ func (c *command) logRun(result *reconcile.Result) error {
 		c.exit.add(exitInterrupted)
 		return nil
 	case state.Held:
-		return fmt.Errorf("held by a guard, nothing was written; cubesync approve %d --pipeline %s", run.ID, run.Pipeline)
+		if !run.Approvable() {
+			return errors.New("held by a guard, nothing was written")
+		}
+		return fmt.Errorf("held by a guard, nothing was written; if the plan is right: cubesync approve %d --pipeline %s", run.ID, run.Pipeline)
 	default:
 		return errors.New(run.Problem)
 	}

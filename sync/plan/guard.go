@@ -72,6 +72,9 @@ type Trip struct {
 	Remedy string `json:"remedy"`
 }
 
+// Approvable reports whether a person may let the plan pass: nobody means that everybody has left.
+func (t Trip) Approvable() bool { return t.Guard != guardEmpty }
+
 func (t Trip) String() string {
 	return fmt.Sprintf("guard %s: %s, permitted %s; %s", t.Guard, t.Saw, t.Limit, t.Remedy)
 }

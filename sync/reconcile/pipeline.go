@@ -312,6 +312,8 @@ func (p *Pipeline) HeldPlan(ctx context.Context, number int64) (string, error) {
 		return "", fmt.Errorf("the newest run of pipeline %s is %d: only that one can be approved", p.Name, newest[0].ID)
 	case newest[0].Status != state.Held:
 		return "", fmt.Errorf("run %d isn't held: it ended as %s", number, newest[0].Status)
+	case !newest[0].Approvable():
+		return "", fmt.Errorf("run %d saw a source without any record, which can't be approved: check the export", number)
 	}
 	return newest[0].PlanDigest, nil
 }

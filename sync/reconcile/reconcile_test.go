@@ -171,6 +171,18 @@ func TestHeldRun(t *testing.T) {
 	}
 }
 
+func TestAnEmptySourceCantBeApproved(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(10)
+	w.sync(t)
+	w.source.persons = nil
+	held := w.sync(t)
+	wantStatus(t, held, state.Held)
+	if _, err := w.HeldPlan(t.Context(), held.Run.ID); err == nil || w.writes() != 10 {
+		t.Errorf("approving it: %v after %d writes, want an error after 10", err, w.writes())
+	}
+}
+
 func TestFirstRunIsConfirmed(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.source.persons = staff(5)

@@ -47,7 +47,11 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(out, "  held by %s\n", trip)
 	}
 	if r.Run.Status == state.Held && r.Run.ID != 0 {
-		fmt.Fprintf(out, "  nothing was written; if this plan is right: cubesync approve %d --pipeline %s\n", r.Run.ID, r.Run.Pipeline)
+		next := ""
+		if r.Run.Approvable() {
+			next = fmt.Sprintf("; if this plan is right: cubesync approve %d --pipeline %s", r.Run.ID, r.Run.Pipeline)
+		}
+		fmt.Fprintf(out, "  nothing was written%s\n", next)
 	}
 	return out.Flush()
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	"cubesync/sync/account"
@@ -45,6 +46,11 @@ type Run struct {
 	Trips     []plan.Trip `json:"guards,omitempty"`
 	// PlanDigest recognises the plan: two plans with the same operations have the same.
 	PlanDigest string `json:"plan_digest,omitempty"`
+}
+
+// Approvable reports whether a person may let the run's plan pass.
+func (r Run) Approvable() bool {
+	return r.Status == Held && !slices.ContainsFunc(r.Trips, func(t plan.Trip) bool { return !t.Approvable() })
 }
 
 // Verdict is a source's verdict as runs keep it.
