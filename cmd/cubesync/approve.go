@@ -15,7 +15,7 @@ func (c *command) approveCommand() *cobra.Command {
 		Use:   "approve RUN",
 		Short: "Carry out the plan of a held run, if it is still the same",
 		Long: "Plans again and, if the plan is the one that the held run showed, carries it out although a guard stopped it.\n" +
-			"If anything has changed since, it is held again. Only the newest run of a pipeline can be approved.\n\n" + exitHelp,
+			"If anything has changed since, it is held again.\n\n" + exitHelp,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("approve needs the number of one held run")
@@ -31,11 +31,11 @@ func (c *command) approveCommand() *cobra.Command {
 				if len(cfg.Pipelines) > 1 {
 					return nil, usagef("name the pipeline of run %d with --pipeline", number)
 				}
-				held, err := p.HeldPlan(ctx, number)
+				held, err := p.Held(ctx, number)
 				if err != nil {
-					return nil, usageError{err}
+					return nil, refusedError{err}
 				}
-				order.Approved = held
+				order.Approved, order.Confirm = held, c.confirm(cfg, order.Progress, true)
 				return p.Sync(ctx, order)
 			})
 		},

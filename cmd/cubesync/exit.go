@@ -30,15 +30,18 @@ const exitHelp = `Exit codes:
     1  unexpected failure
     2  usage or configuration
     3  held by a guard; nothing was written
-    4  applied, but some users failed, were rejected or ignored by the service
+    4  applied, but some users failed, were rejected, skipped or ignored by the service
     5  changes are pending (plan --exit-code)
     6  the source is missing, incomplete or stale; nothing was written
-    7  another run holds the lock
+    7  another run holds the lock of this application, or the emulator's file
     8  ConnectyCube can't be used (credentials, permissions, network); the next run goes on
   130  interrupted; the next run goes on`
 
 // usageError is a command line that can't be carried out.
 type usageError struct{ error }
+
+// refusedError is a request that makes no sense in the present state, however it is spelled.
+type refusedError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
@@ -67,10 +70,11 @@ func stops(code int) bool {
 // codeOf is the exit code of an error that kept a command from a result.
 func codeOf(err error) int {
 	var usage usageError
+	var refused refusedError
 	var configuration *config.Error
 	var locked *state.LockedError
 	switch {
-	case errors.As(err, &usage), errors.As(err, &configuration), errors.Is(err, reconcile.ErrSample):
+	case errors.As(err, &usage), errors.As(err, &refused), errors.As(err, &configuration), errors.Is(err, reconcile.ErrSample):
 		return exitUsage
 	case errors.As(err, &locked), errors.Is(err, emulator.ErrInUse):
 		return exitLocked
@@ -106,6 +110,10 @@ func codeOfRun(run state.Run) int {
 // report writes an error that kept a command from a result and returns the exit code.
 func (c *command) report(err error) int {
 	code := codeOf(err)
+	if c.logFormat == "json" && c.log != nil {
+		c.log.Error(err.Error(), "exit_code", code)
+		return code
+	}
 	fmt.Fprintf(c.stderr, "cubesync: %v\n", err)
 	if code == exitUsage {
 		if _, usage := errors.AsType[usageError](err); usage {

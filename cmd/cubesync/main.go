@@ -58,6 +58,7 @@ type command struct {
 	exit exits
 
 	configPath string
+	several    bool // more than one pipeline is walked
 	pipeline   string
 	output     string
 	logFormat  string
@@ -90,16 +91,26 @@ func (c *command) openLog() error {
 	case "text":
 		c.log = slog.New(slog.NewTextHandler(c.stderr, nil))
 	case "json":
-		c.log = slog.New(slog.NewJSONHandler(c.stderr, nil))
+		c.log = slog.New(slog.NewJSONHandler(c.stderr, &slog.HandlerOptions{ReplaceAttr: durationsAsText}))
 	default:
 		return usagef("--log-format %q: write text or json", c.logFormat)
 	}
 	return nil
 }
 
+// durationsAsText writes 2.5s where JSON would have a number of nanoseconds.
+func durationsAsText(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
+const defaultConfig = "config.yaml"
+
 // configFlags adds the flags of the commands that read a configuration.
 func (c *command) configFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&c.configPath, "config", "c", "config.yaml", "the configuration file")
+	cmd.Flags().StringVarP(&c.configPath, "config", "c", defaultConfig, "the configuration file")
 	cmd.Flags().StringVar(&c.pipeline, "pipeline", "", "the one pipeline to use (default: all, in order)")
 }
 

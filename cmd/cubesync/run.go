@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ func (c *command) syncCommand() *cobra.Command {
 }
 
 func (c *command) planCommand() *cobra.Command {
-	var pending bool
+	var pending, retry bool
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what sync would do, and write nothing",
@@ -53,6 +54,7 @@ func (c *command) planCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.eachPipeline(cmd.Context(), func(ctx context.Context, _ *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
+				order.RetryRefused = retry
 				result, err := p.Preview(ctx, order)
 				if err == nil && pending && result.Run.Status == state.Planned && result.Plan.Sent() > 0 {
 					c.exit.add(exitPending)
@@ -64,6 +66,7 @@ func (c *command) planCommand() *cobra.Command {
 	c.configFlags(cmd)
 	c.reportFlags(cmd)
 	cmd.Flags().BoolVar(&pending, "exit-code", false, "exit with 5 when there is something to do")
+	cmd.Flags().BoolVar(&retry, "retry-failed", false, "plan also what ConnectyCube refused before, although nothing changed since")
 	return cmd
 }
 
@@ -82,6 +85,7 @@ func (c *command) eachPipeline(ctx context.Context, walk func(context.Context, *
 		return err
 	}
 	defer app.end(ctx, c.log)
+	c.several = len(app.pipelines) > 1
 	for _, p := range app.pipelines {
 		progress, before := c.progress(p.Name), app.client.Calls()
 		result, err := walk(ctx, cfg, p, reconcile.Order{Stop: c.stop, Progress: progress})
@@ -131,20 +135,37 @@ func (c *command) show(result *reconcile.Result, calls map[string]int) error {
 	if c.all {
 		most = 0
 	}
-	r := report.Report{Run: result.Run, Plan: result.Plan, Troubles: result.Troubles, Calls: calls, Most: most}
+	run := result.Run
+	r := report.Report{
+		Run: run, Plan: result.Plan, Troubles: result.Troubles, Gone: result.Gone, Calls: calls, Most: most,
+		Approve: c.again("approve %d --pipeline %s", run.ID, run.Pipeline),
+	}
 	if c.output == "json" {
 		return r.WriteJSON(c.stdout)
 	}
-	looked := result.Run.Status == state.Planned || result.Run.Status == state.Held || result.Run.Status == state.Incomplete
+	looked := run.Status == state.Planned || run.Status == state.Held || run.Status == state.Incomplete
 	if looked && result.Plan != nil {
+		if c.several {
+			fmt.Fprintf(c.stdout, "%s: %s\n", run.Pipeline, run.Status)
+		}
 		if err := result.Plan.WriteText(c.stdout, plan.TextOptions{Most: most}); err != nil {
 			return err
 		}
+		r.Plan = nil // shown already
 	}
-	if result.Run.Status == state.Planned {
+	if run.Status == state.Planned {
 		return nil
 	}
 	return r.WriteText(c.stdout)
+}
+
+// again is a command line for the same configuration, ready to be copied.
+func (c *command) again(format string, args ...any) string {
+	line := "cubesync " + fmt.Sprintf(format, args...)
+	if c.configPath != defaultConfig {
+		line += " -c '" + strings.ReplaceAll(c.configPath, "'", `'\''`) + "'"
+	}
+	return line
 }
 
 // progressView is a Progress that has to be ended.
@@ -163,35 +184,6 @@ func (c *command) progress(pipeline string) progressView {
 func isTerminal(stream any) bool {
 	file, ok := stream.(interface{ Fd() uintptr })
 	return ok && isatty.IsTerminal(file.Fd())
-}
-
-// confirm returns the question before the first run that writes to a live application; nil where none is needed.
-func (c *command) confirm(cfg *config.Config, progress reconcile.Progress, yes bool) func(*plan.Plan) bool {
-	if yes || cfg.ConnectyCube.Embedded() {
-		return nil
-	}
-	return func(p *plan.Plan) bool {
-		if !isTerminal(c.stdin) {
-			return false
-		}
-		if view, ok := progress.(progressView); ok {
-			view.Close() // its bar would wipe the question out
-		}
-		_ = p.WriteText(c.stderr, plan.TextOptions{Most: listLines}) // a terminal that is gone answers no below
-		fmt.Fprintf(c.stderr, "\nThis is the first run that writes to %s. Carry out these %d operations? [y/N] ", cfg.ConnectyCube.Endpoint, p.Sent())
-		answered := make(chan string, 1)
-		go func() { // it ends with the process at the latest
-			var answer string
-			_, _ = fmt.Fscanln(c.stdin, &answer) // what can't be read is no yes
-			answered <- answer
-		}()
-		select {
-		case answer := <-answered:
-			return answer == "y" || answer == "yes"
-		case <-c.stop:
-			return false
-		}
-	}
 }
 
 func checkSchedule(spec string, zone *time.Location) error {

@@ -75,7 +75,7 @@ func (c *command) night(ctx context.Context, cfg *config.Config) error {
 	defer app.end(ctx, c.log)
 	p := app.pipelines[0]
 	progress := terminal.NewLines(c.log.With("pipeline", p.Name))
-	result, err := p.Sync(ctx, reconcile.Order{Stop: c.stop, Progress: progress, Confirm: c.confirmNobody(cfg)})
+	result, err := p.Sync(ctx, reconcile.Order{Stop: c.stop, Progress: progress, Confirm: c.confirm(cfg, progress, false)})
 	progress.Close()
 	if err != nil {
 		return err
@@ -83,32 +83,31 @@ func (c *command) night(ctx context.Context, cfg *config.Config) error {
 	return c.logRun(result)
 }
 
-// confirmNobody holds the first run that writes to a live application: nobody is there to be asked.
-func (c *command) confirmNobody(cfg *config.Config) func(*plan.Plan) bool {
-	if cfg.ConnectyCube.Embedded() {
-		return nil
-	}
-	return func(*plan.Plan) bool { return false }
-}
-
 // logRun tells what a run came to; an error is a run that somebody has to look at.
 func (c *command) logRun(result *reconcile.Result) error {
 	run := result.Run
 	t := run.Tally
-	c.log.Info("run ended", "pipeline", run.Pipeline, "run", run.ID, "status", run.Status,
-		"read", t.Read, "unchanged", t.Unchanged, "applied", t.Applied+t.LeaversApplied, "failed", t.Failed+t.LeaversFailed,
-		"skipped", t.Skipped+t.LeaversSkipped, "unknown", t.Unknown+t.LeaversUnknown,
-		"not_attempted", t.NotAttempted+t.LeaversNotAttempted, "rejected", t.Rejected)
+	log := c.log.With("pipeline", run.Pipeline, "run", run.ID)
+	log.Info("run ended", "status", run.Status, "read", t.Read, "unchanged", t.Unchanged,
+		"created", t.Done[plan.Create], "updated", t.Done[plan.Update], "failed", t.Failed, "skipped", t.Skipped,
+		"unknown", t.Unknown, "not_attempted", t.NotAttempted, "rejected", t.Rejected,
+		"released", t.Done[plan.Release], "deleted", t.Done[plan.Delete], "leavers_failed", t.LeaversFailed,
+		"leavers_skipped", t.LeaversSkipped, "leavers_unknown", t.LeaversUnknown,
+		"leavers_not_attempted", t.LeaversNotAttempted, "leavers_left", t.LeaversLeft)
+	for _, outcome := range result.Gone {
+		op := outcome.Operation
+		log.Info("user "+string(op.Kind)+"d", "external_id", op.ExternalID, "account_id", op.AccountID)
+	}
 	for _, trip := range run.Trips {
-		c.log.Warn("held by a guard", "pipeline", run.Pipeline, "guard", trip.Guard, "saw", trip.Saw, "limit", trip.Limit, "remedy", trip.Remedy)
+		log.Warn("held by a guard", "guard", trip.Guard, "saw", trip.Saw, "limit", trip.Limit, "remedy", trip.Remedy)
 	}
 	for _, outcome := range result.Troubles {
 		op := outcome.Operation
-		c.log.Warn("user "+string(outcome.Ending), "pipeline", run.Pipeline, "kind", op.Kind, "external_id", op.ExternalID, "position", op.Position, "words", outcome.Words)
+		log.Warn("user "+string(outcome.Ending), "kind", op.Kind, "external_id", op.ExternalID, "position", op.Position, "words", outcome.Words)
 	}
 	if result.Plan != nil {
 		for _, reject := range result.Plan.Rejects {
-			c.log.Warn("record rejected", "pipeline", run.Pipeline, "position", reject.Position, "external_id", reject.ExternalID, "reason", reject.Reason, "detail", reject.Detail)
+			log.Warn("record rejected", "position", reject.Position, "external_id", reject.ExternalID, "reason", reject.Reason, "detail", reject.Detail)
 		}
 	}
 	switch run.Status {
@@ -121,7 +120,7 @@ func (c *command) logRun(result *reconcile.Result) error {
 		if !run.Approvable() {
 			return errors.New("held by a guard, nothing was written")
 		}
-		return fmt.Errorf("held by a guard, nothing was written; if the plan is right: cubesync approve %d --pipeline %s", run.ID, run.Pipeline)
+		return fmt.Errorf("held by a guard, nothing was written; if the plan is right: %s", c.again("approve %d --pipeline %s", run.ID, run.Pipeline))
 	default:
 		return errors.New(run.Problem)
 	}

@@ -28,6 +28,7 @@ const sample = "id,name,note\n" +
 type result struct {
 	Columns []string
 	Rows    []string // "position key=value|…", or "position reject ID field: problem"
+	Unsure  []bool   // of each row: Uncertain
 	Err     error
 	Verdict record.Verdict
 }
@@ -83,8 +84,10 @@ func drain(t testing.TB, reader record.Reader) result {
 				cells = append(cells, show(rec.Value(name)))
 			}
 			out.Rows = append(out.Rows, string(rec.Position)+" "+strings.Join(cells, "|"))
+			out.Unsure = append(out.Unsure, rec.Uncertain)
 		case errors.As(err, &reject):
 			out.Rows = append(out.Rows, string(reject.Position)+" reject "+reject.ExternalID+" "+reject.Field+": "+reject.Problem)
+			out.Unsure = append(out.Unsure, reject.Uncertain)
 		default:
 			if !errors.Is(err, io.EOF) {
 				out.Err = err
@@ -169,7 +172,9 @@ func TestRejects(t *testing.T) {
 		"key-null":                  {"id", "-,a\n", "users.csv:2 reject  : the row has 2 cells and the header 3" + ragged},
 		"key-behind-a-moved-cell":   {"note", "E1,a,b,c\n", "users.csv:2 reject  : the row has 4 cells and the header 3" + ragged},
 		"key-not-reached":           {"note", "E1,a\n", "users.csv:2 reject  : the row has 2 cells and the header 3" + ragged},
-		"ragged-over-several-lines": {"id", "E1,\"a\nE9,b,c\"\n", "users.csv:2 reject  : the row has 2 cells and the header 3" + ragged},
+		"ragged-over-several-lines": {"id", "E1,\"a\nE9,b,c\"\n", "users.csv:2 reject E1 : the row has 2 cells and the header 3" + ragged},
+		"lost-line-break":           {"id", "E1,bob,Bob,E3,cyr,Cyy\n", "users.csv:2 reject E1 : the row has 6 cells and the header 3" + ragged},
+		"lost-first-cell":           {"id", "bob,Bob\n", "users.csv:2 reject bob : the row has 2 cells and the header 3" + ragged},
 		"not-utf-8":                 {"id", "E1,M\xfcller,c\n", "users.csv:2 reject E1 name: byte 0xfc at byte 2 of the cell isn't UTF-8: save the file as UTF-8"},
 		"key-not-utf-8":             {"id", "E\xfc,a,c\n", "users.csv:2 reject  id: byte 0xfc at byte 2 of the cell isn't UTF-8: save the file as UTF-8"},
 		"cut-letter":                {"id", "E1,\xe4\xb8,c\n", "users.csv:2 reject E1 name: byte 0xe4 at byte 1 of the cell isn't UTF-8: save the file as UTF-8"},
@@ -190,12 +195,30 @@ func TestRejects(t *testing.T) {
 			if diff := cmp.Diff(c.want, got.Rows[0]); diff != "" {
 				t.Errorf("reject (-want +got):\n%s", diff)
 			}
+			certain := strings.Count(c.rows, "\n") == 1 && !strings.Contains(c.rows, "\r") && strings.Count(c.rows, ",") == 2
+			if got.Unsure[0] == certain || got.Unsure[1] {
+				t.Errorf("uncertain: %v; want %v and false", got.Unsure, !certain)
+			}
 			if !strings.HasSuffix(got.Rows[1], " E2|b|c") {
 				t.Errorf("reading went on with %q; want E2", got.Rows[1])
 			}
 			v := got.Verdict
 			if v.Completeness != record.Plausible || v.Records != 1 || v.Rejects != 1 {
 				t.Errorf("verdict %+v; want plausible with one record and one reject", v)
+			}
+		})
+	}
+}
+
+// TestSwallowedRow: a pair of stray quotes makes one record of two, as wide as the header. Only who looks at its cells
+// can refuse it, and has to know that it isn't one line.
+func TestSwallowedRow(t *testing.T) {
+	for name, lineBreak := range map[string]string{"lf": "\n", "crlf": "\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			content := strings.ReplaceAll("id,name,note\nE1,a,b\nE2,\"b\nE3\",c\nE4,d,e\n", "\n", lineBreak)
+			got := read(t, csvfile.Options{Path: write(t, content)})
+			if diff := cmp.Diff([]bool{false, true, false}, got.Unsure); diff != "" {
+				t.Errorf("which of %q are uncertain (-want +got):\n%s", got.Rows, diff)
 			}
 		})
 	}
@@ -213,6 +236,10 @@ func TestIncomplete(t *testing.T) {
 		"only-blank-lines":    {"\n\r\n\n", "no header", "", 0},
 		"header-cut":          {"id,na", "cut off", "", 0},
 		"last-line-unended":   {"id,name\nE1,Ann\nE2,Bo", "cut off", "", 2},
+		"unended-but-whole":   {"id,name\nE1,Ann", "if it is whole, let what writes it end the last row with a line break", "", 1},
+		"header-again":        {"id,name\nE1,Ann\nid,name\nE2,Bo\n", "users.csv:3: the header stands here once more", "users.csv:3: the header stands here once more, so several files were joined or one was written into another: write one file with one header", 1},
+		"header-and-mark":     {"\ufeffid,name\nE1,Ann\n\ufeffid,name\nE2,Bo\n", "users.csv:3: the header stands here once more", "users.csv:3", 1},
+		"header-in-quotes":    {"id,name\nE1,Ann\n\"id\",\"name\"\n", "users.csv:3: the header stands here once more", "users.csv:3", 1},
 		"half-a-line-break":   {"id,name\r\nE1,Ann\r", "cut off", "", 1},
 		"ragged-at-the-end":   {"id,name\nE1", "cut off", "", 1},
 		"open-quote":          {"id,name\nE1,Ann\nE2,\"Bo\nE3,Cy\n", "quoting breaks", "users.csv:3: quoting breaks at line 4, byte 7: extraneous or missing \" in quoted-field", 1},

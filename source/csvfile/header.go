@@ -35,7 +35,7 @@ func (r *reader) readHeader(ctx context.Context) error {
 	if r.columns, err = record.NewColumns(names); err != nil {
 		return fmt.Errorf("%s: header: %w", r.position(), err)
 	}
-	r.width = len(names)
+	r.header = r.columns.Names()
 	r.keyIndex = slices.Index(names, r.source.key)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ type reader struct {
 	frames   *framer
 	rows     gocsv.SimpleDecoder
 	columns  *record.Columns
-	width    int
+	header   []string
 	keyIndex int
 	ended    error // what every further Next returns; nil while reading
 	verdict  record.Verdict
@@ -77,6 +78,12 @@ func (r *reader) Next(ctx context.Context) (record.Record, error) {
 		r.end(err)
 		return record.Record{}, err
 	}
+	if r.isHeader(row) {
+		err := fmt.Errorf("%s: the header stands here once more, so several files were joined or one was written into another: "+
+			"write one file with one header", r.position())
+		r.end(err)
+		return record.Record{}, err
+	}
 	if reject := r.judge(row); reject != nil {
 		r.verdict.Rejects++
 		return record.Record{}, reject
@@ -90,7 +97,21 @@ func (r *reader) Next(ctx context.Context) (record.Record, error) {
 		}
 	}
 	r.verdict.Records++
-	return record.New(r.position(), r.columns, values), nil
+	rec := record.New(r.position(), r.columns, values)
+	rec.Uncertain = r.severalLines()
+	return rec, nil
+}
+
+// isHeader reports whether the row is the header again, with or without the mark that a joined file begins with.
+func (r *reader) isHeader(row []string) bool {
+	withoutMark := func(name string) string { return strings.TrimPrefix(name, byteOrderMark) }
+	return len(row) == len(r.header) && withoutMark(row[0]) == withoutMark(r.header[0]) && slices.Equal(row[1:], r.header[1:])
+}
+
+// severalLines reports whether the record has line breaks in its cells. A pair of stray quotes puts them there too,
+// with another record behind them.
+func (r *reader) severalLines() bool {
+	return bytes.IndexByte(bytes.TrimSuffix(r.frames.raw, []byte{'\n'}), '\n') >= 0
 }
 
 // row returns the cells of the next line that isn't blank. They are overwritten by the next call.
@@ -133,16 +154,15 @@ func (r *reader) judge(row []string) *record.RejectError {
 	look := suspect(r.frames.raw)
 	switch {
 	case look && bareReturn(r.frames.raw):
-		// Without the key: other records may be hidden in this one.
-		return r.reject("", "", "a carriage return without line feed stands outside quotes: save the file with LF or CRLF line breaks")
-	case len(row) != r.width:
-		return r.reject(r.raggedKey(row), "", fmt.Sprintf(
+		return r.uncertain("", "a carriage return without line feed stands outside quotes: save the file with LF or CRLF line breaks")
+	case len(row) != len(r.header):
+		return r.uncertain(r.raggedKey(row), fmt.Sprintf(
 			"the row has %d cells and the header %d: put cells that contain the delimiter in quotes, and write empty cells out",
-			len(row), r.width))
+			len(row), len(r.header)))
 	case look:
 		for i, cell := range row {
 			if problem := fault(cell); problem != "" {
-				return r.reject(r.key(row), r.columns.Names()[i], problem)
+				return r.reject(r.key(row), r.header[i], problem)
 			}
 		}
 	}
@@ -150,7 +170,16 @@ func (r *reader) judge(row []string) *record.RejectError {
 }
 
 func (r *reader) reject(key, field, problem string) *record.RejectError {
-	return &record.RejectError{Position: r.position(), ExternalID: key, Field: field, Problem: problem}
+	return &record.RejectError{
+		Position: r.position(), ExternalID: key, Uncertain: r.severalLines(), Field: field, Problem: problem,
+	}
+}
+
+// uncertain rejects a row that isn't one record: a line break was lost, or a delimiter, or a cell.
+func (r *reader) uncertain(key, problem string) *record.RejectError {
+	reject := r.reject(key, "", problem)
+	reject.Uncertain = true
+	return reject
 }
 
 // key returns the row's key as the mapping normalises it, "" where it can't be read.
@@ -165,11 +194,10 @@ func (r *reader) key(row []string) string {
 	return norm.NFC.String(strings.TrimSpace(cell))
 }
 
-// raggedKey is the key of a row with too many or too few cells. It can be trusted only in the first column: behind a
-// stray or a missing delimiter every cell has moved, and a wrong key would make the right one look absent. Nor can it
-// be in a record of several lines, which may have swallowed other records.
+// raggedKey is the key of a row with too many or too few cells. It is shown only from the first column: behind a stray
+// or a missing delimiter every cell has moved, and what stands in the key's place is most likely no key at all.
 func (r *reader) raggedKey(row []string) string {
-	if r.keyIndex != 0 || bytes.Count(r.frames.raw, []byte{'\n'}) > 1 {
+	if r.keyIndex != 0 {
 		return ""
 	}
 	return r.key(row)
@@ -198,10 +226,10 @@ func (r *reader) end(err error) {
 	case !atEnd:
 		v.Retryable = r.input.broke
 		v.Reason = err.Error()
-	case r.width == 0:
+	case len(r.header) == 0:
 		v.Reason = base + " has no header: an empty file says nothing about anybody; check what writes it"
 	case r.frames.cut:
-		v.Reason = base + " doesn't end in a line break and may be cut off: check what writes it"
+		v.Reason = base + " doesn't end in a line break and may be cut off: check what writes it; if it is whole, let what writes it end the last row with a line break"
 	default:
 		v.Completeness = record.Plausible
 		v.Reason = base + " parses, ends in a line break and didn't change while it was read"

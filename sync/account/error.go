@@ -55,7 +55,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (HTTP %d)", e.Status)
 	}
 	if e.Words != "" {
-		b.WriteString(": " + e.Words)
+		b.WriteString(": " + strings.TrimRight(e.Words, "."))
 	}
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)

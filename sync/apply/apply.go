@@ -47,8 +47,8 @@ const (
 )
 
 // Apply carries the operations out and returns when every one of them has an outcome. It returns nil when all were
-// tried, and otherwise why the rest was not attempted: the error of a service that can't be used (its Kind says so),
-// context.Canceled when stop was closed or ctx ended, or the journal's error.
+// tried, and otherwise why the rest was not attempted: the error of a service that can't be used (its Kind says so) or
+// that did nothing useful ten times in a row, context.Canceled when stop was closed or ctx ended, or the journal's error.
 //
 // Closing stop lets what is under way finish; ending ctx breaks it off.
 func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
@@ -103,11 +103,11 @@ type run struct {
 	*Applier
 	stopped chan struct{} // closed when nothing new may be begun
 
-	mu        sync.Mutex
-	err       error           // why it stopped
-	applied   map[string]bool // external IDs whose operation was applied
-	open      bool            // an operation wasn't attempted, or is in doubt
-	forbidden int             // refusals for lack of permission without a success in between
+	mu      sync.Mutex
+	err     error           // why it stopped
+	applied map[string]bool // external IDs whose operation was applied
+	open    bool            // an operation wasn't attempted, or is in doubt
+	streak  int             // what ended in doubt or for lack of permission without a success in between
 }
 
 // halt stops the handing out of operations; the first cause counts.

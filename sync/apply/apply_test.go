@@ -257,6 +257,62 @@ func TestTenForbiddenInARow(t *testing.T) {
 	}
 }
 
+// Ten operations in doubt, without a success in between, are as good as a service that is down.
+func TestTenInDoubtInARow(t *testing.T) {
+	accounts, deletes := persons(100)
+	updates := make([]plan.Operation, len(accounts))
+	for i, a := range accounts {
+		updates[i] = change(a, user.FullName, "New")
+	}
+	unanswered := func(call, _ string, _ int) fault { return fault{never: call != "find"} }
+	mixed := func(_, externalID string, _ int) fault {
+		if externalID != "" && externalID[len(externalID)-1]%2 == 0 {
+			return fault{err: kind(account.Forbidden)}
+		}
+		return fault{never: externalID != ""}
+	}
+	oneInTen := func(call, externalID string, _ int) fault {
+		return fault{never: call != "find" && !strings.HasSuffix(externalID, "9")}
+	}
+	for _, test := range []struct {
+		name    string
+		ops     []plan.Operation
+		script  func(string, string, int) fault
+		tried   int // operations that were sent
+		unknown int
+	}{
+		{"sign-ups", signUps(100), unanswered, 10, 10},
+		{"updates", updates, unanswered, 10, 10},
+		{"deletes", deletes, unanswered, 10, 10},
+		{"updates-some-of-them-forbidden", updates, mixed, 10, 5},
+		{"deletes-that-are-only-said-to-be-done", deletes, func(call, _ string, _ int) fault { return fault{lies: call == "delete"} }, 100, 100},
+		{"updates-with-a-success-in-between", updates, oneInTen, 100, 90},
+		{"deletes-with-a-success-in-between", deletes, oneInTen, 100, 90},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(accounts...)
+				if test.ops[0].Kind == plan.Create {
+					s = newStage()
+				}
+				s.workers, s.service.script = 1, test.script
+				outcomes, err := s.apply(t, test.ops...)
+				_, service := errors.AsType[*account.Error](err)
+				if ends := !strings.Contains(test.name, "success"); service != ends {
+					t.Errorf("%v", err)
+				}
+				sent := map[string]bool{}
+				for _, call := range s.service.log {
+					sent[call] = true
+				}
+				if n := count(outcomes); len(sent) != test.tried || n[state.DoneUnknown] != test.unknown || n[state.NotAttempted] != 100-test.tried {
+					t.Errorf("%d sent: %v", len(sent), n)
+				}
+			})
+		})
+	}
+}
+
 func TestStopDrains(t *testing.T) {
 	accounts, deletes := persons(300)
 	for _, test := range []struct {
@@ -316,21 +372,37 @@ func TestStopBeforeTheFirst(t *testing.T) {
 }
 
 func TestContextBreaksOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage()
-		ctx, cancel := context.WithCancel(t.Context())
-		s.ctx = ctx
-		s.service.script = always("create", fault{never: true}) // so that every worker pauses before it tries again
-		time.AfterFunc(50*time.Millisecond, cancel)
-		began := time.Now()
-		outcomes, err := s.apply(t, signUps(100)...)
-		if n := count(outcomes); !errors.Is(err, context.Canceled) || n[state.DoneUnknown] != s.workers || n[state.NotAttempted] != 100-s.workers {
-			t.Errorf("%v: %v", err, n)
-		}
-		if took := time.Since(began); took > 100*time.Millisecond {
-			t.Errorf("it took %s", took)
-		}
-	})
+	for _, workers := range []int{4, 40} { // so many that break off at once are no sign of trouble
+		t.Run(fmt.Sprint(workers), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				ctx, cancel := context.WithCancel(t.Context())
+				s.ctx, s.workers = ctx, workers
+				s.service.script = always("create", fault{never: true}) // so that every worker pauses before it tries again
+				time.AfterFunc(50*time.Millisecond, cancel)
+				began := time.Now()
+				outcomes, err := s.apply(t, signUps(100)...)
+				if n := count(outcomes); !errors.Is(err, context.Canceled) || n[state.DoneUnknown] != workers || n[state.NotAttempted] != 100-workers {
+					t.Errorf("%v: %v", err, n)
+				}
+				if took := time.Since(began); took > 100*time.Millisecond {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatWasBrokenOffIsNoTrouble(t *testing.T) {
+	r := &run{stopped: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 * uselessLimit {
+		r.useless(ctx, errLost)
+	}
+	if err := r.cause(); err != nil {
+		t.Error(err)
+	}
 }
 
 var errDisk = errors.New("disk full")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,9 +16,9 @@ import (
 // maxTries is how often an operation in doubt is repeated before it is left to the next run as unknown.
 const maxTries = 4
 
-// permissionsGone is how many refusals for lack of permission, without a success in between, mean that the
-// credentials and not the users are the trouble.
-const permissionsGone = 10
+// uselessLimit is how many operations that end in doubt or for lack of permission, without a success in between, mean
+// that the service or the credentials and not the users are the trouble.
+const uselessLimit = 10
 
 // create signs a user up. In doubt it finds out before it repeats, and repeats only with the same login, which only
 // one account can hold: so nobody is signed up twice.
@@ -39,30 +38,31 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 			return r.done(op, made, op.Changes)
 		}
 		kind := account.KindOf(err)
-		if kind != account.Ambiguous && kind != account.Conflict {
-			if doubt != nil && kind.Unusable() {
-				r.halt(err)
-				break
-			}
-			return r.refused(op, err)
+		certain := kind != account.Ambiguous && kind != account.Conflict
+		if certain && doubt == nil {
+			return r.refused(ctx, op, err)
+		}
+		if kind.Unusable() {
+			r.halt(err)
+			break
 		}
 		found, lookupErr := r.holder(ctx, u)
 		switch {
 		case lookupErr != nil:
-			return r.unknown(op, err, lookupErr)
-		case found == nil && kind == account.Conflict && doubt == nil:
-			return r.refused(op, err)
-		case found == nil && u.Values[user.Login].Text == "":
-			return r.unknown(op, err, nil) // nothing would keep a second account from being made
-		case found == nil:
-			doubt = err
-		case found.ExternalID == op.ExternalID && found.HasTag(r.OwnerTag):
+			return r.unknown(ctx, op, err, lookupErr)
+		case found != nil && found.ExternalID == op.ExternalID && found.HasTag(r.OwnerTag):
 			return r.done(op, *found, nil)
+		case certain, found == nil && kind == account.Conflict && doubt == nil:
+			return r.refused(ctx, op, err)
+		case found != nil:
+			return r.refused(ctx, op, heldBy(err, *found))
+		case u.Values[user.Login].Text == "":
+			return r.unknown(ctx, op, err, nil) // nothing would keep a second account from being made
 		default:
-			return r.refused(op, heldBy(err, *found))
+			doubt = err
 		}
 	}
-	return r.unknown(op, doubt, nil)
+	return r.unknown(ctx, op, doubt, nil)
 }
 
 // holder returns the account that holds what the user would claim, nil if there is none.
@@ -104,7 +104,8 @@ type movedError struct{ why string }
 
 func (e *movedError) Error() string { return "changed since the plan was made: " + e.why }
 
-// update writes an account, or takes the owner tag off. In doubt it reads and compares again.
+// update writes an account, or takes the owner tag off. In doubt it reads and compares again; when that is refused, to
+// sign in with what the write may have changed for one, it looks the account up.
 func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 	var doubt error
 	for try := range maxTries {
@@ -123,16 +124,33 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 		if moved, ok := errors.AsType[*movedError](err); ok {
 			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error()}
 		}
-		if kind := account.KindOf(err); kind != account.Ambiguous {
-			if doubt != nil && kind.Unusable() {
-				r.halt(err)
-				break
-			}
-			return r.refused(op, err)
+		switch kind := account.KindOf(err); {
+		case kind == account.Ambiguous:
+			doubt = err
+			continue
+		case doubt == nil:
+			return r.refused(ctx, op, err)
+		case kind.Unusable():
+			r.halt(err)
+			return r.unknown(ctx, op, doubt, nil)
 		}
-		doubt = err
+		return r.refusedInDoubt(ctx, op, doubt, err)
 	}
-	return r.unknown(op, doubt, nil)
+	return r.unknown(ctx, op, doubt, nil)
+}
+
+// refusedInDoubt is the outcome of an update in doubt that was refused when it was repeated.
+func (r *run) refusedInDoubt(ctx context.Context, op plan.Operation, doubt, refused error) state.Outcome {
+	present, err := r.byID(ctx, []plan.Operation{op})
+	if err != nil {
+		return r.unknown(ctx, op, doubt, err)
+	}
+	if now, there := present[op.AccountID]; there {
+		if left, err := r.stillToWrite(op, now); err == nil && len(left) == 0 {
+			return r.done(op, now, nil)
+		}
+	}
+	return r.refused(ctx, op, refused)
 }
 
 // stillToWrite checks an update against the account as it is now and returns what is left to write over it.
@@ -164,91 +182,13 @@ func (r *run) stillToWrite(op plan.Operation, now account.Account) ([]plan.Chang
 	return left, nil
 }
 
-// deleteAll deletes accounts that are still what the plan took them for. Whether one is gone, a look-up says, never an
-// answer to the delete itself.
-func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Outcome {
-	outcomes := make([]state.Outcome, 0, len(group))
-	present, err := r.byID(ctx, group)
-	if err != nil {
-		ending := state.DoneFailed
-		if r.haltIfUnusable(err) || ctx.Err() != nil {
-			ending = state.NotAttempted
-		}
-		for _, op := range group {
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: ending, Words: "not sent: the look-up before it failed: " + err.Error()})
-		}
-		return outcomes
-	}
-	errs := map[int64]error{} // of those asked for, by account id
-	var asked []plan.Operation
-	for _, op := range group {
-		now, there := present[op.AccountID]
-		switch {
-		case !there:
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneApplied, Words: "was gone already"})
-		case now.ExternalID != op.ExternalID || !now.HasTag(r.OwnerTag):
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{"it isn't ours any more"}).Error()})
-		case r.cause() != nil:
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.NotAttempted})
-		default:
-			err := r.Service.Delete(ctx, now)
-			if err == nil {
-				r.succeeded()
-			} else {
-				r.haltIfUnusable(err)
-			}
-			errs[op.AccountID] = err
-			asked = append(asked, op)
-		}
-	}
-	if len(asked) == 0 {
-		return outcomes
-	}
-	present, err = r.byID(ctx, asked)
-	for _, op := range asked {
-		outcomes = append(outcomes, r.proven(op, errs[op.AccountID], present, err))
-	}
-	return outcomes
-}
-
-// proven is the outcome of a delete that was asked for.
-func (r *run) proven(op plan.Operation, deleteErr error, present map[int64]account.Account, lookupErr error) state.Outcome {
-	_, there := present[op.AccountID]
-	switch {
-	case account.KindOf(deleteErr).Unusable() && (there || lookupErr != nil):
-		return refusal(op, deleteErr)
-	case lookupErr != nil:
-		return r.unknown(op, deleteErr, lookupErr)
-	case !there:
-		return state.Outcome{Operation: op, Ending: state.DoneApplied}
-	case deleteErr == nil:
-		return r.unknown(op, errors.New("ConnectyCube said that it was deleted, and it is still there"), nil)
-	case account.KindOf(deleteErr) == account.Ambiguous:
-		return r.unknown(op, deleteErr, nil)
-	default:
-		return refusal(op, deleteErr)
-	}
-}
-
-func (r *run) byID(ctx context.Context, group []plan.Operation) (map[int64]account.Account, error) {
-	ids := make([]string, len(group))
-	for i, op := range group {
-		ids[i] = strconv.FormatInt(op.AccountID, 10)
-	}
-	found, err := r.Service.Find(ctx, account.ByID, ids)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[int64]account.Account, len(found))
-	for _, a := range found {
-		byID[a.ID] = a
-	}
-	return byID, nil
-}
-
 // done is the outcome of an applied create, update or release, with what the answer taught about the changes that it
 // answered. What a look-up showed instead of an answer teaches nothing: it may have been written by somebody else.
 func (r *run) done(op plan.Operation, now account.Account, answered []plan.Change) state.Outcome {
+	if op.Kind == plan.Release && now.HasTag(r.OwnerTag) {
+		words := fmt.Sprintf("ConnectyCube ignored tags: account %d still carries %q", now.ID, r.OwnerTag)
+		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true}
+	}
 	r.succeeded()
 	outcome := state.Outcome{Operation: op, Ending: state.DoneApplied, Account: &now}
 	var ignored []string
@@ -268,57 +208,6 @@ func (r *run) done(op plan.Operation, now account.Account, answered []plan.Chang
 		outcome.Words = "ConnectyCube ignored " + strings.Join(ignored, ", ")
 	}
 	return outcome
-}
-
-// refused is the outcome of an operation that definitely wasn't carried out.
-func (r *run) refused(op plan.Operation, err error) state.Outcome {
-	r.haltIfUnusable(err)
-	return refusal(op, err)
-}
-
-func refusal(op plan.Operation, err error) state.Outcome {
-	if account.KindOf(err).Unusable() {
-		return state.Outcome{Operation: op, Ending: state.NotAttempted, Words: err.Error()}
-	}
-	return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: err.Error(), Refused: true}
-}
-
-func (r *run) unknown(op plan.Operation, doubt, lookupErr error) state.Outcome {
-	words := "in doubt; the next run finds out"
-	if doubt != nil {
-		words += ": " + doubt.Error()
-	}
-	if lookupErr != nil {
-		r.haltIfUnusable(lookupErr)
-		words += "; the look-up failed: " + lookupErr.Error()
-	}
-	return state.Outcome{Operation: op, Ending: state.DoneUnknown, Words: words}
-}
-
-// haltIfUnusable stops the run when the error concerns the service and not one user.
-func (r *run) haltIfUnusable(err error) bool {
-	kind := account.KindOf(err)
-	if kind.Unusable() {
-		r.halt(err)
-		return true
-	}
-	if kind != account.Forbidden {
-		return false
-	}
-	r.mu.Lock()
-	r.forbidden++
-	gone := r.forbidden >= permissionsGone
-	r.mu.Unlock()
-	if gone {
-		r.halt(err)
-	}
-	return false
-}
-
-func (r *run) succeeded() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forbidden = 0
 }
 
 // pause waits before another try, longer each time; false when ctx ended.

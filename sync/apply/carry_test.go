@@ -70,6 +70,14 @@ func TestCreate(t *testing.T) {
 		{"refused", nil, once("create", 1, fault{err: invalid("login: is too short")}), state.DoneFailed, "login: is too short", 0, 1},
 		{"refused-after-doubt", nil, both(once("create", 1, fault{never: true}), once("create", 2, fault{err: invalid("no")})), state.DoneFailed, "no", 0, 2},
 		{
+			"refused-after-doubt-yet-made", nil, both(once("create", 1, fault{lost: true}), once("create", 2, fault{err: invalid("existiert bereits")}), once("find", 1, fault{hidden: true}),
+				once("find", 2, fault{hidden: true})), state.DoneApplied, "", 1, 2,
+		},
+		{
+			"refused-after-doubt-and-the-look-up-fails", nil, both(once("create", 1, fault{never: true}), once("create", 2, fault{err: invalid("existiert bereits")}),
+				once("find", 3, fault{err: errLost})), state.DoneUnknown, "look-up failed", 0, 2,
+		},
+		{
 			"same-external-id-without-our-tag", []account.Account{with(with(person(5, "E1"), user.Tags, "web"), user.Login, "login-E1")}, nil,
 			state.DoneFailed, "account 5 holds", 1, 1,
 		},
@@ -168,6 +176,24 @@ func TestUpdate(t *testing.T) {
 		{"released-by-somebody-else-already", release(ann), changed(user.Tags, "web"), nil, state.DoneApplied, "", user.Tags, "web"},
 		{"lost-after-commit-is-read-again", toNew, nil, once("update", 1, fault{lost: true}), state.DoneApplied, "", user.Email, "new@example.com"},
 		{"lost-before-commit-is-repeated", toNew, nil, once("update", 1, fault{never: true}), state.DoneApplied, "", user.Email, "new@example.com"},
+		{
+			"refused-after-doubt-yet-written", change(ann, user.Login, "ann.new"), nil,
+			both(once("update", 1, fault{lost: true}), once("update", 2, fault{early: kind(account.PasswordNotOurs)})), state.DoneApplied, "", user.Login, "ann.new",
+		},
+		{
+			"refused-after-doubt-and-not-written", toNew, nil,
+			both(once("update", 1, fault{never: true}), once("update", 2, fault{early: kind(account.PasswordNotOurs)})),
+			state.DoneFailed, "password not ours", user.Email, "ann@example.com",
+		},
+		{
+			"refused-after-doubt-and-gone", toNew, func(s *scriptedService) { delete(s.accounts, 1) },
+			once("update", 1, fault{early: errLost}), state.DoneFailed, "Couldn't find user", user.Email, "",
+		},
+		{
+			"refused-after-doubt-and-the-look-up-fails", toNew, nil,
+			both(once("update", 1, fault{lost: true}), once("update", 2, fault{early: kind(account.PasswordNotOurs)}), always("find", fault{err: errLost})),
+			state.DoneUnknown, "look-up failed", user.Email, "new@example.com",
+		},
 		{"always-lost", toNew, nil, always("update", fault{never: true}), state.DoneUnknown, "in doubt", user.Email, "ann@example.com"},
 		{"refused", toNew, nil, once("update", 1, fault{err: invalid("email: is not allowed")}), state.DoneFailed, "email: is not allowed", user.Email, "ann@example.com"},
 		{"password-not-ours", toNew, nil, always("update", fault{err: kind(account.PasswordNotOurs)}), state.DoneFailed, "password not ours", user.Email, "ann@example.com"},
@@ -299,48 +325,38 @@ func TestWhatAnswersTeach(t *testing.T) {
 	}
 }
 
-func TestDelete(t *testing.T) {
+func TestReleaseThatIsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := person(1, "E1")
+		s := newStage(ann)
+		s.service.keeps = func(_ user.Field, before, _ string) string { return before }
+		outcomes, err := s.apply(t, release(ann))
+		got := outcomes["E1"]
+		if err != nil || got.Ending != state.DoneFailed || !got.Refused || !strings.Contains(got.Words, `ignored tags: account 1 still carries "staff"`) {
+			t.Errorf("%v: %s, refused %v, %q", err, got.Ending, got.Refused, got.Words)
+		}
+	})
+}
+
+// What a change of the user, its account or the configuration can't lift isn't remembered.
+func TestWhatIsRemembered(t *testing.T) {
 	ann := person(1, "E1")
-	for _, test := range []struct {
-		name    string
-		arrange func(*scriptedService)
-		script  func(string, string, int) fault
-		want    state.Ending
-		words   string
-		gone    bool
-		sent    int
-	}{
-		{"deleted-and-gone", nil, nil, state.DoneApplied, "", true, 1},
-		{"gone-before", func(s *scriptedService) { delete(s.accounts, 1) }, nil, state.DoneApplied, "gone already", true, 0},
-		{"answered-and-still-there", nil, once("delete", 1, fault{lies: true}), state.DoneUnknown, "still there", false, 1},
-		{"lost-answer-and-gone", nil, once("delete", 1, fault{lost: true}), state.DoneApplied, "", true, 1},
-		{"lost-and-still-there", nil, once("delete", 1, fault{never: true}), state.DoneUnknown, "in doubt", false, 1},
-		{"refused", nil, once("delete", 1, fault{err: kind(account.Forbidden)}), state.DoneFailed, "forbidden", false, 1},
-		{"not-found-is-no-proof", nil, once("delete", 1, fault{err: kind(account.NotFound)}), state.DoneFailed, "not found", false, 1},
-		{"tag-lost", changed(user.Tags, "web"), nil, state.DoneSkipped, "isn't ours any more", false, 0},
-		{"external-id-moved", renamed("E9"), nil, state.DoneSkipped, "isn't ours any more", false, 0},
-		{"look-up-before-fails", nil, once("find", 1, fault{err: errLost}), state.DoneFailed, "not sent", false, 0},
-		{"look-up-after-fails", nil, once("find", 2, fault{err: errLost}), state.DoneUnknown, "look-up failed", true, 1},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStage(ann)
-				s.service.script = test.script
-				if test.arrange != nil {
-					test.arrange(s.service)
-				}
-				outcomes, err := s.apply(t, remove(ann))
-				got := outcomes["E1"]
-				if err != nil || got.Ending != test.want || !strings.Contains(got.Words, test.words) {
-					t.Errorf("%v: %s %q, want %s %q", err, got.Ending, got.Words, test.want, test.words)
-				}
-				if _, there := s.service.accounts[1]; there == test.gone {
-					t.Errorf("the account is there: %v", there)
-				}
-				if len(s.service.log) != test.sent {
-					t.Errorf("sent %v, want %d", s.service.log, test.sent)
-				}
+	for k, want := range map[account.Kind]bool{account.Invalid: true, account.PasswordNotOurs: true, account.NotFound: true, account.Forbidden: false} {
+		for _, op := range []plan.Operation{signUp("E1"), change(ann, user.FullName, "Ann"), release(ann), remove(ann)} {
+			t.Run(strings.ReplaceAll(k.String(), " ", "-")+"-"+string(op.Kind), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newStage(ann)
+					call := string(op.Kind)
+					if op.Kind == plan.Release {
+						call = "update"
+					}
+					s.service.script = always(call, fault{err: kind(k)})
+					outcomes, _ := s.apply(t, op)
+					if got := outcomes["E1"]; got.Ending != state.DoneFailed || got.Refused != want {
+						t.Errorf("%s, refused %v, want %v", got.Ending, got.Refused, want)
+					}
+				})
 			})
-		})
+		}
 	}
 }

@@ -39,6 +39,7 @@ type scriptedService struct {
 // fault is what goes wrong with one call. The zero fault is nothing.
 type fault struct {
 	err    error         // answered instead of carrying the call out
+	early  error         // answered to an update before it read the account
 	lost   bool          // carried out, but the answer is lost
 	never  bool          // neither carried out nor answered
 	late   time.Duration // carried out that much later; the answer is lost
@@ -48,7 +49,7 @@ type fault struct {
 }
 
 func (f fault) none() bool {
-	return f.err == nil && !f.lost && !f.never && f.late == 0 && !f.lies && !f.hidden && f.during == nil
+	return f.err == nil && f.early == nil && !f.lost && !f.never && f.late == 0 && !f.lies && !f.hidden && f.during == nil
 }
 
 func newService(accounts ...account.Account) *scriptedService {
@@ -161,6 +162,9 @@ func (s *scriptedService) Create(_ context.Context, u user.User, password string
 
 func (s *scriptedService) Update(_ context.Context, known account.Account, change func(account.Account) (user.Values, error)) (account.Account, error) {
 	f := s.begin("update", known.ExternalID)
+	if f.early != nil {
+		return account.Account{}, f.early
+	}
 	s.mu.Lock()
 	now, there := s.accounts[known.ID]
 	s.mu.Unlock()

@@ -38,23 +38,32 @@ func Settle(ctx context.Context, service account.Service, ownerTag string, pendi
 			byID[a.ID] = a
 		}
 	}
-	settled := make([]state.Settled, 0, len(pending))
-	for _, intent := range pending {
-		s := state.Settled{Intent: intent}
-		switch intent.Kind {
-		case plan.Create:
-			if a, found := byExternalID[intent.ExternalID]; found && a.HasTag(ownerTag) { // somebody else's has no such tag
-				s.Applied, s.Account = true, &a
-			}
-		case plan.Delete:
-			_, there := byID[intent.AccountID]
-			s.Applied = !there
-		case plan.Release:
-			a, there := byID[intent.AccountID]
-			s.Applied = there && !a.HasTag(ownerTag)
-		default: // whether an update arrived shows when the plan compares again
+	settled := make([]state.Settled, len(pending))
+	for i, intent := range pending {
+		found, there := byID[intent.AccountID]
+		if intent.Kind == plan.Create {
+			found, there = byExternalID[intent.ExternalID]
 		}
-		settled = append(settled, s)
+		settled[i] = became(intent, found, there, ownerTag)
 	}
 	return settled, nil
+}
+
+// became says what an intent came to, by the account that was looked up for it.
+func became(intent state.Intent, found account.Account, there bool, ownerTag string) state.Settled {
+	settled := state.Settled{Intent: intent}
+	ours := there && found.ExternalID == intent.ExternalID && found.HasTag(ownerTag) // somebody else's has no such tag
+	if ours {
+		settled.Account = &found
+	}
+	switch intent.Kind {
+	case plan.Create, plan.Adopt: // before it there was none, or it had no such tag
+		settled.Applied = ours
+	case plan.Delete:
+		settled.Applied, settled.Account = !there, nil
+	case plan.Release:
+		settled.Applied, settled.Account = there && !found.HasTag(ownerTag), nil
+	default: // whether an update arrived shows when the plan compares again
+	}
+	return settled
 }

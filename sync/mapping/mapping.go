@@ -16,9 +16,10 @@ import (
 	"cubesync/sync/user"
 )
 
-// Spec says how a user is made of a record. Fields that it doesn't name are unset, except the login: see Mapper.User.
+// Spec says how a user is made of a record. Fields that it doesn't name are unset. So is an empty login: nobody loses
+// theirs by it, and for a sign-up the planner computes one.
 type Spec struct {
-	ExternalID Rule
+	ExternalID Rule                // of a template, every column must hold something
 	Fields     map[user.Field]Rule // custom_data by column only, as the text of a JSON object; tags stand in Tags
 	Tags       []TagRule
 	CustomData map[string]Rule // the keys of custom_data, whose values are strings; instead of Fields[user.CustomData]
@@ -86,6 +87,7 @@ func New(spec Spec) (*Mapper, error) {
 			problems = append(problems, err)
 			continue
 		}
+		r.Clear = r.Clear && field != user.Login
 		m.fields = append(m.fields, fieldRule{compile(field.String(), r), field})
 	}
 	for _, r := range spec.Tags {

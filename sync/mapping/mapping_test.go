@@ -2,8 +2,6 @@ package mapping_test
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -82,7 +80,6 @@ func row(changes map[string]string) map[string]string {
 }
 
 func TestUser(t *testing.T) {
-	id1 := mapping.ComputedLogin("E1")
 	for name, c := range map[string]struct {
 		change map[string]string
 		want   map[user.Field]string // what differs from the good user; "UNSET" is unset
@@ -96,7 +93,8 @@ func TestUser(t *testing.T) {
 		"empty-clears":              {map[string]string{"phone": " "}, map[user.Field]string{user.Phone: ""}},
 		"null-clears":               {map[string]string{"phone": "NULL"}, map[user.Field]string{user.Phone: ""}},
 		"absent-never-clears":       {map[string]string{"phone": "ABSENT"}, map[user.Field]string{user.Phone: "UNSET"}},
-		"empty-login-is-computed":   {map[string]string{"login": ""}, map[user.Field]string{user.Login: id1}},
+		"empty-login-is-unset":      {map[string]string{"login": " "}, map[user.Field]string{user.Login: "UNSET"}},
+		"null-login-is-unset":       {map[string]string{"login": "NULL"}, map[user.Field]string{user.Login: "UNSET"}},
 		"tags-sorted-once-each":     {map[string]string{"tags": " b ;;a; b;staff"}, nil},
 		"only-the-constant-tag":     {map[string]string{"tags": ""}, map[user.Field]string{user.Tags: "staff"}},
 		"most-tags":                 {map[string]string{"tags": "a;b;c"}, map[user.Field]string{user.Tags: "a,b,c,staff"}},
@@ -135,10 +133,17 @@ func TestUser(t *testing.T) {
 		})
 	}
 
-	t.Run("unmapped-is-unset-but-the-login", func(t *testing.T) {
+	t.Run("a-login-is-never-cleared", func(t *testing.T) {
+		s := spec()
+		s.Fields[user.Login] = mapping.Rule{Column: "login", Clear: true}
+		got, err := mapper(t, s).User(rec(t, row(map[string]string{"login": ""})))
+		if err != nil || got.Values[user.Login].Set {
+			t.Errorf("login %+v, error %v; want it unset", got.Values[user.Login], err)
+		}
+	})
+	t.Run("unmapped-is-unset", func(t *testing.T) {
 		got, err := mapper(t, mapping.Spec{ExternalID: column("id")}).User(rec(t, row(nil)))
 		want := user.User{ExternalID: "E1"}
-		want.Values[user.Login] = user.Text(id1)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("error %v, user (-want +got):\n%s", err, diff)
 		}
@@ -225,6 +230,35 @@ func TestRejects(t *testing.T) {
 		})
 	}
 
+	for name, company := range map[string]string{"empty": " ", "null": "NULL", "absent": "ABSENT"} {
+		t.Run("external-id-of-a-template-with-one-column-"+name, func(t *testing.T) {
+			s := spec()
+			s.ExternalID = mapping.Rule{Template: "{id}-{office}"}
+			_, err := mapper(t, s).User(rec(t, row(map[string]string{"office": company})))
+			var reject *record.RejectError
+			if !errors.As(err, &reject) {
+				t.Fatalf("error %v; want a reject", err)
+			}
+			const problem = `the column "office" is empty, and without it "E1-" may be another person: fill it in`
+			if reject.ExternalID != "" || reject.Field != "external_id" || reject.Problem != problem {
+				t.Errorf("reject %+v; want no external ID and %s", reject, problem)
+			}
+		})
+	}
+	t.Run("uncertain-as-the-record-is", func(t *testing.T) {
+		for _, change := range []map[string]string{{"given": "Ann\nE9"}, {"given": "Ann\nE9", "email": "y"}} {
+			for _, uncertain := range []bool{false, true} {
+				r := rec(t, row(change))
+				r.Uncertain = uncertain
+				_, err := mapper(t, spec()).User(r)
+				var reject *record.RejectError
+				if !errors.As(err, &reject) || reject.Uncertain != uncertain || reject.ExternalID != "E1" {
+					t.Errorf("uncertain %v: %+v; want a reject of E1 that is as uncertain", uncertain, reject)
+				}
+			}
+		}
+	})
+
 	t.Run("all-problems-at-once", func(t *testing.T) {
 		_, err := mapper(t, spec()).User(rec(t, row(map[string]string{"login": "x", "email": "y", "tags": "a,b"})))
 		want := `users.csv:12: login: "x" has 1 characters and needs 3 to 70; ` +
@@ -234,27 +268,4 @@ func TestRejects(t *testing.T) {
 			t.Errorf("got:  %v\nwant: %s", err, want)
 		}
 	})
-}
-
-func TestComputedLogin(t *testing.T) {
-	rule := regexp.MustCompile(`^[a-z0-9-]{3,70}$`)
-	seen := map[string]string{}
-	ids := []string{"E1", "e1", "é", "É", strings.Repeat("x", 254), strings.Repeat("x", 255), " ", "E 1", "E1 "}
-	for i := range 10_000 {
-		ids = append(ids, fmt.Sprint(i))
-	}
-	for _, id := range ids {
-		login := mapping.ComputedLogin(id)
-		if !rule.MatchString(login) || login != mapping.ComputedLogin(id) {
-			t.Errorf("%q: login %q isn't stable or doesn't fit", id, login)
-		}
-		if other, twice := seen[login]; twice {
-			t.Errorf("%q and %q share the login %q", id, other, login)
-		}
-		seen[login] = id
-	}
-	// What was signed up once must be found again by every later version.
-	if got, want := mapping.ComputedLogin("E1"), "id-5497e7f0df907b27bf8e0fae229cd16ce2ecb1b3"; got != want {
-		t.Errorf("login of E1: %q; want %q", got, want)
-	}
 }

@@ -106,6 +106,16 @@ func (r rule) columns() []string {
 	return names
 }
 
+// firstEmpty returns the first of the rule's columns that the record gives nothing for, "" if there is none.
+func (r rule) firstEmpty(rec record.Record) string {
+	for _, name := range r.columns() {
+		if clean(rec.Value(name).Text()) == "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // text makes the rule's value of a record. It is "" where all its columns are empty or null, whatever literal text
 // stands around them; known is false where the record has none of them.
 func (r rule) text(rec record.Record) (text string, known bool) {

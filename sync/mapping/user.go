@@ -2,8 +2,6 @@ package mapping
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -13,14 +11,11 @@ import (
 )
 
 // User makes a user of a record. The error is a *record.RejectError that holds everything that is wrong with it.
-//
-// The login is always set, because a sign-up needs one: where the mapping has no rule for it, or its value is empty,
-// it is computed from the external ID.
 func (m *Mapper) User(rec record.Record) (user.User, error) {
 	var found problems
 	var u user.User
 	id, _ := m.externalID.text(rec)
-	readable := found.checkExternalID(id)
+	readable := found.checkExternalID(id, m.externalID.firstEmpty(rec))
 	u.ExternalID = id
 
 	for _, f := range m.fields {
@@ -38,24 +33,13 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 	if len(m.customData) > 0 {
 		u.Values[user.CustomData] = m.customDataValue(rec, &found)
 	}
-	if u.Values[user.Login].Text == "" {
-		u.Values[user.Login] = user.Text(ComputedLogin(id))
-	}
 	if len(found) > 0 {
 		if !readable {
 			id = ""
 		}
-		return user.User{}, found.reject(rec.Position, id)
+		return user.User{}, found.reject(rec, id)
 	}
 	return u, nil
-}
-
-// ComputedLogin returns the login of a user whom no column gives one: always the same for an external ID, never the
-// same for two, also where case doesn't count, and within the service's rules whatever the external ID looks like.
-func ComputedLogin(externalID string) string {
-	const bytesKept = 20 // 160 bits: two external IDs never meet
-	sum := sha256.Sum256([]byte("cubesync login\x00" + externalID))
-	return "id-" + hex.EncodeToString(sum[:bytesKept])
 }
 
 func (m *Mapper) tagValue(rec record.Record, found *problems) user.Value {

@@ -35,21 +35,29 @@ func (p *problems) add(field, format string, args ...any) {
 }
 
 // reject makes one error of all problems.
-func (p problems) reject(at record.Position, externalID string) *record.RejectError {
+func (p problems) reject(rec record.Record, externalID string) *record.RejectError {
+	reject := &record.RejectError{Position: rec.Position, ExternalID: externalID, Uncertain: rec.Uncertain}
 	if len(p) == 1 {
-		return &record.RejectError{Position: at, ExternalID: externalID, Field: p[0].field, Problem: p[0].text}
+		reject.Field, reject.Problem = p[0].field, p[0].text
+		return reject
 	}
 	texts := make([]string, len(p))
 	for i, each := range p {
 		texts[i] = each.field + ": " + each.text
 	}
-	return &record.RejectError{Position: at, ExternalID: externalID, Problem: strings.Join(texts, "; ")}
+	reject.Problem = strings.Join(texts, "; ")
+	return reject
 }
 
-// checkExternalID reports whether the external ID can be read at all; a readable one may still be refused.
-func (p *problems) checkExternalID(id string) (readable bool) {
-	if id == "" {
+// checkExternalID reports whether the external ID can be read at all; a readable one may still be refused. What a
+// template makes without one of its columns is another person's, or nobody's.
+func (p *problems) checkExternalID(id, emptyColumn string) (readable bool) {
+	switch {
+	case id == "":
 		p.add(externalIDName, "it is empty, and without it nobody can be recognised: fill it in")
+		return false
+	case emptyColumn != "":
+		p.add(externalIDName, "the column %q is empty, and without it %s may be another person: fill it in", emptyColumn, excerpt(id))
 		return false
 	}
 	if !p.checkText(externalIDName, id) {

@@ -122,8 +122,14 @@ func (b *builder) oneRecord(r row) (*Desired, bool) {
 		b.rejectAll(r.desired[:1], DuplicateKey, fmt.Sprintf("another record with the external ID %s was rejected: keep one of them", r.key))
 		return nil, false
 	}
+	for _, tag := range user.SplitTags(first.User.Values[user.Tags].Text) {
+		if slices.Contains(b.policy.OtherOwnerTags, tag) {
+			b.rejectAll(r.desired[:1], ForeignTag, fmt.Sprintf("the tag %q marks the accounts of another pipeline, which would take this one for its own: map another tag", tag))
+			return nil, false
+		}
+	}
 	for _, field := range claimed() {
-		value := first.User.Values[field].Text
+		value := r.wants(first.User, field)
 		if value == "" {
 			continue
 		}
@@ -202,7 +208,7 @@ func (b *builder) update(d Desired, known Known, have account.Account, reason Re
 	}
 	op := Operation{
 		Kind: Update, ExternalID: d.User.ExternalID, AccountID: have.ID, Position: d.Position,
-		Reason: reason, Changes: changes, Account: have, Mine: merged(d.User.Values),
+		Reason: reason, Changes: changes, Account: have, Mine: Merged(d.User.Values),
 	}
 	if b.policy.UpdatesOff {
 		op.Blocked, op.Detail = UpdatesOff, "updates: off"
@@ -222,7 +228,7 @@ func (b *builder) create(d Desired, known Known) {
 	}
 	op := Operation{
 		Kind: Create, ExternalID: d.User.ExternalID, Position: d.Position, Reason: reason,
-		Changes: createChanges(d.User.Values, b.policy), Mine: merged(d.User.Values),
+		Changes: createChanges(d.User, b.policy), Mine: Merged(d.User.Values),
 	}
 	if reason == Vanished && b.policy.LeaveVanished {
 		op.Blocked = LeftVanished

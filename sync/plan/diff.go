@@ -111,11 +111,14 @@ func learnedFrom(known Known, field user.Field, sent, got string) *Learned {
 }
 
 // createChanges is everything a sign-up writes.
-func createChanges(want user.Values, policy Policy) []Change {
+func createChanges(want user.User, policy Policy) []Change {
 	var changes []Change
 	for _, field := range user.Fields() {
-		after := want[field].Text
-		if field == user.Tags {
+		after := want.Values[field].Text
+		switch field {
+		case user.Login:
+			after = signUpLogin(want)
+		case user.Tags:
 			after = user.JoinTags(append(user.SplitTags(after), policy.OwnerTag))
 		}
 		if after != "" {
@@ -125,8 +128,16 @@ func createChanges(want user.Values, policy Policy) []Change {
 	return changes
 }
 
-// merged returns the values of the fields that are merged, for the state to remember as ours.
-func merged(want user.Values) user.Values {
+// signUpLogin is the login that a sign-up claims. It always has one, because a sign-up in doubt is recognised by it.
+func signUpLogin(want user.User) string {
+	if login := want.Values[user.Login].Text; login != "" {
+		return login
+	}
+	return user.ComputedLogin(want.ExternalID)
+}
+
+// Merged returns the values of the fields that are merged, for the state to remember as ours.
+func Merged(want user.Values) user.Values {
 	var mine user.Values
 	mine[user.Tags], mine[user.CustomData] = want[user.Tags], want[user.CustomData]
 	return mine

@@ -3,7 +3,9 @@ package plan
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strings"
 
 	"cubesync/sync/user"
 )
@@ -92,6 +94,9 @@ const (
 	guardSettings    = "settings"
 )
 
+// rounding keeps a share that is exact on paper from being rounded up because it isn't exact in binary.
+const rounding = 1e-9
+
 // Guard returns every guard that the plan trips, in a fixed order. A run that trips one writes nothing.
 func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	var trips []Trip
@@ -100,7 +105,7 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	}
 	atMost := func(guard string, n, limit int, what string) {
 		if n > limit {
-			trip(guard, fmt.Sprintf("%s: %d among %d owned accounts", what, n, p.Owned), fmt.Sprint(limit), "look at them with `cubesync plan`")
+			trip(guard, fmt.Sprintf("%s: %s among %s owned accounts", what, Number(n), Number(p.Owned)), Number(limit), "look at them in the plan")
 		}
 	}
 	ceiling := func(guard string, n int, c Ceiling, what string) { atMost(guard, n, c.Of(p.Owned), what) }
@@ -110,15 +115,16 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 		trip(guardEmpty, "a source without any record", "at least 1", "check the export")
 	}
 	if b := s.Baseline; b != nil && p.Present() > 0 {
-		if floor := int(float64(b.Present) * (1 - limits.Shrink)); p.Present() < floor {
-			trip(guardShrink, fmt.Sprintf("%d persons in the source, %d in run %d", p.Present(), b.Present, b.Run),
-				fmt.Sprintf("at least %d", floor), "check that the export is whole")
+		if floor := int(math.Ceil(math.FMA(float64(b.Present), 1-limits.Shrink, -rounding))); p.Present() < floor {
+			trip(guardShrink, fmt.Sprintf("persons in the source: %s, and %s in run %d", Number(p.Present()), Number(b.Present), b.Run),
+				"at least "+Number(floor), "check that the export is whole")
 		}
 	}
 	if leaving > 0 {
-		half := max(1, p.Owned/2) // never more, whatever the limits and their floors say
+		half := p.Owned / 2 // never more, whatever the limits and their floors say
 		atMost(guardDeletes, leaving, min(half, limits.Deletes.Of(p.Owned)), "releases and deletes")
-		atMost(guardWeekDeletes, leaving+s.WeekDeletes, min(half, limits.WeekDeletes.Of(p.Owned)), "releases and deletes in seven days")
+		atMost(guardWeekDeletes, leaving+s.WeekDeletes, min(half, limits.WeekDeletes.Of(p.Owned)),
+			fmt.Sprintf("releases and deletes in seven days, %s of them before this run", Number(s.WeekDeletes)))
 	}
 	ceiling(guardUpdates, p.Count(Update)+p.Count(Adopt), limits.Updates, "updates")
 	if s.Baseline != nil {
@@ -129,8 +135,8 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	}
 	ceiling(guardRekeyed, p.heldByLeavers(), limits.Rekeyed, "new external IDs whose login or e-mail a leaver holds")
 	if changed := changedSettings(s); leaving > 0 && len(changed) > 0 {
-		trip(guardSettings, fmt.Sprintf("releases and deletes: %d, together with a change of %v since run %d", leaving, changed, s.Baseline.Run),
-			"none in the same run", "put the source back, run once so that the new settings become the baseline, then change the source")
+		trip(guardSettings, fmt.Sprintf("releases and deletes: %s, together with a change of %s since run %d", Number(leaving), strings.Join(changed, ", "), s.Baseline.Run),
+			"none in the same run", "if these people have left, approve it; if not, put the settings back")
 	}
 	return trips
 }

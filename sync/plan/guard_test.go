@@ -103,11 +103,22 @@ func TestGuardOfOneField(t *testing.T) {
 	}
 }
 
+func TestShrinkIsNeverRoundedInFavour(t *testing.T) {
+	for _, test := range []struct{ was, is, trips int }{
+		{2, 1, 1}, {3, 2, 1}, {5, 4, 0}, {6, 5, 0}, {6, 4, 1}, {11, 9, 0}, {11, 8, 1}, {14, 12, 0}, {14, 11, 1}, {100, 80, 0}, {100, 79, 1},
+	} {
+		trips := Guard(made(100, test.is, nil), DefaultLimits(), Situation{Baseline: &Baseline{Run: 1, Present: test.was}})
+		if len(trips) != test.trips {
+			t.Errorf("from %d to %d: %v", test.was, test.is, trips)
+		}
+	}
+}
+
 func TestNeverMoreThanHalfLeaves(t *testing.T) {
 	generous := DefaultLimits()
 	generous.Deletes, generous.WeekDeletes = Ceiling{Floor: 3, Share: 1}, Ceiling{Floor: 3, Share: 1}
 	for _, test := range []struct{ owned, deletes, before, trips int }{
-		{1, 1, 0, 0}, // somebody has to be able to leave
+		{1, 1, 0, 2},
 		{2, 1, 0, 0}, {2, 2, 0, 2},
 		{4, 2, 0, 0}, {4, 3, 0, 2},
 		{1000, 500, 0, 0}, {1000, 501, 0, 2},

@@ -76,6 +76,7 @@ const (
 // Policy is the part of a pipeline's configuration that decides.
 type Policy struct {
 	OwnerTag          string
+	OtherOwnerTags    []string                 // of other pipelines: a record that wants one is rejected
 	Owners            map[user.Field]Ownership // a field that isn't named is OwnedBySource
 	ReplaceCustomData bool                     // write custom_data as it is mapped; otherwise merge it key by key
 	UpdatesOff        bool                     // no authority to update: differences are listed, not written
@@ -158,7 +159,8 @@ type Reject struct {
 	Position   record.Position `json:"position"`
 	ExternalID string          `json:"external_id,omitempty"` // "" where it couldn't be read
 	Reason     Reason          `json:"reason"`
-	Detail     string          `json:"detail"` // what is wrong and what to do
+	Detail     string          `json:"detail"`              // what is wrong and what to do
+	Uncertain  bool            `json:"uncertain,omitempty"` // absence is unknown for the whole read: see record.RejectError
 }
 
 // Leaver is an owned account without a record that this plan leaves alone.
@@ -253,6 +255,7 @@ const (
 	BadRecord      Reason = "bad-record"       // reject: the source or the mapping refused it
 	DuplicateKey   Reason = "duplicate-key"    // reject: two records with one external ID and different content
 	SharedValue    Reason = "shared-value"     // reject: two records want the same login or e-mail
+	ForeignTag     Reason = "foreign-tag"      // reject: a mapped tag is the owner tag of another pipeline
 	NotOurs        Reason = "not-ours"         // reject: the account exists and doesn't carry our tag
 	ValueTaken     Reason = "value-taken"      // reject: the login or e-mail belongs to another account
 	HeldByLeaver   Reason = "held-by-leaver"   // reject: the login or e-mail belongs to a leaver of ours

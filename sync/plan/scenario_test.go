@@ -261,6 +261,8 @@ func setPolicy(s *scenario, key, value string) (err error) {
 		return nil
 	}
 	switch key {
+	case "other_owner_tags":
+		policy.OtherOwnerTags = strings.Fields(value)
 	case "custom_data":
 		policy.ReplaceCustomData = value == "replace"
 	case "updates":

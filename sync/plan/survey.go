@@ -64,7 +64,7 @@ func NewSurvey(in Input) *Survey {
 	}
 	for row := range join(in) {
 		for _, d := range row.desired {
-			s.claim(d)
+			s.claim(row, d)
 		}
 		if len(row.observed) > 0 {
 			continue
@@ -79,8 +79,10 @@ func NewSurvey(in Input) *Survey {
 		if len(row.desired) > 0 {
 			want := row.desired[0].User
 			s.lookups.ExternalIDs = append(s.lookups.ExternalIDs, want.ExternalID)
-			s.lookups.Logins = appendSet(s.lookups.Logins, want.Values[user.Login])
-			s.lookups.Emails = appendSet(s.lookups.Emails, want.Values[user.Email])
+			s.lookups.Logins = append(s.lookups.Logins, row.wants(want, user.Login))
+			if email := row.wants(want, user.Email); email != "" {
+				s.lookups.Emails = append(s.lookups.Emails, email)
+			}
 		}
 	}
 	return s
@@ -93,19 +95,13 @@ func (s *Survey) Unlisted() []string { return s.unlisted }
 // Lookups returns what Build has to be told about.
 func (s *Survey) Lookups() Lookups { return s.lookups }
 
-func appendSet(values []string, v user.Value) []string {
-	if v.Text == "" {
-		return values
-	}
-	return append(values, v.Text)
-}
-
-func (s *Survey) claim(d Desired) {
+func (s *Survey) claim(r row, d Desired) {
 	for _, field := range claimed() {
-		if d.User.Values[field].Text == "" {
+		value := r.wants(d.User, field)
+		if value == "" {
 			continue
 		}
-		c := claim{field, field.Canonical(d.User.Values[field].Text)}
+		c := claim{field, field.Canonical(value)}
 		first, held := s.holders[c]
 		switch {
 		case !held:
@@ -125,6 +121,15 @@ type row struct {
 	desired  []Desired
 	observed []account.Account
 	known    *Known
+}
+
+// wants returns the value of a claimed field that a user of the row wants, "" for none. Whoever may have to be signed
+// up wants a login in any case.
+func (r row) wants(u user.User, field user.Field) string {
+	if field == user.Login && len(r.observed) == 0 {
+		return signUpLogin(u)
+	}
+	return u.Values[field].Text
 }
 
 // join walks the three sorted sequences side by side and yields one row an external ID, in order. Within a row the

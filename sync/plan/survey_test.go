@@ -13,7 +13,9 @@ import (
 func TestLookups(t *testing.T) {
 	record := func(id, login, email string) Desired {
 		d := Desired{User: user.User{ExternalID: id}}
-		d.User.Values[user.Login] = user.Text(login)
+		if login != "" {
+			d.User.Values[user.Login] = user.Text(login)
+		}
 		if email != "" {
 			d.User.Values[user.Email] = user.Text(email)
 		}
@@ -21,16 +23,17 @@ func TestLookups(t *testing.T) {
 	}
 	survey := NewSurvey(Input{
 		Desired: slices.Values([]Desired{
-			record("listed", "l1", "l1@example.com"), record("lost", "l2", ""), record("new", "l3", "l3@example.com"), record("new", "l3", "l3@example.com"),
+			record("listed", "l1", "l1@example.com"), record("listed-without", "", ""), record("lost", "l2", ""), record("new", "l3", "l3@example.com"), record("new", "l3", "l3@example.com"),
+			record("without", "", ""),
 		}),
-		Observed: slices.Values([]account.Account{{ID: 1, ExternalID: "listed"}, {ID: 2, ExternalID: "owned"}}),
+		Observed: slices.Values([]account.Account{{ID: 1, ExternalID: "listed"}, {ID: 3, ExternalID: "listed-without"}, {ID: 2, ExternalID: "owned"}}),
 		Known: slices.Values([]Known{
 			{ExternalID: "gone", AccountID: 9}, {ExternalID: "listed", AccountID: 1}, {ExternalID: "lost", AccountID: 7}, {ExternalID: "refused"},
 		}),
 	})
 	want := Lookups{
-		ExternalIDs: []string{"lost", "new"},
-		Logins:      []string{"l2", "l3"},
+		ExternalIDs: []string{"lost", "new", "without"},
+		Logins:      []string{"l2", "l3", user.ComputedLogin("without")},
 		Emails:      []string{"l3@example.com"},
 		IDs:         []string{"9", "7"},
 	}

@@ -23,7 +23,7 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 	out.group("not sent", p.Blocked())
 	for i := range p.Operations {
 		if op := &p.Operations[i]; op.Blocked != "" {
-			out.line("%s %s: %s (%s)%s", op.Kind, subject(op), op.Blocked, Printable(op.Detail), changesText(op.Changes))
+			out.line("%s %s: %s (%s)%s", op.Kind, subject(op), op.Blocked, Printable(op.Detail), changesText(op))
 		}
 	}
 	out.group("rejected", len(p.Rejects))
@@ -39,9 +39,18 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 		out.line("%s", r)
 	}
 	out.end()
-	fmt.Fprintf(out, "plan: %s to create, %s to update, %s to release, %s to delete; %s unchanged, %s rejected\n",
+	fmt.Fprintf(out, "plan: %s to create, %s to update, %s to release, %s to delete; %s unchanged, %s rejected",
 		Number(p.Count(Create)), Number(p.Count(Update)+p.Count(Adopt)), Number(p.Count(Release)), Number(p.Count(Delete)),
 		Number(p.Unchanged), Number(len(p.Rejects)))
+	for _, more := range []struct {
+		n    int
+		what string
+	}{{p.Blocked(), "not sent"}, {p.Collapsed, "collapsed"}, {len(p.Leavers), "leavers left alone"}} {
+		if more.n > 0 {
+			fmt.Fprintf(out, ", %s %s", Number(more.n), more.what)
+		}
+	}
+	fmt.Fprintln(out)
 	return out.Flush()
 }
 
@@ -61,7 +70,7 @@ func (p *Plan) writeOperations(out *textWriter, kind Kind) {
 		if op.Reason != NewRecord && op.Reason != FieldsDiffer {
 			why = " [" + string(op.Reason) + "]"
 		}
-		out.line("%s%s%s%s", subject(op), changesText(op.Changes), why, waits)
+		out.line("%s%s%s%s", subject(op), changesText(op), why, waits)
 	}
 }
 
@@ -78,19 +87,24 @@ func subject(op *Operation) string {
 	return b.String()
 }
 
-func changesText(changes []Change) string {
+// changesText shows every field, of an update with what it is now.
+func changesText(op *Operation) string {
 	var b strings.Builder
-	for _, c := range changes {
+	for _, c := range op.Changes {
 		b.WriteString("  " + c.Field.String() + ": ")
-		if c.Before != "" {
-			b.WriteString(Printable(c.Before) + " → ")
+		if op.Kind != Create {
+			b.WriteString(orEmpty(c.Before) + " → ")
 		}
-		b.WriteString(Printable(c.After))
-		if c.After == "" {
-			b.WriteString("(empty)")
-		}
+		b.WriteString(orEmpty(c.After))
 	}
 	return b.String()
+}
+
+func orEmpty(value string) string {
+	if value == "" {
+		return "(empty)"
+	}
+	return Printable(value)
 }
 
 func withID(externalID string) string {

@@ -46,6 +46,9 @@ func (r *run) decide(ctx context.Context) bool {
 			return false
 		}
 	}
+	if verdict.Completeness.Usable() {
+		r.present = present(desired, rejects)
+	}
 	if err := r.list(ctx); err != nil {
 		return r.stop(ctx, err)
 	}
@@ -67,7 +70,7 @@ func (r *run) decide(ctx context.Context) bool {
 		return r.stop(ctx, err)
 	}
 	r.Plan = survey.Build(found)
-	r.Run.PlanDigest = r.Plan.Digest()
+	r.Run.Reviewed = r.reviewed()
 	r.tallyPlan()
 	return verdict.Completeness.Usable()
 }
@@ -131,7 +134,21 @@ func reject(bad *record.RejectError) plan.Reject {
 	if bad.Field != "" {
 		detail = bad.Field + ": " + detail
 	}
-	return plan.Reject{Position: bad.Position, ExternalID: bad.ExternalID, Reason: plan.BadRecord, Detail: detail}
+	return plan.Reject{Position: bad.Position, ExternalID: bad.ExternalID, Reason: plan.BadRecord, Detail: detail, Uncertain: bad.Uncertain}
+}
+
+// present gathers whom a read showed, with what it wants of the fields that are merged.
+func present(desired []plan.Desired, rejects []plan.Reject) map[string]user.Values {
+	all := make(map[string]user.Values, len(desired))
+	for _, reject := range rejects {
+		if reject.ExternalID != "" {
+			all[reject.ExternalID] = user.Values{}
+		}
+	}
+	for i := range desired {
+		all[desired[i].User.ExternalID] = plan.Merged(desired[i].User.Values)
+	}
+	return all
 }
 
 // list reads the accounts that carry the owner tag.
@@ -160,6 +177,9 @@ func (r *run) recall(ctx context.Context) (known []plan.Known, lastRead *record.
 	if r.baseline, err = r.store.Baseline(ctx); err != nil {
 		return nil, nil, err
 	}
+	if r.confirmed, err = r.store.Confirmed(ctx); err != nil {
+		return nil, nil, err
+	}
 	if r.weekDeletes, err = r.store.WeekDeletes(ctx, r.now); err != nil {
 		return nil, nil, err
 	}
@@ -181,8 +201,11 @@ func (r *run) absenceUnknown(verdict record.Verdict, rejects []plan.Reject) stri
 		return "there is no baseline yet; this run makes the first"
 	}
 	for _, reject := range rejects {
-		if reject.ExternalID == "" {
+		switch {
+		case reject.ExternalID == "":
 			return fmt.Sprintf("%s was rejected and its external ID can't be read, so it may be anybody", reject.Position)
+		case reject.Uncertain:
+			return fmt.Sprintf("%s was rejected and another record may hide in it", reject.Position)
 		}
 	}
 	return ""

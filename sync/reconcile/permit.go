@@ -2,29 +2,32 @@ package reconcile
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
 )
 
 // permitted applies the guards, and asks before the first run that writes to a live service.
-func (r *run) permitted() bool {
-	if r.order.Approved != "" {
-		if r.order.Approved == r.Run.PlanDigest {
-			return true
+func (r *run) permitted(ctx context.Context) bool {
+	approved := r.order.Approved != nil && r.order.Approved.Reviewed == r.Run.Reviewed
+	if !approved {
+		if r.order.Approved != nil {
+			r.hold("approval", "a plan that isn't the approved one any more", "the approved plan only",
+				"the source or the accounts have changed since; look at the new plan")
 		}
-		r.Run.Trips = append(r.Run.Trips, plan.Trip{
-			Guard: "approval", Saw: "a plan that isn't the approved one any more",
-			Limit: "the approved plan only", Remedy: "the source or the accounts have changed; look at the new plan",
-		})
+		r.Run.Trips = append(r.Run.Trips, r.guard()...)
 	}
-	r.Run.Trips = append(r.Run.Trips, r.guard()...)
-	if len(r.Run.Trips) == 0 && r.baseline == nil && r.Plan.Sent() > 0 && r.order.Confirm != nil && !r.order.Confirm(r.Plan) {
-		r.Run.Trips = append(r.Run.Trips, plan.Trip{
-			Guard: "first_run", Saw: fmt.Sprintf("%d operations in the first run against a live service", r.Plan.Sent()),
-			Limit: "none unconfirmed", Remedy: "run it on a terminal and say yes, or with --yes",
-		})
+	if len(r.Run.Trips) == 0 && r.order.Confirm != nil && !r.confirmed && r.Plan.Sent() > 0 {
+		if !approved && !r.order.Confirm(r.Plan) {
+			r.hold("first_run", fmt.Sprintf("%s operations in the first run that writes to a live application", plan.Number(r.Plan.Sent())),
+				"none unconfirmed", "answer yes on a terminal, or run it with --yes")
+		} else if err := r.store.Confirm(ctx); err != nil {
+			return r.stop(ctx, err)
+		}
 	}
 	if len(r.Run.Trips) > 0 {
 		r.Run.Status = state.Held
@@ -33,31 +36,55 @@ func (r *run) permitted() bool {
 	return true
 }
 
+func (r *run) hold(guard, saw, limit, remedy string) {
+	r.Run.Trips = append(r.Run.Trips, plan.Trip{Guard: guard, Saw: saw, Limit: limit, Remedy: remedy})
+}
+
 // guard judges the plan.
 func (r *run) guard() []plan.Trip {
 	return plan.Guard(r.Plan, r.Guards, plan.Situation{Baseline: r.baseline, Settings: r.Settings, WeekDeletes: r.weekDeletes})
 }
 
-// HeldPlan returns the digest of the plan that a held run showed, for Order.Approved. Only the pipeline's newest run
-// can be approved: a newer one has looked at newer data.
-func (p *Pipeline) HeldPlan(ctx context.Context, number int64) (string, error) {
+// reviewed recognises what a person sees of a run: the plan, the read behind it, and the configuration. Two plans
+// without operations are not the same if they were made from different data.
+func (r *run) reviewed() string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, r.Plan.Digest(), r.Digest, r.Plan.Present(), r.Plan.Owned, len(r.Plan.Rejects), r.evidence.SHA256)
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// Held returns a held run that a person may approve, for Order.Approved. A newer run supersedes it, unless it was held
+// over the same plan.
+func (p *Pipeline) Held(ctx context.Context, number int64) (*state.Run, error) {
 	store, err := state.Peek(ctx, p.StateDir, p.Identity)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer func() { _ = store.Close() }() // what matters was committed before
-	newest, err := store.Runs(ctx, 1)
+	defer func() { _ = store.Close() }() // it was only read
+	runs, err := store.Runs(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(runs, func(r state.Run) bool { return r.ID == number })
+	if i < 0 {
+		return nil, fmt.Errorf("pipeline %s has no run %d", p.Name, number)
+	}
+	run := &runs[i]
 	switch {
-	case err != nil:
-		return "", err
-	case len(newest) == 0:
-		return "", fmt.Errorf("pipeline %s has no runs yet", p.Name)
-	case newest[0].ID != number:
-		return "", fmt.Errorf("the newest run of pipeline %s is %d: only that one can be approved", p.Name, newest[0].ID)
-	case newest[0].Status != state.Held:
-		return "", fmt.Errorf("run %d isn't held: it ended as %s", number, newest[0].Status)
-	case !newest[0].Approvable():
-		return "", fmt.Errorf("run %d saw a source without any record, which can't be approved: check the export", number)
+	case run.Status != state.Held:
+		return nil, fmt.Errorf("run %d isn't held: it ended as %s", number, run.Status)
+	case !run.Approvable():
+		return nil, fmt.Errorf("run %d saw a source without any record, which can't be approved: check the export", number)
+	case run.Config != p.Digest:
+		return nil, fmt.Errorf("run %d was made with another configuration than this one: name the right one with --config, or sync again", number)
 	}
-	return newest[0].PlanDigest, nil
+	for _, newer := range runs[:i] {
+		if newer.Status != state.Held {
+			return nil, fmt.Errorf("run %d can't be approved: run %d came after it and ended as %s", number, newer.ID, newer.Status)
+		}
+		if newer.Reviewed != run.Reviewed {
+			return nil, fmt.Errorf("run %d can't be approved: run %d came after it and is held over another plan", number, newer.ID)
+		}
+	}
+	return run, nil
 }

@@ -15,6 +15,7 @@ import (
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
+	"cubesync/sync/user"
 )
 
 // Pipeline is everything that the runs of one pipeline need. It isn't changed by a run.
@@ -46,9 +47,9 @@ type Order struct {
 	// Stop ends the run in good order when it is closed: what was sent is waited for, and nothing else begun.
 	Stop         <-chan struct{}
 	RetryRefused bool
-	// Approved is the digest of a held plan that a person approved: if this run's plan is the same, no guard stops it.
-	Approved string
-	// Confirm is asked before the first run that writes to a live service; nil: go on.
+	// Approved is a held run that a person approved, from Held: if this run's plan is the same, no guard stops it.
+	Approved *state.Run
+	// Confirm is asked before the first run that writes to a live service, once and for all; nil: go on.
 	Confirm func(*plan.Plan) bool
 	// Progress is told how far the run is.
 	Progress Progress
@@ -66,15 +67,21 @@ type Progress interface {
 type Result struct {
 	Run  state.Run
 	Plan *plan.Plan // nil where it didn't come so far
-	// Troubles are the outcomes that somebody should look at.
+	// Troubles are the outcomes that somebody should look at, in the order of the plan.
 	Troubles []state.Outcome
+	// Gone are the applied releases and deletes.
+	Gone []state.Outcome
 }
 
 // ErrSample refuses to send the sample's invented users to a live service.
 var ErrSample = errors.New("the sample's users are refused with any endpoint but the emulator: point the source at your own data")
 
-// Preview shows what a run would do and writes nothing anywhere.
+// Preview shows what a run would do and writes nothing anywhere. While another process works on the application it
+// returns that lock's error: both together would exceed the rate limit, and look at a list that moves.
 func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
+	if err := state.Probe(p.StateDir, p.Identity.Endpoint, p.Identity.ApplicationID); err != nil {
+		return nil, err
+	}
 	store, err := state.Peek(ctx, p.StateDir, p.Identity)
 	if err != nil {
 		return nil, err
@@ -114,11 +121,12 @@ func (p *Pipeline) Sync(ctx context.Context, order Order) (*Result, error) {
 	if r.Run.ID, err = store.Begin(ctx, r.Run); err != nil {
 		return nil, err
 	}
-	if r.ready(ctx) && r.permitted() {
+	if r.ready(ctx) && r.permitted(ctx) {
 		r.apply(ctx)
 	} else {
 		r.notAttempted()
 	}
+	r.sortOutcomes()
 	if err := r.finish(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
@@ -135,9 +143,11 @@ type run struct {
 	err   error // why there is no result
 
 	baseline    *plan.Baseline // nil before the first applied run
+	confirmed   bool           // a person agreed to writing here
 	weekDeletes int
-	observed    []account.Account // owned accounts, sorted by external ID
-	unlisted    []string          // external IDs in the source whose known account wasn't listed
+	present     map[string]user.Values // what a usable read showed, by external ID: what it wants of the merged fields
+	observed    []account.Account      // owned accounts, sorted by external ID
+	unlisted    []string               // external IDs in the source whose known account wasn't listed
 	evidence    record.Evidence
 	counts      bool // this read is new evidence of absence
 }
@@ -147,9 +157,14 @@ func (p *Pipeline) newRun(store *state.Store, order Order) *run {
 	if order.Progress == nil {
 		order.Progress = silent{}
 	}
+	if order.Approved != nil {
+		order.RetryRefused = order.Approved.RetryRefused
+	}
 	return &run{
 		Pipeline: p, store: store, order: order, now: now,
-		Result: Result{Run: state.Run{Pipeline: p.Name, StartedAt: now, Status: state.Running}},
+		Result: Result{Run: state.Run{
+			Pipeline: p.Name, StartedAt: now, Status: state.Running, Config: p.Digest, RetryRefused: order.RetryRefused,
+		}},
 	}
 }
 
@@ -226,6 +241,9 @@ func (r *run) apply(ctx context.Context) {
 func (r *run) finish(ctx context.Context) error {
 	r.Run.EndedAt = time.Now()
 	if r.Run.Status != state.Applied {
+		if err := r.seen(ctx); err != nil {
+			return err
+		}
 		return r.store.Finish(ctx, r.Run, nil, r.KeepRuns)
 	}
 	return r.store.Finish(ctx, r.Run, &state.End{
@@ -236,7 +254,19 @@ func (r *run) finish(ctx context.Context) error {
 		Evidence: r.evidence,
 		Now:      r.now,
 		Keep:     r.unlisted,
+		Mine:     r.present,
 	}, r.KeepRuns)
+}
+
+// seen lets everybody who was there be present again, although the run wasn't applied.
+func (r *run) seen(ctx context.Context) error {
+	if r.present == nil {
+		return nil
+	}
+	return r.store.Seen(ctx, func(externalID string) bool {
+		_, there := r.present[externalID]
+		return there
+	})
 }
 
 // stop ends the run early for a reason that the next run may not meet.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"cubesync/source/csvfile"
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
@@ -117,6 +120,21 @@ func TestLeavers(t *testing.T) {
 			w.sync(t)
 		}
 	})
+	t.Run("presence-in-a-held-run-counts", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.Policy.GraceReads = 2
+		w.source.persons = staff(50)
+		w.sync(t)
+		w.source.persons = staff(49)
+		w.sync(t)
+		w.source.persons = append(staff(20), staff(50)[49]) // so few that it is held, but the one is back
+		wantStatus(t, w.sync(t), state.Held)
+		w.source.persons = staff(49)
+		w.source.persons[0][3] = "new data"
+		if n := w.sync(t).Run.Tally.LeaversApplied; n != 0 {
+			t.Errorf("%d deleted, who was there the read before", n)
+		}
+	})
 	t.Run("a-reject-without-key-keeps-everybody", func(t *testing.T) {
 		w := newWorld(t, t.TempDir())
 		w.source.persons = staff(50)
@@ -128,6 +146,36 @@ func TestLeavers(t *testing.T) {
 			t.Errorf("%d deleted, %d rejected; want 0 and 1", n, result.Run.Tally.Rejected)
 		}
 	})
+}
+
+// A row that lost its line break has two people in it: both stay.
+func TestARowThatMayHideAnother(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(50)
+	w.sync(t)
+	path := filepath.Join(t.TempDir(), "users.csv")
+	var rows strings.Builder
+	rows.WriteString(strings.Join(columns, ",") + "\n")
+	for i, p := range staff(50) {
+		end := "\n"
+		if i == 20 {
+			end = ""
+		}
+		rows.WriteString(strings.Join(p[:7], ",") + "," + end)
+	}
+	if err := os.WriteFile(path, []byte(rows.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source, err := csvfile.New(csvfile.Options{Path: path, KeyColumn: "id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Source, w.Accept = source, record.Plausible
+	w.Guards.Shrink = 1
+	result := w.sync(t)
+	if n := result.Run.Tally.LeaversApplied; n != 0 || result.Run.Tally.Rejected != 1 || result.Run.Status != state.Applied {
+		t.Errorf("%d deleted, %d rejected, %s; want none, 1 and applied", n, result.Run.Tally.Rejected, result.Run.Status)
+	}
 }
 
 func TestHeldRun(t *testing.T) {
@@ -145,17 +193,17 @@ func TestHeldRun(t *testing.T) {
 		t.Errorf("a held run made %d writes", n)
 	}
 
-	approved, err := w.HeldPlan(t.Context(), held.Run.ID)
+	approved, err := w.Held(t.Context(), held.Run.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.source.persons = staff(59)
 	changed := w.order(t, reconcile.Order{Approved: approved})
 	wantStatus(t, changed, state.Held)
-	if _, err := w.HeldPlan(t.Context(), held.Run.ID); err == nil {
+	if _, err := w.Held(t.Context(), held.Run.ID); err == nil {
 		t.Error("a run that a newer one superseded can be approved")
 	}
-	approved, err = w.HeldPlan(t.Context(), changed.Run.ID)
+	approved, err = w.Held(t.Context(), changed.Run.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +219,79 @@ func TestHeldRun(t *testing.T) {
 	}
 }
 
+// A held run is approved over the same plan only, made from the same data under the same configuration.
+func TestApproval(t *testing.T) {
+	held := func(t *testing.T, before func(*world)) (*world, int64) {
+		w := newWorld(t, t.TempDir())
+		w.source.persons = staff(100)
+		before(w)
+		w.sync(t)
+		w.source.persons = staff(60)
+		run := w.sync(t)
+		wantStatus(t, run, state.Held)
+		return w, run.Run.ID
+	}
+	nothing := func(*world) {}
+	t.Run("of-a-plan-without-operations-needs-the-same-data", func(t *testing.T) {
+		w, number := held(t, func(w *world) { w.Policy.Leavers = plan.KeepLeavers })
+		approved, err := w.Held(t.Context(), number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.source.persons = staff(55)
+		wantStatus(t, w.order(t, reconcile.Order{Approved: approved}), state.Held)
+	})
+	t.Run("holds-although-a-later-run-was-held-over-the-same-plan", func(t *testing.T) {
+		w, number := held(t, nothing)
+		wantStatus(t, w.sync(t), state.Held)
+		approved, err := w.Held(t.Context(), number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, w.order(t, reconcile.Order{Approved: approved}), state.Applied)
+		if _, err := w.Held(t.Context(), number); err == nil {
+			t.Error("it can be approved again")
+		}
+	})
+	t.Run("ends-with-a-run-held-over-another-plan", func(t *testing.T) {
+		w, number := held(t, nothing)
+		w.source.persons = staff(50)
+		wantStatus(t, w.sync(t), state.Held)
+		if _, err := w.Held(t.Context(), number); err == nil {
+			t.Error("it can be approved")
+		}
+	})
+	t.Run("needs-the-same-configuration", func(t *testing.T) {
+		w, number := held(t, nothing)
+		w.Digest = "another"
+		if _, err := w.Held(t.Context(), number); err == nil {
+			t.Error("it can be approved")
+		}
+	})
+	t.Run("retries-what-the-held-run-would-have-retried", func(t *testing.T) {
+		w, _ := held(t, nothing)
+		run := w.order(t, reconcile.Order{RetryRefused: true})
+		approved, err := w.Held(t.Context(), run.Run.ID)
+		if err != nil || !approved.RetryRefused {
+			t.Errorf("%+v, %v", approved, err)
+		}
+	})
+}
+
+// Tags of ours that a user had before the state was lost can still be taken off.
+func TestLostStateStillKnowsWhatIsOurs(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(3)
+	w.sync(t)
+	w.StateDir = t.TempDir()
+	w.sync(t)
+	w.source.persons[1][6] = "a"
+	w.sync(t)
+	if tags := w.find(t, account.ByExternalID, "e0001").Values[user.Tags].Text; tags != "a,"+ownerTag {
+		t.Errorf("the tags are %q", tags)
+	}
+}
+
 func TestAnEmptySourceCantBeApproved(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.source.persons = staff(10)
@@ -178,7 +299,7 @@ func TestAnEmptySourceCantBeApproved(t *testing.T) {
 	w.source.persons = nil
 	held := w.sync(t)
 	wantStatus(t, held, state.Held)
-	if _, err := w.HeldPlan(t.Context(), held.Run.ID); err == nil || w.writes() != 10 {
+	if _, err := w.Held(t.Context(), held.Run.ID); err == nil || w.writes() != 10 {
 		t.Errorf("approving it: %v after %d writes, want an error after 10", err, w.writes())
 	}
 }
@@ -201,6 +322,40 @@ func TestFirstRunIsConfirmed(t *testing.T) {
 	if asked != 2 {
 		t.Errorf("asked %d times, want twice: before the first writing run only", asked)
 	}
+}
+
+func TestFirstRunThatWrites(t *testing.T) {
+	asked := 0
+	order := reconcile.Order{Confirm: func(*plan.Plan) bool { asked++; return asked > 1 }}
+	t.Run("is-not-one-that-wrote-nothing", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.source.persons = staff(5)
+		for i := range w.source.persons {
+			w.source.persons[i][2] = "no e-mail address"
+		}
+		wantStatus(t, w.order(t, order), state.Applied)
+		w.source.persons = staff(5)
+		wantStatus(t, w.order(t, order), state.Held)
+		if asked != 1 || w.writes() != 0 {
+			t.Errorf("asked %d times, %d writes; want once and none", asked, w.writes())
+		}
+	})
+	t.Run("is-confirmed-once-even-if-it-is-interrupted", func(t *testing.T) {
+		w := newWorld(t, t.TempDir())
+		w.source.persons = staff(5)
+		ctx, cancel := context.WithCancel(t.Context())
+		asked = 1
+		order := order
+		order.Progress = cancelAtApply{cancel}
+		if _, err := w.Sync(ctx, order); err != nil {
+			t.Fatal(err)
+		}
+		order.Progress = nil
+		wantStatus(t, w.order(t, order), state.Applied)
+		if asked != 2 {
+			t.Errorf("asked %d times, want once", asked-1)
+		}
+	})
 }
 
 func TestPreviewWritesNothing(t *testing.T) {

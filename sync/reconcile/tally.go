@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"slices"
+
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
 )
@@ -34,6 +36,9 @@ func (r *run) observe(outcome state.Outcome) {
 	r.count(outcome)
 	if outcome.Operation.Blocked == "" && outcome.Ending != state.NotAttempted {
 		r.order.Progress.Step(1)
+	}
+	if kind := outcome.Operation.Kind; outcome.Ending == state.DoneApplied && (kind == plan.Delete || kind == plan.Release) {
+		r.Gone = append(r.Gone, outcome)
 	}
 	if outcome.Ending != state.NotAttempted && (outcome.Ending != state.DoneApplied || outcome.Ignored > 0) && !byPolicy(outcome) {
 		r.Troubles = append(r.Troubles, outcome)
@@ -77,6 +82,21 @@ func (r *run) count(outcome state.Outcome) {
 		bump(&t.NotAttempted, &t.LeaversNotAttempted)
 	}
 	t.Ignored += outcome.Ignored
+}
+
+// sortOutcomes puts outcomes, which end in any order, into the order of the plan.
+func (r *run) sortOutcomes() {
+	place := make(map[string]int, len(r.Troubles)+len(r.Gone))
+	if r.Plan != nil {
+		for i := range r.Plan.Operations {
+			place[r.Plan.Operations[i].ExternalID] = i
+		}
+	}
+	byPlace := func(a, b state.Outcome) int {
+		return place[a.Operation.ExternalID] - place[b.Operation.ExternalID]
+	}
+	slices.SortStableFunc(r.Troubles, byPlace)
+	slices.SortStableFunc(r.Gone, byPlace)
 }
 
 // absent returns the external IDs of those whose absence this read may count.

@@ -44,8 +44,11 @@ type Position string
 // Record is one entry of a source: values under the names of its Columns.
 type Record struct {
 	Position Position
-	columns  *Columns
-	values   []Value
+	// Uncertain says that the source can't rule out that another record hides in this one. As long as the record can
+	// be used, that is its own content; a reject of it is uncertain.
+	Uncertain bool
+	columns   *Columns
+	values    []Value
 }
 
 // New makes a record; values are in the order of the columns, and missing ones at the end are absent.
@@ -96,8 +99,11 @@ type RejectError struct {
 	// ExternalID is the record's key where it could still be read. A reject that has one counts as present; one
 	// without makes absence unknown for the whole read, so that nothing is deleted.
 	ExternalID string
-	Field      string // the field or column concerned, "" for the whole record
-	Problem    string // what is wrong and what to do about it
+	// Uncertain says that the key may be another's, or that another record may hide in this one: the key counts as
+	// present all the same, and absence is unknown for the whole read.
+	Uncertain bool
+	Field     string // the field or column concerned, "" for the whole record
+	Problem   string // what is wrong and what to do about it
 }
 
 func (e *RejectError) Error() string {

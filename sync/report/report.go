@@ -20,8 +20,10 @@ type Report struct {
 	Run      state.Run
 	Plan     *plan.Plan // nil where the run didn't come so far
 	Troubles []state.Outcome
-	Calls    map[string]int // sent to ConnectyCube, by kind
-	Most     int            // lines of each list; 0: all
+	Gone     []state.Outcome // applied releases and deletes
+	Calls    map[string]int  // sent to ConnectyCube, by kind
+	Most     int             // lines of each list; 0: all
+	Approve  string          // the command that approves this run
 }
 
 // WriteText writes the report for people.
@@ -42,6 +44,7 @@ func (r Report) WriteText(w io.Writer) error {
 	r.writeTable(out)
 	r.writeRejects(out)
 	r.writeRemarks(out)
+	r.writeGone(out)
 	r.writeTroubles(out)
 	for _, trip := range r.Run.Trips {
 		fmt.Fprintf(out, "  held by %s\n", trip)
@@ -49,7 +52,7 @@ func (r Report) WriteText(w io.Writer) error {
 	if r.Run.Status == state.Held && r.Run.ID != 0 {
 		next := ""
 		if r.Run.Approvable() {
-			next = fmt.Sprintf("; if this plan is right: cubesync approve %d --pipeline %s", r.Run.ID, r.Run.Pipeline)
+			next = "; if this plan is right: " + r.Approve
 		}
 		fmt.Fprintf(out, "  nothing was written%s\n", next)
 	}
@@ -74,12 +77,16 @@ func (r Report) writeTable(w io.Writer) {
 	line("updated", t.Done[plan.Update], "")
 	line("released", t.Done[plan.Release], "left the source, owner tag taken off")
 	line("deleted", t.Done[plan.Delete], "left the source")
-	line("failed", t.Failed+t.LeaversFailed, "refused by ConnectyCube")
-	line("skipped", t.Skipped+t.LeaversSkipped, skippedNote(t))
-	line("unknown", t.Unknown+t.LeaversUnknown, "in doubt; the next run finds out")
-	line("not attempted", t.NotAttempted+t.LeaversNotAttempted, "")
+	line("failed", t.Failed, "refused by ConnectyCube")
+	line("skipped", t.Skipped, skippedNote(t))
+	line("unknown", t.Unknown, "in doubt; the next run finds out")
+	line("not attempted", t.NotAttempted, "")
 	line("rejected", t.Rejected, "")
 	line("collapsed", t.Collapsed, "repetitions of another record")
+	line("leavers failed", t.LeaversFailed, "refused by ConnectyCube")
+	line("leavers skipped", t.LeaversSkipped, "")
+	line("leavers unknown", t.LeaversUnknown, "in doubt; the next run finds out")
+	line("leavers waiting", t.LeaversNotAttempted, "not attempted")
 	line("leavers left alone", t.LeaversLeft, "")
 	line("values ignored", t.Ignored, "ConnectyCube kept what it had")
 	if len(r.Calls) > 0 {
@@ -102,7 +109,7 @@ func writeLine(w io.Writer, name string, n int, note string) {
 func isWrite(kind string) bool { return kind == "sign-up" || kind == "update" || kind == "delete" }
 
 func skippedNote(t state.Tally) string {
-	if t.ByPolicy > 0 && t.ByPolicy == t.Skipped+t.LeaversSkipped {
+	if t.ByPolicy > 0 && t.ByPolicy == t.Skipped {
 		return "the configuration doesn't write them"
 	}
 	return ""
@@ -129,6 +136,16 @@ func (r Report) writeRemarks(w io.Writer) {
 			return
 		}
 		fmt.Fprintf(w, "  left alone %s\n", remark)
+	}
+}
+
+func (r Report) writeGone(w io.Writer) {
+	for i, outcome := range r.Gone {
+		if r.cut(w, i, len(r.Gone), "released or deleted") {
+			return
+		}
+		op := outcome.Operation
+		fmt.Fprintf(w, "  %sd %s (account %d)\n", op.Kind, plan.Printable(op.ExternalID), op.AccountID)
 	}
 }
 

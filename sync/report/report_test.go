@@ -39,12 +39,13 @@ func troubled() report.Report {
 			{Operation: failed, Ending: state.DoneFailed, Words: "login: has already been taken"},
 			{Operation: gone, Ending: state.DoneUnknown, Words: "in doubt"},
 		},
+		Gone:  []state.Outcome{{Operation: plan.Operation{Kind: plan.Delete, ExternalID: "E8", AccountID: 8}}},
 		Calls: map[string]int{"list": 11, "look-up": 2, "session": 1, "sign-up": 31, "update": 1},
 	}
 }
 
 func TestText(t *testing.T) {
-	held := report.Report{Run: state.Run{
+	held := report.Report{Approve: "cubesync approve 3 --pipeline staff -c 'my.yaml'", Run: state.Run{
 		ID: 3, Pipeline: "staff", Status: state.Held, Verdict: state.Verdict{Completeness: "proven", Evidence: record.Evidence{Name: "users.csv"}},
 		Tally: state.Tally{Read: 5, Unchanged: 5, LeaversNotAttempted: 4},
 		Trips: []plan.Trip{{Guard: "deletes", Saw: "releases and deletes: 4 among 9 owned accounts", Limit: "3", Remedy: "look at them"}},
@@ -63,12 +64,13 @@ staff, run 12: applied in 1m23s
   created                   30
   updated                    1
   failed                     1  refused by ConnectyCube
-  unknown                    1  in doubt; the next run finds out
   rejected                   2
+  leavers unknown            1  in doubt; the next run finds out
   calls                     46  32 of them user writes
   rejected users.csv:4: no external ID
   rejected E4 (users.csv:5): bad\u001b[31m row
   left alone users.csv:6: E5: account 5: tags: no room
+  deleted E8 (account 8)
   failed create E7 (users.csv:8): login: has already been taken
   unknown delete E9: in doubt
 `},
@@ -79,12 +81,13 @@ staff, run 12: applied in 1m23s
   created                   30
   updated                    1
   failed                     1  refused by ConnectyCube
-  unknown                    1  in doubt; the next run finds out
   rejected                   2
+  leavers unknown            1  in doubt; the next run finds out
   calls                     46  32 of them user writes
   rejected users.csv:4: no external ID
   … and 1 more rejected; --all shows every one
   left alone users.csv:6: E5: account 5: tags: no room
+  deleted E8 (account 8)
   failed create E7 (users.csv:8): login: has already been taken
   … and 1 more like these; --all shows every one
 `},
@@ -92,9 +95,9 @@ staff, run 12: applied in 1m23s
 staff, run 3: held
   records read               5  users.csv, proven
   unchanged                  5
-  not attempted              4
+  leavers waiting            4  not attempted
   held by guard deletes: releases and deletes: 4 among 9 owned accounts, permitted 3; look at them
-  nothing was written; if this plan is right: cubesync approve 3 --pipeline staff
+  nothing was written; if this plan is right: cubesync approve 3 --pipeline staff -c 'my.yaml'
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -22,14 +23,15 @@ type Times struct {
 
 // Parse reads a schedule: five cron fields (minute hour day month weekday), or a descriptor such as @hourly or
 // @every 90m. The zone is the one that the fields are meant in. A time that the clock skips in spring doesn't run that
-// day; one that it shows twice in autumn runs twice, and the second finds nothing to do.
+// day; one that it shows twice in autumn runs twice, and the second finds nothing to do. The error says what is wrong
+// without repeating the schedule.
 func Parse(spec string, zone *time.Location) (Times, error) {
 	if strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ=") { // the library would panic on some
-		return Times{}, fmt.Errorf("the time zone doesn't belong into the schedule %q: write it under timezone", spec)
+		return Times{}, errors.New("the time zone doesn't belong into it, but under timezone")
 	}
 	schedule, err := cron.ParseStandard(spec)
 	if err != nil {
-		return Times{}, fmt.Errorf("%q is no schedule: %w; write minute hour day month weekday, such as 0 2 * * *, or @every 1h", spec, err)
+		return Times{}, err
 	}
 	return Times{schedule, zone}, nil
 }

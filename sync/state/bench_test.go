@@ -23,9 +23,13 @@ func manyAccounts(n int) []account.Account {
 func BenchmarkFinishUnchanged(b *testing.B) {
 	s := openStore(b, b.TempDir())
 	all := manyAccounts(100_000)
+	mine := map[string]user.Values{}
+	for _, a := range all {
+		mine[a.ExternalID] = user.Values{user.Tags: user.Text("staff"), user.CustomData: user.Text(`{"department":"research","floor":3}`)}
+	}
 	finish := func() {
 		id := begin(b, s)
-		end := &End{Observed: slices.Values(all), Counts: true, Now: time.Now()}
+		end := &End{Observed: slices.Values(all), Mine: mine, Counts: true, Now: time.Now()}
 		if err := s.Finish(b.Context(), Run{ID: id, Status: Applied}, end, 0); err != nil {
 			b.Fatal(err)
 		}
@@ -97,4 +101,24 @@ func createOf(externalID string) plan.Operation {
 	op.Changes = []plan.Change{{Field: user.Login, After: externalID}, {Field: user.Tags, After: "staff"}}
 	op.Mine[user.Tags] = user.Text("staff")
 	return op
+}
+
+func BenchmarkSeen(b *testing.B) {
+	s := openStore(b, b.TempDir())
+	all := manyAccounts(100_000)
+	gone := make([]string, 0, len(all)/2)
+	for i := 0; i < len(all); i += 2 {
+		gone = append(gone, all[i].ExternalID)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		end := &End{Observed: slices.Values(all), Absent: gone, Counts: true, Now: time.Now()}
+		if err := s.Finish(b.Context(), Run{ID: begin(b, s), Status: Applied}, end, 0); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if err := s.Seen(b.Context(), func(string) bool { return true }); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

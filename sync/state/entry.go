@@ -1,7 +1,6 @@
 package state
 
 import (
-	"maps"
 	"slices"
 
 	"cubesync/sync/account"
@@ -38,7 +37,7 @@ func (e *entry) end(run int64, o *Outcome) {
 		}
 		return
 	}
-	e.applied(run, o.Operation.Kind, o.Account, setValues(o.Operation.Mine))
+	e.applied(run, o.Operation.Kind, o.Account, o.Operation.Mine)
 	written := make([]user.Field, 0, len(o.Operation.Changes))
 	for _, change := range o.Operation.Changes {
 		written = append(written, change.Field)
@@ -51,7 +50,7 @@ func (e *entry) end(run int64, o *Outcome) {
 
 // applied takes in that an operation happened: written is the account afterwards, nil where the answer is lost. One
 // that was signed up and never seen becomes known by the next list.
-func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, mine map[user.Field]string) {
+func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, mine user.Values) {
 	if leaves(kind) {
 		*e = entry{externalID: e.externalID, written: run}
 		return
@@ -61,10 +60,17 @@ func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, min
 		e.show(*written)
 	}
 	e.written = run
-	if len(mine) > 0 && e.notes.Mine == nil {
-		e.notes.Mine = map[user.Field]string{}
+	e.remember(mine, written)
+}
+
+// mayCarry takes in that an update of the account may have happened, or happen yet: what it would have set is ours too.
+func (e *entry) mayCarry(accountID int64, now *account.Account, mine user.Values) {
+	if now != nil && e.account.ID == 0 {
+		e.show(*now)
 	}
-	maps.Copy(e.notes.Mine, mine) // what isn't wanted any more either way stays ours until it is taken off
+	if e.account.ID == accountID {
+		e.remember(mine, nil)
+	}
 }
 
 // show takes in what the service told of the account. What was learned of another account isn't carried over.
@@ -82,19 +88,6 @@ func (e *entry) forget() {
 
 // leaves reports whether the operation ends our ownership of the account.
 func leaves(kind plan.Kind) bool { return kind == plan.Release || kind == plan.Delete }
-
-func setValues(values user.Values) map[user.Field]string {
-	var set map[user.Field]string
-	for field, value := range values {
-		if value.Set {
-			if set == nil {
-				set = map[user.Field]string{}
-			}
-			set[user.Field(field)] = value.Text
-		}
-	}
-	return set
-}
 
 func sameAccount(a, b account.Account) bool {
 	if a.ID != b.ID || !a.CreatedAt.Equal(b.CreatedAt) || !a.UpdatedAt.Equal(b.UpdatedAt) {

@@ -14,9 +14,10 @@ import (
 
 // The facts that are kept.
 const (
-	factIdentity = "identity"
-	factBaseline = "baseline"
-	factEvidence = "evidence"
+	factIdentity  = "identity"
+	factBaseline  = "baseline"
+	factEvidence  = "evidence"
+	factConfirmed = "confirmed"
 )
 
 // week is how far back releases and deletes are counted.
@@ -43,6 +44,23 @@ func (s *Store) LastEvidence(ctx context.Context) (evidence record.Evidence, kno
 		return err
 	})
 	return evidence, known, err
+}
+
+// Confirmed reports whether a person has agreed to writing to this application.
+func (s *Store) Confirmed(ctx context.Context) (bool, error) {
+	confirmed := false
+	err := s.read(ctx, "reading whether writing was confirmed", func(db *sql.DB) error {
+		_, err := readFact(ctx, db, factConfirmed, &confirmed)
+		return err
+	})
+	return confirmed, err
+}
+
+// Confirm remembers that a person has agreed to writing to this application.
+func (s *Store) Confirm(ctx context.Context) error {
+	return s.write(ctx, "remembering that writing was confirmed", func(ctx context.Context, tx *sql.Tx) error {
+		return writeFact(ctx, tx, factConfirmed, true)
+	})
 }
 
 // WeekDeletes returns how many releases and deletes were applied in the seven days before now, by the ends of their
@@ -78,8 +96,8 @@ func readFact(ctx context.Context, db querier, name string, value any) (known bo
 // noneUnknown refuses facts of other names: one of them would be the one that is missed.
 func noneUnknown(ctx context.Context, db querier) error {
 	unknown := 0
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?)",
-		factIdentity, factBaseline, factEvidence).Scan(&unknown)
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?)",
+		factIdentity, factBaseline, factEvidence, factConfirmed).Scan(&unknown)
 	if err == nil && unknown > 0 {
 		err = fmt.Errorf("%d facts of unknown names: %w", unknown, errBroken)
 	}

@@ -10,6 +10,7 @@ import (
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
+	"cubesync/sync/user"
 )
 
 // End is what an applied run leaves beyond its own record.
@@ -22,7 +23,11 @@ type End struct {
 	Absent []string
 	// Keep are external IDs that stay known although their account wasn't observed: records whose account
 	// vanished, or lost our tag, and was left so.
-	Keep     []string
+	Keep []string
+	// Mine is what the source wants of the fields that are merged, by external ID, for all records that match an
+	// observed account. It is ours also where nothing had to be written. Where this run tried to write and it
+	// wasn't applied, it is passed over.
+	Mine     map[string]user.Values
 	Counts   bool            // this read is new evidence of absence
 	Evidence record.Evidence // of this read
 	Now      time.Time

@@ -110,7 +110,7 @@ func (s *Store) Pending(ctx context.Context) ([]Intent, error) {
 type Settled struct {
 	Intent  Intent
 	Applied bool
-	Account *account.Account // of an applied create, update or adoption, as it was found
+	Account *account.Account // of an applied create or adoption, and of any update: as it was found
 }
 
 // Settle resolves pending intents, in one durable commit. One that isn't pending any more is left as it is.
@@ -150,15 +150,21 @@ func settle(ctx context.Context, tx *sql.Tx, known *book, found *Settled) error 
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE journal SET ending = ?, words = ?, account_id = ?, mine = ''"+which,
 		ending, words, id, intent.Run, intent.ExternalID, intent.Kind)
-	if err != nil || !found.Applied {
+	if err != nil {
 		return err
+	}
+	if !found.Applied {
+		if intent.Kind != plan.Update {
+			return nil
+		}
+		return known.update(ctx, intent.ExternalID, func(e *entry) { e.mayCarry(intent.AccountID, found.Account, values(mine)) })
 	}
 	if leaves(intent.Kind) {
 		if err := depart(ctx, tx, intent.Run, 1); err != nil {
 			return err
 		}
 	}
-	return known.update(ctx, intent.ExternalID, func(e *entry) { e.applied(intent.Run, intent.Kind, found.Account, mine) })
+	return known.update(ctx, intent.ExternalID, func(e *entry) { e.applied(intent.Run, intent.Kind, found.Account, values(mine)) })
 }
 
 // StoredOutcome is how an operation of an earlier run ended.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"cubesync/sync/plan"
-	"cubesync/sync/user"
 )
 
 // Known returns what earlier runs left about every external ID, one entry each, sorted by external ID byte by byte.
@@ -43,9 +42,7 @@ func (r *row) known() (plan.Known, error) {
 		return known, fmt.Errorf("what was learned of %q: %w", r.externalID, err)
 	}
 	known.Learned, known.Refusal, known.Absence = n.Learned, n.Refusal, n.Absence
-	for field, text := range n.Mine {
-		known.Mine[field] = user.Text(text)
-	}
+	known.Mine = values(n.Mine)
 	return known, nil
 }
 

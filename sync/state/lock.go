@@ -39,7 +39,7 @@ func (e *LockedError) Error() string {
 // work says what it is for, to those who meet the lock: they get a *LockedError, at once. Only those who use the same
 // folder meet it.
 func Lock(dir, endpoint, applicationID, work string) (*Locked, error) {
-	path := filepath.Join(dir, fileName("application-"+applicationID, endpoint, applicationID)+".lock")
+	path := lockFile(dir, endpoint, applicationID)
 	if err := makeFolderOf(path); err != nil {
 		return nil, err
 	}
@@ -56,6 +56,27 @@ func Lock(dir, endpoint, applicationID, work string) (*Locked, error) {
 		return nil, errors.Join(fmt.Errorf("the application can't be locked: %w; check who may write there", err), l.lock.Unlock())
 	}
 	return l, nil
+}
+
+// Probe returns a *LockedError while somebody holds the lock. It makes no file.
+func Probe(dir, endpoint, applicationID string) error {
+	path := lockFile(dir, endpoint, applicationID)
+	if _, err := os.Stat(path); err != nil {
+		return nil // nobody ever locked it
+	}
+	l := &Locked{lock: flock.New(path), holder: path + ".holder"}
+	locked, err := l.lock.TryRLock()
+	if err != nil {
+		return nil // who may not even read it doesn't compete with anybody
+	}
+	if !locked {
+		return l.held(path)
+	}
+	return l.lock.Unlock()
+}
+
+func lockFile(dir, endpoint, applicationID string) string {
+	return filepath.Join(dir, fileName("application-"+applicationID, endpoint, applicationID)+".lock")
 }
 
 // Unlock lets others in. What goes wrong with it ends with the process.

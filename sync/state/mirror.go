@@ -3,19 +3,22 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"time"
 
 	"cubesync/sync/account"
-	"cubesync/sync/plan"
+	"cubesync/sync/user"
 )
 
 // comparison brings the mirror to what a run observed.
 type comparison struct {
 	run          int64
 	absent, keep []string // sorted
+	mine         map[string]user.Values
+	failed       map[string]bool // their operation of this run wasn't applied
 	counts       bool
 	now          time.Time
 	changes      *book
@@ -28,8 +31,12 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 	if err != nil {
 		return err
 	}
+	failed, err := notApplied(ctx, tx, run)
+	if err != nil {
+		return err
+	}
 	c := comparison{
-		run: run, absent: slices.Sorted(slices.Values(end.Absent)), keep: slices.Sorted(slices.Values(end.Keep)),
+		run: run, mine: end.Mine, failed: failed, absent: slices.Sorted(slices.Values(end.Absent)), keep: slices.Sorted(slices.Values(end.Keep)),
 		counts: end.Counts, now: end.Now, changes: changes,
 	}
 	next, stop := iter.Pull2(byExternalID(end.Observed))
@@ -60,6 +67,24 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 	return c.unknown(ctx, &seen, func() bool { return true })
 }
 
+// notApplied returns the external IDs of the run's operations that were opened and not applied.
+func notApplied(ctx context.Context, tx *sql.Tx, run int64) (failed map[string]bool, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT external_id FROM journal WHERE run = ? AND ending <> ?", run, DoneApplied)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	failed = map[string]bool{}
+	for rows.Next() {
+		var externalID string
+		if err := scan(rows, &externalID); err != nil {
+			return nil, err
+		}
+		failed[externalID] = true
+	}
+	return failed, rows.Err()
+}
+
 // unknown takes in accounts that weren't known so far, as long as wanted says.
 func (c *comparison) unknown(ctx context.Context, seen *observed, wanted func() bool) error {
 	for seen.more && wanted() {
@@ -77,7 +102,11 @@ func (c *comparison) unknown(ctx context.Context, seen *observed, wanted func() 
 func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account) error {
 	_, keep := slices.BinarySearch(c.keep, e.externalID)
 	_, absent := slices.BinarySearch(c.absent, e.externalID)
-	changed := e.observe(c.run, seen, keep)
+	mine, matched := c.mine[e.externalID]
+	if !matched || c.failed[e.externalID] {
+		mine = user.Values{}
+	}
+	changed := e.observe(c.run, seen, keep, mine)
 	changed = e.count(absent, c.counts, c.now) || changed
 	switch {
 	case e.account.ID == 0 && e.notes.Refusal == nil:
@@ -128,8 +157,9 @@ func byExternalID(accounts iter.Seq[account.Account]) iter.Seq2[string, []accoun
 }
 
 // observe takes in which accounts the run listed under the external ID, and reports whether that changed anything.
-// Among several, only the one that was known counts: which of them is meant is never guessed.
-func (e *entry) observe(run int64, seen []account.Account, keep bool) (changed bool) {
+// Among several, only the one that was known counts: which of them is meant is never guessed. mine is what the source
+// wants of the fields that are merged; nothing is set where that isn't to be remembered.
+func (e *entry) observe(run int64, seen []account.Account, keep bool, mine user.Values) (changed bool) {
 	if e.written == run {
 		return false // the list is older than what the run wrote
 	}
@@ -144,27 +174,10 @@ func (e *entry) observe(run int64, seen []account.Account, keep bool) (changed b
 	if i < 0 && len(seen) > 1 {
 		return false
 	}
-	if now := seen[max(i, 0)]; !sameAccount(e.account, now) {
+	now := seen[max(i, 0)]
+	if !sameAccount(e.account, now) {
 		e.show(now)
-		return true
+		changed = true
 	}
-	return false
-}
-
-// count takes in whether the read missed the person, and reports whether that changed anything. A read that is no new
-// evidence begins and counts nothing, but whoever is present in it isn't absent.
-func (e *entry) count(absent, counts bool, now time.Time) (changed bool) {
-	before := e.notes.Absence
-	switch {
-	case !absent || e.account.ID == 0:
-		e.notes.Absence = nil
-		return before != nil
-	case !counts:
-		return false
-	case before == nil:
-		e.notes.Absence = &plan.Absence{Reads: 1, Since: now.UTC().Round(0)}
-	default:
-		e.notes.Absence = &plan.Absence{Reads: before.Reads + 1, Since: before.Since}
-	}
-	return true
+	return e.remember(mine, &now) || changed
 }

@@ -44,8 +44,12 @@ type Run struct {
 	Verdict   Verdict     `json:"source"`
 	Tally     Tally       `json:"tally"`
 	Trips     []plan.Trip `json:"guards,omitempty"`
-	// PlanDigest recognises the plan: two plans with the same operations have the same.
-	PlanDigest string `json:"plan_digest,omitempty"`
+	// Reviewed recognises what a person saw: the plan, the read behind it, and the configuration.
+	Reviewed string `json:"reviewed,omitempty"`
+	// Config recognises the configuration.
+	Config string `json:"config,omitempty"`
+	// RetryRefused: what the service had refused before was to be sent again.
+	RetryRefused bool `json:"retry_refused,omitempty"`
 }
 
 // Approvable reports whether a person may let the run's plan pass.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -14,7 +15,7 @@ import (
 
 // Equal reports whether two values of the field mean the same: what differs only by a rewriting that the service or
 // a source is known to do isn't a difference. Every field ignores outer white space and Unicode composition; beyond
-// that, e-mail ignores case, website a leading http://, phone everything but digits, custom_data the spelling of
+// that, e-mail ignores case, website a leading http://, phone everything but its digits if it has any and the script they are in, custom_data the spelling of
 // JSON, and tags their order.
 func (f Field) Equal(a, b string) bool {
 	return a == b || f.Canonical(a) == f.Canonical(b)
@@ -41,13 +42,35 @@ func (f Field) Canonical(text string) string {
 	}
 }
 
+// digits returns the decimal digits of a text in ASCII, and a text without any as it is: it is no number, and not the
+// same as none.
 func digits(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
+	if found := strings.Map(asciiDigit, text); found != "" {
+		return found
+	}
+	return text
+}
+
+// asciiDigit returns the ASCII digit of the same value, -1 for what isn't a decimal digit. Unicode lays the ten digits
+// of a script side by side, beginning with the zero.
+func asciiDigit(r rune) rune {
+	if r <= unicode.MaxASCII {
+		if r < '0' || r > '9' {
+			return -1
 		}
-		return -1
-	}, text)
+		return r
+	}
+	for _, scripts := range unicode.Nd.R16 {
+		if lo := rune(scripts.Lo); r >= lo && r <= rune(scripts.Hi) {
+			return '0' + (r-lo)%10
+		}
+	}
+	for _, scripts := range unicode.Nd.R32 {
+		if lo := rune(scripts.Lo); r >= lo && r <= rune(scripts.Hi) {
+			return '0' + (r-lo)%10
+		}
+	}
+	return -1
 }
 
 func withoutScheme(text string) string {

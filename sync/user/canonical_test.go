@@ -1,6 +1,9 @@
 package user
 
-import "testing"
+import (
+	"testing"
+	"unicode"
+)
 
 func TestFieldEqual(t *testing.T) {
 	for _, test := range []struct {
@@ -24,6 +27,14 @@ func TestFieldEqual(t *testing.T) {
 		{"website-path-differs", Website, "example.com/a", "example.com/b", false},
 		{"phone-digits", Phone, "+49 (30) 123-45", "493012345", true},
 		{"phone-differs", Phone, "+49 30 12345", "+49 30 12346", false},
+		{"phone-fullwidth-digits", Phone, "\uff0b\uff14\uff19 \uff13\uff10", "+49 30", true},
+		{"phone-arabic-and-persian-digits", Phone, "\u0660\u0661\u0662", "\u06f0\u06f1\u06f2", true},
+		{"phone-digits-beyond-16-bits", Phone, "\U0001d7d9\U0001d7e3", "11", true}, // double-struck, sans-serif
+		{"phone-other-digits-differ", Phone, "\uff10\uff13\uff11", "\uff10\uff13\uff12", false},
+		{"phone-without-digits-isnt-empty", Phone, "n/a", "", false},
+		{"phone-without-digits-as-text", Phone, " n/a ", "n/a", true},
+		{"phone-without-digits-differs", Phone, "n/a", "ask", false},
+		{"phone-without-digits-isnt-a-number", Phone, "n/a", "0", false},
 		{"json-order-and-space", CustomData, `{"b": 1, "a": [1, 2]}`, `{"a":[1,2],"b":1}`, true},
 		{"json-escapes", CustomData, `{"a":"\u00e9<"}`, "{\"a\":\"\u00e9\\u003c\"}", true},
 		{"json-composition-in-an-escape", CustomData, `{"a":"e\u0301"}`, "{\"a\":\"\u00e9\"}", true},
@@ -52,10 +63,30 @@ func TestFieldEqual(t *testing.T) {
 	}
 }
 
+// TestDecimalDigits proves what asciiDigit rests on, for whatever Unicode the Go in use knows.
+func TestDecimalDigits(t *testing.T) {
+	ranges := 0
+	check := func(lo, hi, stride uint32) {
+		ranges++
+		if stride != 1 || (hi-lo+1)%10 != 0 {
+			t.Errorf("the digits %U to %U aren't whole scripts side by side", lo, hi)
+		}
+	}
+	for _, r := range unicode.Nd.R16 {
+		check(uint32(r.Lo), uint32(r.Hi), uint32(r.Stride))
+	}
+	for _, r := range unicode.Nd.R32 {
+		check(r.Lo, r.Hi, r.Stride)
+	}
+	if ranges < 30 {
+		t.Errorf("only %d ranges of digits", ranges)
+	}
+}
+
 func FuzzCanonicalIsIdempotent(f *testing.F) {
 	for _, text := range []string{
 		"", " Ann ", "http://http://example.com", "http:// example.com", "\u01f0@EXAMPLE.com", "+1 (2) 3", "a, b,,a ",
-		`{"e\u0301":1,"é":{"b":[1.0,"\n\u0301"]}}`, "{\"a\":\"\\n\u0301\"}", `{}`, `[]`, `"x"`, `{"a":1} {}`, "\xff", "{\"\xff\":1}", "\u0345\u0301",
+		`{"e\u0301":1,"é":{"b":[1.0,"\n\u0301"]}}`, "{\"a\":\"\\n\u0301\"}", `{}`, `[]`, `"x"`, `{"a":1} {}`, "n/a", "\u0660 \uff13", "\xff", "{\"\xff\":1}", "\u0345\u0301",
 	} {
 		f.Add(text)
 	}

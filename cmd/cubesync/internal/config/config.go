@@ -73,8 +73,8 @@ type Pipeline struct {
 	Guards    plan.Limits
 	Workers   int
 
-	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "owner_tag"
-	// and "leavers".
+	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "owner_tag",
+	// "leavers", "grace" and "completeness".
 	Settings map[string]string
 	// Digest changes whenever anything does that this pipeline works with, secrets included.
 	Digest string

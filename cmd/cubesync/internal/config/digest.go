@@ -23,11 +23,13 @@ func (p Pipeline) settings() map[string]string {
 	plausible := csv.AcceptPlausible
 	csv.AcceptPlausible = false // it decides what is believed, not what is read
 	return map[string]string{
-		"source":    digest(csv),
-		"key":       digest(p.Mapping.ExternalID),
-		"mapping":   digest(others),
-		"owner_tag": digest(p.OwnerTag),
-		"leavers":   digest([]any{p.Policy.Leavers, p.Policy.GraceReads, p.Policy.GraceSpan, plausible}),
+		"source":       digest(csv),
+		"key":          digest(p.Mapping.ExternalID),
+		"mapping":      digest(others),
+		"owner_tag":    digest(p.OwnerTag),
+		"leavers":      digest(p.Policy.Leavers),
+		"grace":        digest([]any{p.Policy.GraceReads, p.Policy.GraceSpan}),
+		"completeness": digest(plausible),
 	}
 }
 

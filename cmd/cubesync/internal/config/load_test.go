@@ -101,7 +101,7 @@ func TestRootConfiguration(t *testing.T) {
 		{"source", *p.Source.CSV, config.CSV{Path: filepath.Join(root, "docs", "sample", "users.csv"), Delimiter: ',', AcceptPlausible: true}},
 		{"policy", p.Policy, plan.Policy{
 			OwnerTag: "staff-sync", Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
-			Owners: map[user.Field]plan.Ownership{user.Login: plan.OwnedAtCreate},
+			Owners: map[user.Field]plan.Ownership{},
 		}},
 	} {
 		t.Run(each.what, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &got.Pipelines[0]
-	if len(p.Digest) != 64 || len(p.Settings) != 5 {
+	if len(p.Digest) != 64 || len(p.Settings) != 7 {
 		t.Errorf("got digest %q and settings %v", p.Digest, p.Settings)
 	}
 	p.Digest, p.Settings = "", nil
@@ -143,7 +143,7 @@ func TestDefaults(t *testing.T) {
 			Updates:   config.Off, Deletes: config.Off,
 			Policy: plan.Policy{
 				OwnerTag: "staff-sync", UpdatesOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
-				Owners: map[user.Field]plan.Ownership{user.Login: plan.OwnedAtCreate},
+				Owners: map[user.Field]plan.Ownership{},
 			},
 			Guards: plan.DefaultLimits(), Workers: 8,
 		}},
@@ -198,7 +198,7 @@ func TestEveryKey(t *testing.T) {
 			}},
 			Updates: config.AsShared, Deletes: config.AsOwner,
 			Policy: plan.Policy{
-				OwnerTag: "staff-sync", ReplaceCustomData: true, Leavers: plan.DeleteLeavers,
+				OwnerTag: "staff-sync", OtherOwnerTags: []string{"Gäste"}, ReplaceCustomData: true, Leavers: plan.DeleteLeavers,
 				GraceReads: 5, GraceSpan: 108 * time.Hour, LeaveVanished: true,
 				Owners: map[user.Field]plan.Ownership{
 					user.Login: plan.OwnedAtCreate, user.FullName: plan.OwnedIfEmpty, user.CustomData: plan.OwnedAtCreate,
@@ -215,8 +215,8 @@ func TestEveryKey(t *testing.T) {
 			Passwords: config.Passwords{Random: true},
 			Updates:   config.AsShared, Deletes: config.Off,
 			Policy: plan.Policy{
-				OwnerTag: "Gäste", Leavers: plan.ReleaseLeavers,
-				Owners: map[user.Field]plan.Ownership{user.Login: plan.OwnedAtCreate},
+				OwnerTag: "Gäste", OtherOwnerTags: []string{"staff-sync"}, Leavers: plan.ReleaseLeavers,
+				Owners: map[user.Field]plan.Ownership{},
 			},
 			Guards: plan.DefaultLimits(), Workers: 8,
 		}},

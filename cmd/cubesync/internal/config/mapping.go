@@ -60,10 +60,6 @@ func (c *checker) mapping(n node, policy *plan.Policy) mapping.Spec {
 			group.complain(err.Error(), "correct it")
 		}
 	}
-	if !group.get(user.Login.String()).given() {
-		// The login is computed, from what isn't in the record: comparing it later would mean nothing.
-		policy.Owners[user.Login] = plan.OwnedAtCreate
-	}
 	return spec
 }
 

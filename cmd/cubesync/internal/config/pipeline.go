@@ -21,6 +21,13 @@ func (c *checker) pipelines(n node, app application) []Pipeline {
 		group.get("name").unique(pipelines[i].Name, i, names)
 		group.get("owner_tag").unique(pipelines[i].OwnerTag, i, tags)
 	}
+	for i := range pipelines {
+		for j, other := range pipelines {
+			if i != j {
+				pipelines[i].Policy.OtherOwnerTags = append(pipelines[i].Policy.OtherOwnerTags, other.OwnerTag)
+			}
+		}
+	}
 	return pipelines
 }
 

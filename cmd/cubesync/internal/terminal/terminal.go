@@ -10,6 +10,9 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
+// barWidth leaves room for counts of seven digits, rate and time left on a line of 80 characters.
+const barWidth = 24
+
 // Bars draws one bar a phase, with count, rate and time left.
 type Bars struct {
 	out      io.Writer
@@ -23,7 +26,7 @@ func NewBars(w io.Writer) *Bars { return &Bars{out: w} }
 // Phase ends the bar before and begins another; a total of 0 is unknown and shows a count only.
 func (b *Bars) Phase(name string, total int) {
 	b.Close()
-	b.progress = mpb.New(mpb.WithOutput(b.out), mpb.WithWidth(48), mpb.WithAutoRefresh())
+	b.progress = mpb.New(mpb.WithOutput(b.out), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
 	label := decor.Name(name, decor.WC{W: len("look up") + 2, C: decor.DindentRight})
 	rate := decor.AverageSpeed(0, "%.0f/s", decor.WC{W: len("00000/s") + 2})
 	if total == 0 {

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sync/plan"
+	"cubesync/sync/reconcile"
+)
+
+// questionLines is how many lines of each list stand before a question, so that the question is still in sight.
+const questionLines = 5
+
+// confirm returns the question before the first run that writes to a live application; nil where none is needed.
+func (c *command) confirm(cfg *config.Config, progress reconcile.Progress, yes bool) func(*plan.Plan) bool {
+	if cfg.ConnectyCube.Embedded() {
+		return nil
+	}
+	return func(p *plan.Plan) bool {
+		if yes || !isTerminal(c.stdin) {
+			return yes
+		}
+		if view, ok := progress.(progressView); ok {
+			view.Close() // its bar would wipe the question out
+		}
+		_ = p.WriteText(c.stderr, plan.TextOptions{Most: questionLines}) // a terminal that is gone answers no below
+		fmt.Fprintf(c.stderr, "\nThis is the first run that writes to %s. Carry out these %s operations? [y/N] ",
+			cfg.ConnectyCube.Endpoint, plan.Number(p.Sent()))
+		answered := make(chan string, 1)
+		go func() { // it ends with the process at the latest
+			var answer string
+			_, _ = fmt.Fscanln(c.stdin, &answer) // what can't be read is no yes
+			answered <- answer
+		}()
+		select {
+		case answer := <-answered:
+			return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes")
+		case <-c.stop:
+			return false
+		}
+	}
+}

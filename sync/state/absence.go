@@ -1,0 +1,50 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"cubesync/sync/plan"
+)
+
+// count takes in whether the read missed the person, and reports whether that changed anything. A read that is no new
+// evidence begins and counts nothing, but whoever is present in it isn't absent.
+func (e *entry) count(absent, counts bool, now time.Time) (changed bool) {
+	before := e.notes.Absence
+	switch {
+	case !absent || e.account.ID == 0:
+		e.notes.Absence = nil
+		return before != nil
+	case !counts:
+		return false
+	case before == nil:
+		e.notes.Absence = &plan.Absence{Reads: 1, Since: now.UTC().Round(0)}
+	default:
+		e.notes.Absence = &plan.Absence{Reads: before.Reads + 1, Since: before.Since}
+	}
+	return true
+}
+
+// Seen takes in a complete read whose run doesn't end as applied: whoever was present in it isn't absent, so that their
+// next absence is counted from the start. What such a read misses isn't counted.
+func (s *Store) Seen(ctx context.Context, present func(externalID string) bool) error {
+	return s.write(ctx, "remembering who was present", func(ctx context.Context, tx *sql.Tx) error {
+		changes, err := openBook(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return eachRow(ctx, s.reader, func(r *row) error {
+			if !strings.Contains(r.notes, `"absence"`) || !present(r.externalID) { // most rows needn't be decoded
+				return nil
+			}
+			e, err := r.entry()
+			if err != nil || e.notes.Absence == nil {
+				return err
+			}
+			e.notes.Absence = nil
+			return changes.store(ctx, &e)
+		})
+	})
+}

@@ -1,0 +1,85 @@
+package state
+
+import (
+	"slices"
+
+	"cubesync/sync/account"
+	"cubesync/sync/user"
+)
+
+// remember takes in what the source wants of the fields that are merged, and reports whether that changed anything.
+// Of what we had set before, all that the account carries still stays ours until it is taken off; everything, where
+// carried is nil, because nobody knows what the account carries.
+func (e *entry) remember(want user.Values, carried *account.Account) (changed bool) {
+	for i, value := range want {
+		field := user.Field(i)
+		before := e.notes.Mine[field]
+		if !value.Set || value.Text == before {
+			continue
+		}
+		have := before
+		if carried != nil {
+			have = carried.Values[field].Text
+		}
+		mine := ours(field, before, value.Text, have)
+		if mine == before {
+			continue
+		}
+		if e.notes.Mine == nil {
+			e.notes.Mine = map[user.Field]string{}
+		}
+		e.notes.Mine[field] = mine
+		if mine == "" {
+			delete(e.notes.Mine, field)
+		}
+		changed = true
+	}
+	return changed
+}
+
+// ours is what is wanted, and what was ours before and the account still carries.
+func ours(field user.Field, before, want, have string) string {
+	switch {
+	case before == "":
+		return want
+	case field == user.Tags:
+		carried := user.SplitTags(have)
+		left := slices.DeleteFunc(user.SplitTags(before), func(tag string) bool { return !slices.Contains(carried, tag) })
+		return user.JoinTags(append(left, user.SplitTags(want)...))
+	case field == user.CustomData:
+		gone, readable := user.MergeJSON(before, have, "")
+		if !readable {
+			return want // nothing of the account's was merged
+		}
+		left, _ := user.MergeJSON(before, gone, "")
+		mine, readable := user.MergeJSON(left, "", want)
+		if !readable {
+			return want
+		}
+		return mine
+	default:
+		return want
+	}
+}
+
+func setValues(values user.Values) map[user.Field]string {
+	var set map[user.Field]string
+	for field, value := range values {
+		if value.Set {
+			if set == nil {
+				set = map[user.Field]string{}
+			}
+			set[user.Field(field)] = value.Text
+		}
+	}
+	return set
+}
+
+// values are the set values again.
+func values(set map[user.Field]string) user.Values {
+	var all user.Values
+	for field, text := range set {
+		all[field] = user.Text(text)
+	}
+	return all
+}
