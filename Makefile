@@ -6,9 +6,12 @@ SHELL := /bin/bash
 GOLANGCI_VERSION := 2.15.0
 GOLANGCI := bin/golangci-lint
 
-# What the tests need besides Go: Debian packages, and the commands they bring, for every other system.
-TEST_PACKAGES := gcc libc6-dev
-TEST_COMMANDS := gcc
+# What the tests need besides Go, as package:command. A package whose command is there isn't missed, wherever it came from;
+# one without a command is missed on Debian only.
+TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm
+
+# ConnectyCube's own SDK, as the lock file pins it. npm writes this file last.
+SDK := sink/emulator/sdk/node_modules/.package-lock.json
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -20,18 +23,19 @@ help: ## list the targets
 build: ## build bin/cubesync, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/cubesync ./cmd/cubesync
 
-test: test-packages ## run all tests with the race detector, real servers included
+test: test-packages $(SDK) ## run all tests with the race detector, real servers included
 	REQUIRE_SERVERS=1 CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
 
 test-packages: ## on Debian, as root, install what the tests lack; elsewhere say what it is
 	@missing=; \
-	if command -v dpkg-query >/dev/null; then \
-	  for p in $(TEST_PACKAGES); do \
-	    [[ "$$(dpkg-query -W -f='$${db:Status-Status}' "$$p" 2>/dev/null)" == installed ]] || missing+=" $$p"; \
-	  done; \
-	else \
-	  for c in $(TEST_COMMANDS); do command -v "$$c" >/dev/null || missing+=" $$c"; done; \
-	fi; \
+	for need in $(TEST_PACKAGES); do \
+	  package="$${need%%:*}" command="$${need#*:}"; \
+	  if [[ -n "$$command" ]]; then \
+	    command -v "$$command" >/dev/null || missing+=" $$package"; \
+	  elif command -v dpkg-query >/dev/null; then \
+	    [[ "$$(dpkg-query -W -f='$${db:Status-Status}' "$$package" 2>/dev/null)" == installed ]] || missing+=" $$package"; \
+	  fi; \
+	done; \
 	[[ -n "$$missing" ]] || exit 0; \
 	if [[ "$$(id -u)" != 0 ]] || ! command -v apt-get >/dev/null; then \
 	  echo "make test needs, and cannot install here:$$missing" >&2; exit 1; \
@@ -40,6 +44,9 @@ test-packages: ## on Debian, as root, install what the tests lack; elsewhere say
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get update -qq >/dev/null; \
 	apt-get install -y -qq --no-install-recommends $$missing </dev/null >/dev/null
+
+$(SDK): sink/emulator/sdk/package-lock.json | test-packages
+	cd sink/emulator/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 lint: $(GOLANGCI)-$(GOLANGCI_VERSION) ## gofmt, go mod tidy, go vet, golangci-lint: all must be silent
 	@unformatted=$$(gofmt -l .); \

@@ -26,8 +26,9 @@ func (c *command) emulatorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Serve a local ConnectyCube, to try cubesync and to develop against",
-		Long: "Serves the part of ConnectyCube's REST API that deals with sessions and users, on this machine only.\n" +
-			"It refuses what the service refuses. GET /__emulator/counters tells what it was asked.",
+		Long: "Serves the part of ConnectyCube's REST API that deals with sessions, users and files, on this machine only.\n" +
+			"It refuses what the service refuses. Where the service's documentation is silent, a switch chooses the answer;\n" +
+			"those that aren't at their default are shown at the start. GET / tells which pages of its own it has.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.emulate(cmd.Context(), listen, options)
@@ -41,7 +42,12 @@ func (c *command) emulatorCommand() *cobra.Command {
 	flags.StringVar(&options.AuthSecret, "auth-secret", options.AuthSecret, "the secret of signed sessions")
 	flags.StringVar(&options.AdminKey, "admin-key", options.AdminKey, "the Admin API key")
 	flags.IntVar(&options.RequestsPerSecond, "rate-limit", 0, "requests a second above which it answers 429 (default: no limit)")
-	flags.BoolVar(&options.DenyOnTheFly, "deny-on-the-fly", false, "don't make users when somebody signs in with an unknown login")
+	for _, s := range options.Switches() {
+		flags.Var(s, s.Name, s.Changes)
+		if s.Type() == "bool" {
+			flags.Lookup(s.Name).NoOptDefVal = "true"
+		}
+	}
 	return cmd
 }
 
@@ -49,6 +55,9 @@ func (c *command) emulate(ctx context.Context, listen string, options emulator.O
 	host, _, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return usagef("--listen %q: write a loopback address with a port, such as 127.0.0.1:8390", listen)
+	}
+	if options.RequestsPerSecond < 0 {
+		return usagef("--rate-limit %d: write a number of requests a second, or 0 for no limit", options.RequestsPerSecond)
 	}
 	server, err := emulator.Open(options)
 	if err != nil {
@@ -62,6 +71,11 @@ func (c *command) emulate(ctx context.Context, listen string, options emulator.O
 	fmt.Fprintf(c.stdout, "endpoint        http://%s\napplication id  %s\nauth key        %s\nauth secret     %s\nadmin key       %s\nservice user    %s / %s\n",
 		listener.Addr(), options.ApplicationID, options.AuthKey, options.AuthSecret, options.AdminKey,
 		emulatorServiceLogin, config.EmulatorServicePassword)
+	for _, s := range options.Switches() {
+		if s.Changed() {
+			fmt.Fprintf(c.stdout, "switch          %s=%s: %s\n", s.Name, s, s.Changes)
+		}
+	}
 	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		select {

@@ -15,7 +15,7 @@ import (
 const maxBody = 1 << 20
 
 // value is a parameter as the service takes it: texts, numbers and booleans are one thing, null and "" are another; only
-// tag lists are arrays, and only "user" holds parameters of its own.
+// tag lists are arrays, and only "user", "blob" and the credentials of providers hold parameters of their own.
 type value struct {
 	text   string
 	list   []string
@@ -75,15 +75,17 @@ func readScalar(raw []byte, text *string) error {
 	return nil
 }
 
-// readParams reads the body's parameters: JSON, or a form when the request says so.
-func readParams(w http.ResponseWriter, r *http.Request) (map[string]value, error) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+// params reads the body's parameters: JSON, or a form when the request says so.
+func (c *call) params() (map[string]value, error) {
+	r := c.r
+	raw, err := io.ReadAll(http.MaxBytesReader(c.w, r.Body, maxBody))
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		return nil, tooLarge()
 	}
 	if err != nil {
 		return nil, malformed("The body can't be read: %v", err)
 	}
+	c.raw = raw
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind == "application/x-www-form-urlencoded" && !strings.HasPrefix(strings.TrimSpace(string(raw)), "{") {
 		return formParams(string(raw))
@@ -123,8 +125,8 @@ func formParams(raw string) (map[string]value, error) {
 }
 
 // userParams are the parameters inside "user".
-func userParams(w http.ResponseWriter, r *http.Request) (map[string]value, error) {
-	params, err := readParams(w, r)
+func (c *call) userParams() (map[string]value, error) {
+	params, err := c.params()
 	if err != nil {
 		return nil, err
 	}
@@ -135,11 +137,5 @@ func userParams(w http.ResponseWriter, r *http.Request) (map[string]value, error
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		status, raw = http.StatusInternalServerError, []byte(fmt.Sprintf(`{"message":%q}`, err.Error()))
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(raw) // the client may be gone: nothing to be done about it here
+	outcome{status: status, body: body}.send(w)
 }

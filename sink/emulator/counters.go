@@ -21,8 +21,22 @@ const (
 	Update         Kind = "update"
 	Delete         Kind = "delete"
 	AdminDelete    Kind = "admin_delete"
-	Other          Kind = "other" // no such route or method
+	Read           Kind = "read" // the deprecated look-ups and the list of v1
+	PasswordReset  Kind = "password_reset"
+	BlobCreate     Kind = "blob_create"
+	BlobComplete   Kind = "blob_complete"
+	BlobRead       Kind = "blob_read" // metadata and content
+	BlobDelete     Kind = "blob_delete"
+	Other          Kind = "other"   // no such route or method
+	Storage        Kind = "storage" // not the API: only the request log has it
 )
+
+func kinds() []Kind {
+	return []Kind{
+		SessionCreate, SessionShow, SessionDestroy, Login, Logout, List, SignUp, Update, Delete, AdminDelete, Read,
+		PasswordReset, BlobCreate, BlobComplete, BlobRead, BlobDelete, Other,
+	}
+}
 
 // Counters are what a server has seen. All but Written and UserWrites begin at zero when it starts; those two are read
 // back from the data file, so they can be compared across processes.
@@ -47,7 +61,7 @@ type Writes struct {
 	Update      int64 `json:"update"`
 	Delete      int64 `json:"delete"`
 	AdminDelete int64 `json:"admin_delete"`
-	OnTheFly    int64 `json:"on_the_fly"` // users that POST /session made; nobody asked for them, so not in UserWrites
+	OnTheFly    int64 `json:"on_the_fly"` // users that a sign-in made, guests too; nobody asked for them, so not in UserWrites
 }
 
 func (w Writes) asked() int64 { return w.SignUp + w.Update + w.Delete + w.AdminDelete }

@@ -3,7 +3,6 @@ package emulator
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -31,15 +30,25 @@ type directory struct {
 	byLogin    map[string]int64
 	byEmail    map[string]int64 // e-mails are kept in lower case
 	byExternal map[string]int64
+	byUserID   map[string]int64 // external_user_id, the deprecated number
+	byFacebook map[string]int64
+	byTwitter  map[string]int64
 	byTag      map[string][]int64 // sorted
 	written    Writes
 	journal    *journal // nil in memory
 	sequence   uint64   // the journal's number of the last write
+	lag        *lag     // nil: lists show every write at once
+
+	sharedExternal  bool               // several users may have one external ID: then they are in
+	byShared        map[string][]int64 // this index, sorted, and not in byExternal
+	activityUpdates bool
 }
 
 func newDirectory() *directory {
 	return &directory{
-		byLogin: map[string]int64{}, byEmail: map[string]int64{}, byExternal: map[string]int64{}, byTag: map[string][]int64{},
+		byLogin: map[string]int64{}, byEmail: map[string]int64{}, byExternal: map[string]int64{}, byUserID: map[string]int64{},
+		byFacebook: map[string]int64{}, byTwitter: map[string]int64{}, byTag: map[string][]int64{},
+		byShared: map[string][]int64{},
 	}
 }
 
@@ -117,6 +126,9 @@ func (d *directory) commit(op operation, id int64, p *person, line []byte) error
 		p.sequence = d.sequence
 	}
 	d.apply(op, id, p)
+	if d.lag != nil {
+		d.lag.note(id, d.people[id-1])
+	}
 	return nil
 }
 
@@ -154,60 +166,6 @@ func (w *Writes) count(op operation) {
 	}
 }
 
-func (d *directory) checkUnique(p *person, wrong problems) {
-	for _, key := range []struct {
-		field, text string
-		index       map[string]int64
-	}{{"login", p.Login, d.byLogin}, {"email", p.Email, d.byEmail}, {"external_id", p.ExternalID, d.byExternal}} {
-		if owner, taken := key.index[key.text]; key.text != "" && taken && owner != p.ID {
-			wrong.add(key.field, "has already been taken")
-		}
-	}
-}
-
-// index makes a user findable.
-func (d *directory) index(p *person) {
-	put(d.byLogin, p.Login, p.ID)
-	put(d.byEmail, p.Email, p.ID)
-	put(d.byExternal, p.ExternalID, p.ID)
-	for _, tag := range p.Tags {
-		d.byTag[tag] = insert(d.byTag[tag], p.ID)
-	}
-}
-
-func insert(ids []int64, id int64) []int64 {
-	at, found := slices.BinarySearch(ids, id)
-	if found {
-		return ids
-	}
-	return slices.Insert(ids, at, id)
-}
-
-func put(index map[string]int64, key string, id int64) {
-	if key != "" {
-		index[key] = id
-	}
-}
-
-// unindex makes a user unfindable, except by the tags that its next version has too.
-func (d *directory) unindex(old, next *person) {
-	delete(d.byLogin, old.Login)
-	delete(d.byEmail, old.Email)
-	delete(d.byExternal, old.ExternalID)
-	for _, tag := range old.Tags {
-		if next != nil && slices.Contains(next.Tags, tag) {
-			continue
-		}
-		ids := d.byTag[tag]
-		if at, found := slices.BinarySearch(ids, old.ID); found {
-			ids = slices.Delete(ids, at, at+1)
-		}
-		if d.byTag[tag] = ids; len(ids) == 0 {
-			delete(d.byTag, tag)
-		}
-	}
-}
-
 // exists needs the lock.
 func (d *directory) exists(id int64) bool {
 	return id >= 1 && id <= int64(len(d.people)) && d.people[id-1].packed != ""
@@ -231,15 +189,21 @@ func (d *directory) byID(id int64) *person {
 
 // find looks a user up by login, or by e-mail when login is empty.
 func (d *directory) find(login, email string) *person {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
 	if login != "" {
-		return d.at(d.byLogin[login])
+		return d.lookUp(d.byLogin, login)
 	}
-	return d.at(d.byEmail[strings.ToLower(email)])
+	return d.lookUp(d.byEmail, strings.ToLower(email))
 }
 
-// touch notes that a user sent a request; false if there is no such user. Not a write: updated_at stays.
+// lookUp finds a user in one of the indexes.
+func (d *directory) lookUp(index map[string]int64, text string) *person {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.at(index[text])
+}
+
+// touch notes that a user sent a request; false if there is no such user. It isn't a write, even where it moves updated_at:
+// it doesn't last.
 func (d *directory) touch(id, now int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -247,6 +211,14 @@ func (d *directory) touch(id, now int64) bool {
 		return false
 	}
 	d.people[id-1].seen = now
+	if d.activityUpdates {
+		p := d.at(id)
+		p.Updated = now
+		d.people[id-1] = p.pack()
+	}
+	if d.lag != nil {
+		d.lag.shown.touch(id, now)
+	}
 	return true
 }
 

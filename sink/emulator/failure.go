@@ -81,6 +81,8 @@ func notYours() error {
 
 func noUser() error { return baseFailure(http.StatusNotFound, "Couldn't find user.") }
 
+func noBlob() error { return baseFailure(http.StatusNotFound, "Couldn't find blob.") }
+
 func noRoute(method, path string) error {
 	return &failure{status: http.StatusNotFound,
 		body: message{fmt.Sprintf("E_ROUTE_NOT_FOUND: Cannot %s:%s", method, path)}}
@@ -100,10 +102,15 @@ func tooLarge() error {
 	return baseFailure(http.StatusRequestEntityTooLarge, "The body is larger than %d bytes", maxBody)
 }
 
-func tooMany(perSecond int) error {
-	return &failure{status: http.StatusTooManyRequests,
-		body:   listErrors{[]string{fmt.Sprintf("Too many requests: the limit is %d a second", perSecond)}},
-		header: [2]string{"Retry-After", "1"}}
+func (s *Server) tooMany() error {
+	f := &failure{status: http.StatusTooManyRequests, body: listErrors{[]string{"Too many requests"}}}
+	if s.options.RequestsPerSecond > 0 {
+		f.body = listErrors{[]string{fmt.Sprintf("Too many requests: the limit is %d a second", s.options.RequestsPerSecond)}}
+	}
+	if !s.options.NoRetryAfter {
+		f.header = [2]string{"Retry-After", "1"}
+	}
+	return f
 }
 
 func broken(err error) error {

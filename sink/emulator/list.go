@@ -11,14 +11,16 @@ type listBody struct {
 
 // listUsers is GET /users/v2.
 func listUsers(s *Server, c *call) (answer, error) {
-	q, err := parseQuery(c.r.URL.RawQuery)
+	q, err := parseQuery(c.r.URL.RawQuery, s.options.InValues)
 	if err != nil {
 		return answer{}, err
 	}
+	asked := q.offset
+	q.offset = max(0, q.offset+c.shift)
 	page, total, sequence := s.users.search(q)
-	body := listBody{Limit: q.limit, Skip: q.offset, Total: total, Items: make([]view, len(page))}
+	body := listBody{Limit: q.limit, Skip: asked, Total: total, Items: make([]view, len(page))}
 	for i, p := range page {
-		body.Items[i] = p.listed()
+		body.Items[i] = s.listed(p)
 	}
 	return answer{status: http.StatusOK, body: body, shows: sequence}, nil
 }

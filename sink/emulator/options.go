@@ -1,6 +1,9 @@
 package emulator
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // The credentials of a server whose options don't say otherwise.
 const (
@@ -18,14 +21,34 @@ type Options struct {
 	AuthSecret    string // "" is DefaultAuthSecret; only signed sessions need it
 	AdminKey      string // "" is DefaultAdminKey
 
-	// Data is the file the users live in, made when missing (mode 0600, its folder 0700); "" keeps them in memory.
+	// Data is the file the users live in, made when missing (mode 0600, its folder 0700); "" keeps them in memory. Uploaded
+	// files live in the folder Data + ".blobs".
 	Data string
 	// Users are made by Open where their login doesn't exist yet. They don't count as writes.
 	Users []SeedUser
 	// RequestsPerSecond is how many API requests any sliding second may hold; those above get 429. 0: no limit.
 	RequestsPerSecond int
-	// DenyOnTheFly switches off that POST /session with an unknown login and a password makes that user.
-	DenyOnTheFly bool
+	// KeepRequests is how many of the last requests Server.Requests shows. 0 is 500, less is none.
+	KeepRequests int
+	// Faults are what goes wrong from the start, and FaultSeed decides the chances; see Server.SetFaults.
+	Faults    []Fault
+	FaultSeed uint64
+
+	// The switches: where the documentation is silent, the other answer. Options.Switches says what each changes.
+
+	WriteOthers       bool
+	OthersAnswer      string // "" and "403", or "404"
+	SharedExternalIDs bool
+	FixedExternalIDs  bool
+	DenyOnTheFly      bool
+	LoginCreatesUsers bool
+	NoRetryAfter      bool
+	ListLag           time.Duration
+	ActivityUpdates   bool
+	Tags              string // "" and "mixed", "array" or "text"
+	InValues          int    // 0: any number
+	RequireSignature  bool
+	NoV1              bool
 }
 
 // SeedUser is a user to start with. Login and Password are required; the service's rules hold for all fields.

@@ -31,6 +31,9 @@ func (p *person) pack() record {
 	for _, tag := range p.Tags {
 		b = appendText(b, tag)
 	}
+	if p.Guest { // one byte more, for the few that are
+		b = append(b, 1)
+	}
 	return record{packed: string(b), seen: p.LastRequest}
 }
 
@@ -51,6 +54,7 @@ func (r record) unpack(p *person) {
 	for range u.number() {
 		p.Tags = append(p.Tags, u.text())
 	}
+	p.Guest = u != ""
 }
 
 // unpacker is what is left to unpack.

@@ -27,6 +27,7 @@ type person struct {
 	BlobID         string   `json:"blob_id,omitempty"`          // digits
 	Timezone       string   `json:"timezone,omitempty"`         // digits
 	Tags           []string `json:"tags,omitempty"`
+	Guest          bool     `json:"guest,omitempty"`
 	Created        int64    `json:"created"`
 	Updated        int64    `json:"updated"`
 	LastRequest    int64    `json:"last_request,omitempty"`
@@ -136,34 +137,29 @@ func (n number) MarshalJSON() ([]byte, error) {
 	return []byte(n), nil
 }
 
-// listed is how GET /users/v2 shows a user: with an array of tags.
-func (p *person) listed() view {
-	v := p.view()
-	if len(p.Tags) > 0 {
-		v.UserTags = p.Tags
-	}
-	return v
-}
+// listed is how GET /users/v2 shows a user: with an array of tags, unless switched.
+func (s *Server) listed(p *person) view { return p.view(s.options.Tags != "text") }
 
-// single is how all other calls show a user: with a comma-separated string of tags.
-func (p *person) single() view {
-	v := p.view()
-	if len(p.Tags) > 0 {
-		v.UserTags = strings.Join(p.Tags, ",")
-	}
-	return v
-}
+// single is how all other calls show a user: with a comma-separated string of tags, unless switched.
+func (s *Server) single(p *person) view { return p.view(s.options.Tags == "array") }
 
-func (p *person) view() view {
+func (p *person) view(tagArray bool) view {
 	v := view{
 		ID: p.ID, Login: orNull(p.Login), Email: orNull(p.Email), FullName: orNull(p.FullName), Phone: orNull(p.Phone),
 		Website: orNull(p.Website), ExternalID: orNull(p.ExternalID), FacebookID: orNull(p.FacebookID),
 		TwitterID: orNull(p.TwitterID), CustomData: orNull(p.CustomData), Avatar: orNull(p.Avatar),
 		ExternalUserID: number(p.ExternalUserID), BlobID: number(p.BlobID), Timezone: number(p.Timezone),
-		CreatedAt: rfc3339(p.Created), UpdatedAt: rfc3339(p.Updated),
+		CreatedAt: rfc3339(p.Created), UpdatedAt: rfc3339(p.Updated), IsGuest: p.Guest,
 	}
 	if p.LastRequest != 0 {
 		v.LastRequestAt = orNull(rfc3339(p.LastRequest))
+	}
+	switch {
+	case len(p.Tags) == 0:
+	case tagArray:
+		v.UserTags = p.Tags
+	default:
+		v.UserTags = strings.Join(p.Tags, ",")
 	}
 	return v
 }

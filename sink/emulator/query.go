@@ -27,7 +27,7 @@ type query struct {
 type condition struct {
 	field, op string
 	values    []string
-	instant   int64 // of the compare operators, in Unix seconds
+	instant   int64 // of the compare operators: Unix seconds, or an id
 }
 
 // fieldKind says which operators a field takes:
@@ -59,7 +59,8 @@ func kindOf(field string) fieldKind {
 func (c condition) primary() bool { return c.op == "equal" || c.op == "in" || c.op == "start_with" }
 
 // parseQuery reads a query string, its brackets plain or percent-encoded, and names everything that is wrong with it.
-func parseQuery(raw string) (query, error) {
+// A condition with more than inValues values is refused, unless that is 0.
+func parseQuery(raw string, inValues int) (query, error) {
 	q := query{limit: pageSize}
 	params, err := url.ParseQuery(raw)
 	if err != nil {
@@ -67,6 +68,9 @@ func parseQuery(raw string) (query, error) {
 	}
 	wrong := problems{}
 	for key, values := range params {
+		if inValues > 0 && len(values) > inValues {
+			return q, malformed("%s has %d values, and takes %d", key, len(values), inValues)
+		}
 		switch key {
 		case "offset":
 			q.offset = wholeParam(key, values[0], 0, wrong)

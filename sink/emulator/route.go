@@ -13,6 +13,9 @@ type call struct {
 	r       *http.Request
 	session session // zero without a valid token
 	id      int64   // the {id} of the path
+	uid     string  // the {uid} of the path
+	raw     []byte  // the body, once it was read
+	shift   int     // how much later a list begins than it should
 }
 
 // answer is a success. It goes out once the write it shows is durable.
@@ -25,7 +28,7 @@ type answer struct {
 // route is one call of the API. admit decides who may make it; handle does it, and returns an answer or a *failure.
 type route struct {
 	method string
-	path   string // without .json; {id} is a number
+	path   string // without .json; {id} is a number, {uid} a text
 	kind   Kind
 	admit  func(*Server, *call) error
 	handle func(*Server, *call) (answer, error)
@@ -42,19 +45,44 @@ func routes() []route {
 		{http.MethodGet, "/users/v2", List, withSession, listUsers},
 		{http.MethodPost, "/users", SignUp, withSessionOrAuthKey, signUp},
 		{http.MethodPut, "/users/{id}", Update, withUser, updateUser},
+		{http.MethodGet, "/users/password/reset", PasswordReset, withSession, resetPassword},
+		{http.MethodPost, "/users/password/reset", PasswordReset, withSession, resetPassword},
 		{http.MethodDelete, "/users/{id}", Delete, withUser, deleteUser},
+		{http.MethodDelete, "/users/external/{id}", Delete, withUser, deleteExternal},
 		{http.MethodDelete, "/admin/user/{id}", AdminDelete, withAdminKey, adminDeleteUser},
+		{http.MethodPost, "/blobs", BlobCreate, withUser, createBlob},
+		{http.MethodGet, "/blobs/{id}", BlobRead, withSession, showBlob},
+		{http.MethodPut, "/blobs/{id}/complete", BlobComplete, withUser, completeBlob},
+		{http.MethodDelete, "/blobs/{id}", BlobDelete, withUser, deleteBlob},
+		{http.MethodGet, "/blobs/{uid}", BlobRead, anybody, downloadBlob},
+		{http.MethodGet, "/blobs/{uid}/object", BlobRead, anybody, downloadBlob},
 	}
 }
 
-// find returns the route of a request and its {id}. Without one, the route is of kind Other and refuses.
-func find(table []route, method, path string) (*route, int64) {
+// oldRoutes are the deprecated reads of v1.
+func oldRoutes() []route {
+	return []route{
+		{http.MethodGet, "/users", Read, withSession, listOldUsers},
+		{http.MethodGet, "/users/{id}", Read, withSession, showUser},
+		{http.MethodGet, "/users/by_login", Read, withSession, showBy("login")},
+		{http.MethodGet, "/users/by_email", Read, withSession, showBy("email")},
+		{http.MethodGet, "/users/by_full_name", Read, withSession, listByName},
+		{http.MethodGet, "/users/by_tags", Read, withSession, listByTags},
+		{http.MethodGet, "/users/by_facebook_id", Read, withSession, showBy("facebook_id")},
+		{http.MethodGet, "/users/by_twitter_id", Read, withSession, showBy("twitter_id")},
+		{http.MethodGet, "/users/phone", Read, withSession, showBy("phone")},
+		{http.MethodGet, "/users/external/{id}", Read, withSession, showExternal},
+	}
+}
+
+// find returns the route of a request and the variable of its path. Without a route, it is one of kind Other that refuses.
+func find(table []route, method, path string) (*route, variable) {
 	path = strings.TrimSuffix(path, ".json")
 	var allowed []string
 	for i := range table {
-		id, ok := match(table[i].path, path)
+		v, ok := match(table[i].path, path)
 		if ok && table[i].method == method {
-			return &table[i], id
+			return &table[i], v
 		}
 		if ok {
 			allowed = append(allowed, table[i].method)
@@ -63,22 +91,36 @@ func find(table []route, method, path string) (*route, int64) {
 	refusal := noRoute(method, path)
 	if len(allowed) > 0 {
 		slices.Sort(allowed)
+		allowed = slices.Compact(allowed)
 		refusal = wrongMethod(method, path, allowed)
 	}
-	return &route{kind: Other, admit: func(*Server, *call) error { return refusal }}, 0
+	return &route{kind: Other, admit: func(*Server, *call) error { return refusal }}, variable{}
 }
 
-func match(pattern, path string) (id int64, ok bool) {
-	prefix, numbered := strings.CutSuffix(pattern, "{id}")
-	if !numbered {
-		return 0, path == pattern
+// variable is the changing part of a path.
+type variable struct {
+	id  int64
+	uid string
+}
+
+func match(pattern, path string) (v variable, ok bool) {
+	prefix, rest, varies := strings.Cut(pattern, "{")
+	if !varies {
+		return v, path == pattern
 	}
-	digits, ok := strings.CutPrefix(path, prefix)
+	text, ok := strings.CutPrefix(path, prefix)
 	if !ok {
-		return 0, false
+		return v, false
 	}
-	id, err := strconv.ParseInt(digits, 10, 64)
-	return id, err == nil && id > 0
+	name, suffix, _ := strings.Cut(rest, "}")
+	if text, ok = strings.CutSuffix(text, suffix); !ok {
+		return v, false
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if name == "id" {
+		return variable{id: id}, err == nil && id > 0
+	}
+	return variable{uid: text}, err != nil && text != "" && !strings.Contains(text, "/")
 }
 
 func anybody(*Server, *call) error { return nil }

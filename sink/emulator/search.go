@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // search carries a query out and returns a page, how many users there are in all, and the number of the last write that
@@ -13,6 +14,13 @@ import (
 // It starts from the condition that an index answers with the fewest users. When that is the only one and the order is
 // by id, as when listing a tag, the page is cut from the index and nothing else is looked at.
 func (d *directory) search(q query) (page []*person, total int, sequence uint64) {
+	if d.lag != nil {
+		d.mu.Lock()
+		shown, sequence := d.lag.catchUp(time.Now()), d.sequence
+		d.mu.Unlock()
+		page, total, _ = shown.search(q)
+		return page, total, sequence
+	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	ids, rest := d.narrow(q.conditions)
@@ -76,9 +84,16 @@ func (d *directory) indexed(c condition) ([]int64, bool) {
 	case "email":
 		return gather(c.values, func(text string) int64 { return d.byEmail[text] }), true
 	case "external_id":
+		if d.sharedExternal {
+			return withAny(d.byShared, c.values), true
+		}
 		return gather(c.values, func(text string) int64 { return d.byExternal[text] }), true
+	case "facebook_id":
+		return gather(c.values, func(text string) int64 { return d.byFacebook[text] }), true
+	case "twitter_id":
+		return gather(c.values, func(text string) int64 { return d.byTwitter[text] }), true
 	case "user_tags":
-		return d.withAnyTag(c.values), true
+		return withAny(d.byTag, c.values), true
 	}
 	return nil, false
 }
@@ -95,13 +110,13 @@ func gather(values []string, look func(string) int64) []int64 {
 	return slices.Compact(ids)
 }
 
-func (d *directory) withAnyTag(tags []string) []int64 {
+func withAny(index map[string][]int64, keys []string) []int64 {
 	var union []int64
-	for _, tag := range tags {
-		if len(tags) == 1 {
-			return d.byTag[tag]
+	for _, key := range keys {
+		if len(keys) == 1 {
+			return index[key]
 		}
-		union = append(union, d.byTag[tag]...)
+		union = append(union, index[key]...)
 	}
 	slices.Sort(union)
 	return slices.Compact(union)
@@ -144,7 +159,16 @@ func (p *person) meets(c condition) bool {
 	if c.field == "user_tags" {
 		return p.hasAnyTag(c.values)
 	}
+	if kindOf(c.field) == timeField { // v1 asks so
+		return (p.instant(c.field) == c.instant) == (c.op == "equal")
+	}
 	text := p.text(c.field)
+	switch c.op {
+	case "ne":
+		return !slices.Contains(c.values, text)
+	case "contains":
+		return strings.Contains(strings.ToLower(text), strings.ToLower(c.values[0]))
+	}
 	return text != "" && slices.Contains(c.values, text)
 }
 
@@ -158,6 +182,8 @@ func (p *person) instant(field string) int64 {
 		return p.Created
 	case "updated_at":
 		return p.Updated
+	case "id":
+		return p.ID
 	}
 	return p.LastRequest
 }

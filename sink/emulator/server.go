@@ -3,37 +3,60 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
 // Server is an open emulator; safe for concurrent use. Make one with Open and Close it after use.
 type Server struct {
-	options Options
-	routes  []route
-	tally   *tally
-	tokens  *tokens
-	users   *directory
-	data    *datafile // nil in memory
+	options  Options
+	routes   []route
+	tally    *tally
+	tokens   *tokens
+	users    *directory
+	blobs    *blobs
+	storage  *storage
+	outbox   outbox
+	faults   *faults
+	requests *requestLog
+	pages    http.Handler
+	data     *datafile // nil in memory
 }
 
 // Open makes a server, reads its data file if it has one, and makes the users it should start with. It fails when the
 // file is in use by another process, or damaged anywhere but in a last line that a crash cut off.
 func Open(o Options) (*Server, error) {
-	s := &Server{
-		options: o.withDefaults(), routes: routes(), tally: newTally(), tokens: newTokens(), users: newDirectory(),
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
 	}
+	s := &Server{
+		options: o.withDefaults(), routes: routes(), tally: newTally(), tokens: newTokens(),
+		users: newDirectory(), blobs: newBlobs(), faults: newFaults(), requests: newRequestLog(o.KeepRequests),
+	}
+	if err := s.SetFaults(o.FaultSeed, o.Faults...); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	s.storage = newStorage(s.blobs)
+	s.pages = s.own()
+	if !o.NoV1 {
+		s.routes = append(s.routes, oldRoutes()...)
+	}
+	s.users.sharedExternal, s.users.activityUpdates = o.SharedExternalIDs, o.ActivityUpdates
 	if o.Data != "" {
 		data, err := openData(o.Data, s.users)
 		if err != nil {
 			return nil, fmt.Errorf("emulator: %w", err)
 		}
 		s.data = data
+		if err := s.blobs.openFolder(o.Data + ".blobs"); err != nil {
+			return nil, fmt.Errorf("emulator: %w", errors.Join(err, s.Close()))
+		}
 	}
 	if err := s.users.seed(o.Users, time.Now().Unix()); err != nil {
 		return nil, fmt.Errorf("emulator: %w", errors.Join(err, s.Close()))
+	}
+	if o.ListLag > 0 {
+		s.users.follow(o.ListLag)
 	}
 	return s, nil
 }
@@ -55,36 +78,24 @@ func (s *Server) Counters() Counters {
 	return s.tally.counters(written)
 }
 
-// ServeHTTP implements http.Handler: the API, and off its paths GET / and GET /__emulator/counters, which aren't counted.
+// ServeHTTP implements http.Handler: the API, and off its paths the server's own pages (own.go), which aren't counted.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/__emulator/") {
-		s.serveOwn(w, r)
+	if isOwn(r.URL.Path) {
+		s.pages.ServeHTTP(w, r)
 		return
 	}
-	found, id := find(s.routes, r.Method, r.URL.Path)
-	if !s.tally.arrive(found.kind, s.options.RequestsPerSecond) {
-		s.refuse(w, found.kind, tooMany(s.options.RequestsPerSecond))
-		return
+	found, path := find(s.routes, r.Method, r.URL.Path)
+	c := &call{w: w, r: r, id: path.id, uid: path.uid}
+	var fault Fault
+	var o outcome
+	if s.tally.arrive(found.kind, s.options.RequestsPerSecond) {
+		fault = s.faults.next(found.kind)
+		o = s.react(c, found, fault)
+	} else {
+		o = s.refuse(c, found.kind, s.tooMany())
 	}
-	c := &call{w: w, r: r, id: id}
-	s.identify(c)
-	if err := found.admit(s, c); err != nil {
-		s.refuse(w, found.kind, err)
-		return
-	}
-	a, err := found.handle(s, c)
-	shows := a.shows
-	if err != nil {
-		shows = s.users.lastSequence() // a refusal may rest on any write before it
-	}
-	if unsettled := s.users.settle(shows); unsettled != nil {
-		err = broken(unsettled)
-	}
-	if err != nil {
-		s.refuse(w, found.kind, err)
-		return
-	}
-	writeJSON(w, a.status, a.body)
+	s.requests.add(r, c.raw, found.kind, fault.Do, o.status)
+	o.send(w)
 }
 
 // identify finds the session of the request's token, if that is valid, and prolongs it. A deleted user's sessions are
@@ -110,37 +121,3 @@ func (s *Server) identify(c *call) {
 func announceExpiry(w http.ResponseWriter, now time.Time) {
 	w.Header().Set("CB-Token-ExpirationDate", now.Add(tokenLife).UTC().Format(expiryLayout))
 }
-
-func (s *Server) refuse(w http.ResponseWriter, kind Kind, err error) {
-	var f *failure
-	if !errors.As(err, &f) {
-		errors.As(broken(err), &f)
-	}
-	if f.status < http.StatusInternalServerError {
-		s.tally.refuse(kind)
-	}
-	if f.header[0] != "" {
-		w.Header().Set(f.header[0], f.header[1])
-	}
-	writeJSON(w, f.status, f.body)
-}
-
-// serveOwn answers what isn't the API.
-func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.Method != http.MethodGet:
-		http.Error(w, "only GET", http.StatusMethodNotAllowed)
-	case r.URL.Path == "/__emulator/counters":
-		writeJSON(w, http.StatusOK, s.Counters())
-	case r.URL.Path == "/":
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, greeting) // the client may be gone
-	default:
-		http.NotFound(w, r)
-	}
-}
-
-const greeting = `This is cubesync's emulator: a local server that answers as the ConnectyCube REST API does.
-It is for development and tests, and holds no real users.
-GET /__emulator/counters shows what it was asked.
-`

@@ -32,7 +32,7 @@ type (
 
 // createSession is POST /session: an application session, or a user session when it carries a user.
 func createSession(s *Server, c *call) (answer, error) {
-	params, err := readParams(c.w, c.r)
+	params, err := c.params()
 	if err != nil {
 		return answer{}, err
 	}
@@ -40,11 +40,9 @@ func createSession(s *Server, c *call) (answer, error) {
 	if err := s.checkApplication(params, now); err != nil {
 		return answer{}, err
 	}
-	var p *person
-	if user, given := params["user"]; given {
-		if p, err = s.signIn(user.fields, !s.options.DenyOnTheFly, now); err != nil {
-			return answer{}, err
-		}
+	p, err := s.whoSignsIn(params, params["user"].fields, !s.options.DenyOnTheFly, now)
+	if err != nil {
+		return answer{}, err
 	}
 	timestamp, _ := strconv.ParseInt(params["timestamp"].text, 10, 64) // checked above; 0 when not sent
 	opened := s.tokens.open(idOf(p), cmp.Or(timestamp, now.Unix()), cmp.Or(params["nonce"].text, randomHex(8)), now)
@@ -60,10 +58,24 @@ func (s *Server) checkApplication(params map[string]value, now time.Time) error 
 	if params["auth_key"].text != s.options.AuthKey {
 		return wrongCredential("auth_key", "is wrong")
 	}
-	if err := checkSignature(params, s.options.AuthSecret); err != nil {
+	if err := checkSignature(params, s.options.AuthSecret, s.options.RequireSignature); err != nil {
 		return err
 	}
 	return checkFreshness(s.tokens, params["timestamp"].text, params["nonce"].text, now)
+}
+
+// whoSignsIn returns the user that the credentials stand for, or nil when the request carries none: a provider's stand
+// among the request's own parameters, a guest's and a password in user.
+func (s *Server) whoSignsIn(params, user map[string]value, makeUnknown bool, now time.Time) (*person, error) {
+	switch {
+	case params["provider"].text != "":
+		return s.signInByProvider(params, now)
+	case user["guest"].text != "":
+		return s.signInGuest(user, now)
+	case user == nil:
+		return nil, nil // an application session
+	}
+	return s.signIn(user, makeUnknown, now)
 }
 
 // signIn finds the user with these credentials. With makeUnknown, a login or e-mail that nobody has becomes a new user:
@@ -103,19 +115,19 @@ func destroySession(s *Server, c *call) (answer, error) {
 	return answer{status: http.StatusOK, body: struct{}{}}, nil
 }
 
-// login is POST /login: the session becomes the user's. It never makes a user.
+// login is POST /login: the session becomes the user's.
 func login(s *Server, c *call) (answer, error) {
-	params, err := readParams(c.w, c.r)
+	params, err := c.params()
 	if err != nil {
 		return answer{}, err
 	}
 	now := time.Now()
-	p, err := s.signIn(params, false, now)
+	p, err := s.whoSignsIn(params, params, s.options.LoginCreatesUsers, now)
 	if err != nil {
 		return answer{}, err
 	}
 	s.tokens.assign(c.session.token, p.ID, now)
-	return answer{status: http.StatusOK, body: userBody{p.single()}, shows: p.sequence}, nil
+	return answer{status: http.StatusOK, body: userBody{s.single(p)}, shows: p.sequence}, nil
 }
 
 // logout is DELETE /login: the session becomes the application's again.
@@ -132,7 +144,7 @@ func (s *Server) sessionAnswer(status int, opened session, p *person) answer {
 	}
 	a := answer{status: status}
 	if p != nil {
-		shown := p.single()
+		shown := s.single(p)
 		v.User, a.shows = &shown, p.sequence
 	}
 	a.body = sessionBody{v}

@@ -143,7 +143,7 @@ func TestRoutes(t *testing.T) {
 	client.do("GET", "/nowhere", "").want(t, 404, "E_ROUTE_NOT_FOUND: Cannot GET:/nowhere")
 	client.do("PUT", "/users/v2", "").want(t, 405, "E_METHOD_NOT_ALLOWED")
 	client.do("PUT", "/users/ann", "").want(t, 404, "E_ROUTE_NOT_FOUND")
-	if got := client.do("PATCH", "/users/1.json", "").header.Get("Allow"); got != "DELETE, PUT" {
+	if got := client.do("PATCH", "/users/1.json", "").header.Get("Allow"); got != "DELETE, GET, PUT" {
 		t.Errorf("Allow: %q", got)
 	}
 	client.do("GET", "/", "").want(t, http.StatusOK, "emulator")

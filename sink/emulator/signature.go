@@ -37,13 +37,15 @@ func checkFreshness(t *tokens, timestamp, nonce string, now time.Time) error {
 	return wrong.failure()
 }
 
-// checkSignature verifies the request's signature if it carries one.
-func checkSignature(params map[string]value, secret string) error {
-	got := params["signature"].text
+// checkSignature verifies the request's signature if it carries one, or must.
+func checkSignature(params map[string]value, secret string, required bool) error {
+	got, wrong := params["signature"].text, problems{}
 	if got == "" {
-		return nil
+		if required {
+			wrong.add("signature", "is required")
+		}
+		return wrong.failure()
 	}
-	wrong := problems{}
 	for _, name := range []string{"timestamp", "nonce"} {
 		if params[name].text == "" {
 			wrong.add(name, "is required in a signed request")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 )
 
 // Transport answers requests in this process: the same handler without sockets and without goroutines, so it works
@@ -29,7 +30,7 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	incoming := (&http.Request{
 		Method: req.Method, URL: req.URL, Host: req.URL.Host, RequestURI: req.URL.RequestURI(), RemoteAddr: "in-process",
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: req.Header, Body: body, ContentLength: req.ContentLength,
+		Header: req.Header.Clone(), Body: body, ContentLength: req.ContentLength,
 	}).WithContext(ctx)
 	if incoming.Header == nil {
 		incoming.Header = http.Header{}
@@ -40,6 +41,9 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if out.status == 0 && out.broken != nil {
+		return nil, out.broken
+	}
 	return out.response(req), nil
 }
 
@@ -48,7 +52,11 @@ type reply struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	broken error // how the connection ended, if not well
 }
+
+// breakOff implements breaker.
+func (r *reply) breakOff(err error) { r.broken = err }
 
 func (r *reply) Header() http.Header { return r.header }
 
@@ -65,9 +73,20 @@ func (r *reply) Write(p []byte) (int, error) {
 
 func (r *reply) response(req *http.Request) *http.Response {
 	r.WriteHeader(http.StatusOK)
+	length, body := int64(r.body.Len()), io.Reader(&r.body)
+	if r.broken != nil {
+		length, _ = strconv.ParseInt(r.header.Get("Content-Length"), 10, 64)
+		body = io.MultiReader(body, failing{r.broken})
+	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)), StatusCode: r.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: r.header, Body: io.NopCloser(&r.body), ContentLength: int64(r.body.Len()), Request: req,
+		Header: r.header, Body: io.NopCloser(body), ContentLength: length, Request: req,
 	}
 }
+
+// failing is a reader that only fails.
+type failing struct{ err error }
+
+// Read implements io.Reader.
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func check(p *person, wrong problems) {
 
 // signUp is POST /users.
 func signUp(s *Server, c *call) (answer, error) {
-	params, err := userParams(c.w, c.r)
+	params, err := c.userParams()
 	if err != nil {
 		return answer{}, err
 	}
@@ -32,17 +33,20 @@ func signUp(s *Server, c *call) (answer, error) {
 	if err := s.users.add(opSignUp, p, wrong); err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusCreated, body: userBody{p.single()}, shows: p.sequence}, nil
+	return answer{status: http.StatusCreated, body: userBody{s.single(p)}, shows: p.sequence}, nil
 }
 
 // updateUser is PUT /users/{id}: only the given fields change, and null or "" clears one.
 func updateUser(s *Server, c *call) (answer, error) {
-	params, err := userParams(c.w, c.r)
+	params, err := c.userParams()
 	if err != nil {
 		return answer{}, err
 	}
 	if err := s.ownOnly(c); err != nil {
 		return answer{}, err
+	}
+	if s.options.FixedExternalIDs {
+		delete(params, "external_id")
 	}
 	now := time.Now().Unix()
 	p, err := s.users.change(c.id, func(p *person, wrong problems) {
@@ -54,7 +58,7 @@ func updateUser(s *Server, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusOK, body: userBody{p.single()}, shows: p.sequence}, nil
+	return answer{status: http.StatusOK, body: userBody{s.single(p)}, shows: p.sequence}, nil
 }
 
 // changePassword needs the old password beside the new one.
@@ -82,6 +86,16 @@ func deleteUser(s *Server, c *call) (answer, error) {
 	return answer{status: http.StatusOK, body: struct{}{}, shows: s.users.lastSequence()}, nil
 }
 
+// deleteExternal is DELETE /users/external/{id}, by the deprecated number.
+func deleteExternal(s *Server, c *call) (answer, error) {
+	p := s.users.lookUp(s.users.byUserID, strconv.FormatInt(c.id, 10))
+	if p == nil {
+		return answer{}, noUser()
+	}
+	c.id = p.ID
+	return deleteUser(s, c)
+}
+
 // adminDeleteUser is DELETE /admin/user/{id}.
 func adminDeleteUser(s *Server, c *call) (answer, error) {
 	if err := s.users.remove(opAdminDelete, c.id); err != nil {
@@ -94,13 +108,15 @@ type successBody struct {
 	Success bool `json:"success"`
 }
 
-// ownOnly refuses writes to anybody but the session's own user.
+// ownOnly refuses writes to anybody but the session's own user, unless switched.
 func (s *Server) ownOnly(c *call) error {
 	switch {
 	case c.id == c.session.user:
 		return nil
-	case s.users.byID(c.id) == nil:
+	case s.options.OthersAnswer == "404" && !s.options.WriteOthers || s.users.byID(c.id) == nil:
 		return noUser()
+	case s.options.WriteOthers:
+		return nil
 	}
 	return notYours()
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"cubesync/sync/account"
 	"cubesync/sync/user"
@@ -77,9 +78,10 @@ func target(field user.Field, want user.Value, before string, known Known, polic
 func targetTags(want user.Value, before string, known Known, policy Policy) (string, *Remark) {
 	have := user.SplitTags(before)
 	if want.Set && policy.Owners[user.Tags] == OwnedBySource {
-		mine := user.SplitTags(known.Mine[user.Tags].Text)
+		kept := keptTags(known)
+		mine := kept.all(known.Mine[user.Tags].Text)
 		have = slices.DeleteFunc(have, func(tag string) bool { return slices.Contains(mine, tag) })
-		all := slices.Concat(have, user.SplitTags(want.Text), []string{policy.OwnerTag})
+		all := slices.Concat(have, kept.all(want.Text), []string{policy.OwnerTag})
 		joined := user.JoinTags(all)
 		if len(user.SplitTags(joined)) <= account.MaxTags {
 			return joined, nil
@@ -98,6 +100,40 @@ func targetTags(want user.Value, before string, known Known, policy Policy) (str
 		}
 	}
 	return withOwner, nil
+}
+
+// tagSpelling is how the service keeps tags that it spells otherwise than they were sent.
+type tagSpelling map[string]string
+
+// keptTags learns from earlier answers tag by tag, because tags are sent together with those of others, and the whole
+// is hardly ever sent twice. A tag is recognised by its letters, whatever their case, or as the only one that differs.
+func keptTags(known Known) tagSpelling {
+	kept := tagSpelling{}
+	for _, l := range known.Learned {
+		if l.Field != user.Tags || l.Ignored {
+			continue
+		}
+		sent := slices.DeleteFunc(user.SplitTags(l.Sent), func(tag string) bool { return slices.Contains(user.SplitTags(l.Got), tag) })
+		got := slices.DeleteFunc(user.SplitTags(l.Got), func(tag string) bool { return slices.Contains(user.SplitTags(l.Sent), tag) })
+		for _, tag := range sent {
+			i := slices.IndexFunc(got, func(other string) bool { return strings.EqualFold(tag, other) || len(sent) == 1 && len(got) == 1 })
+			if i >= 0 {
+				kept[tag] = got[i]
+			}
+		}
+	}
+	return kept
+}
+
+// all returns the tags as the service keeps them.
+func (t tagSpelling) all(text string) []string {
+	tags := user.SplitTags(text)
+	for i, tag := range tags {
+		if kept, otherwise := t[tag]; otherwise {
+			tags[i] = kept
+		}
+	}
+	return tags
 }
 
 func learnedFrom(known Known, field user.Field, sent, got string) *Learned {

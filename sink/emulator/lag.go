@@ -1,0 +1,52 @@
+package emulator
+
+import "time"
+
+// lag makes lists late: they are answered from a copy of the directory that follows it at a distance, as a replica of a
+// database does.
+type lag struct {
+	by    time.Duration
+	shown *directory
+	queue []passed
+}
+
+// passed is a write that the copy doesn't show yet: what the user has become, or that it is gone.
+type passed struct {
+	at time.Time
+	id int64
+	to record
+}
+
+// follow makes lists late from now on.
+func (d *directory) follow(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	shown := newDirectory()
+	shown.sharedExternal, shown.activityUpdates = d.sharedExternal, d.activityUpdates
+	for id := range int64(len(d.people)) {
+		shown.apply(opUser, id+1, d.at(id+1))
+	}
+	d.lag = &lag{by: by, shown: shown}
+}
+
+// note remembers what has become of a user.
+func (l *lag) note(id int64, to record) {
+	l.queue = append(l.queue, passed{time.Now(), id, to})
+}
+
+// catchUp shows what is old enough. The caller holds the lock of the directory that is followed.
+func (l *lag) catchUp(now time.Time) *directory {
+	l.shown.mu.Lock()
+	defer l.shown.mu.Unlock()
+	for len(l.queue) > 0 && now.Sub(l.queue[0].at) >= l.by {
+		due := l.queue[0]
+		l.queue = l.queue[1:]
+		var p *person
+		if due.to.packed != "" {
+			p = &person{}
+			due.to.unpack(p)
+		}
+		l.shown.apply(opUser, due.id, p)
+	}
+	return l.shown
+}

@@ -1,0 +1,144 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Request is a request that the server has seen: one to the API, or to its storage. Secrets in it are replaced by
+// "(hidden)".
+type Request struct {
+	Number int64       `json:"number"` // from 1, in the order in which they were answered
+	At     time.Time   `json:"at"`
+	Method string      `json:"method"`
+	Path   string      `json:"path"`
+	Query  string      `json:"query,omitempty"`
+	Header http.Header `json:"header"`
+	Body   string      `json:"body,omitempty"` // JSON as JSON, anything else by its kind only
+	Kind   Kind        `json:"kind"`
+	Fault  FaultKind   `json:"fault,omitempty"`
+	Status int         `json:"status"` // 0: it got no answer
+}
+
+// requestLog holds the last requests; safe for concurrent use.
+type requestLog struct {
+	mu   sync.Mutex
+	keep int
+	last int64
+	ring []Request // the request with number n is at (n-1) % keep
+}
+
+// The number of requests that are kept, and how much of a body. What is longer isn't shown.
+const (
+	usualRequests = 500
+	keptBody      = 16 << 10
+)
+
+func newRequestLog(keep int) *requestLog {
+	if keep == 0 {
+		keep = usualRequests
+	}
+	return &requestLog{keep: max(keep, 0)}
+}
+
+// add keeps a request as it is; secrets are hidden when it is shown.
+func (l *requestLog) add(r *http.Request, body []byte, kind Kind, fault FaultKind, status int) {
+	if l.keep == 0 {
+		return
+	}
+	seen := Request{
+		At: time.Now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header, Kind: kind, Fault: fault, Status: status,
+	}
+	if len(body) <= keptBody {
+		seen.Body = string(body)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last++
+	seen.Number = l.last
+	if len(l.ring) < l.keep {
+		l.ring = append(l.ring, seen)
+		return
+	}
+	l.ring[int((l.last-1)%int64(l.keep))] = seen
+}
+
+// Requests returns the last requests, the oldest first: as many as Options.KeepRequests says.
+func (s *Server) Requests() []Request {
+	l := s.requests
+	l.mu.Lock()
+	seen := slices.Clone(l.ring)
+	l.mu.Unlock()
+	slices.SortFunc(seen, func(a, b Request) int { return int(a.Number - b.Number) })
+	for i := range seen {
+		seen[i].hide()
+	}
+	return append([]Request{}, seen...)
+}
+
+const hidden = "(hidden)"
+
+func secretName(name string) bool {
+	switch strings.ToLower(name) {
+	case "password", "old_password", "auth_key", "signature", "token", "secret", "access_token", "policy", "x-amz-signature",
+		"cb-token", "cb-authkey", "cb-administration-api-key", "authorization", "cookie":
+		return true
+	}
+	return false
+}
+
+func (r *Request) hide() {
+	r.Header = r.Header.Clone()
+	for name := range r.Header {
+		if secretName(name) {
+			r.Header[name] = []string{hidden}
+		}
+	}
+	if query, err := url.ParseQuery(r.Query); err == nil {
+		for name := range query {
+			if secretName(name) {
+				query.Set(name, hidden)
+				r.Query = query.Encode()
+			}
+		}
+	}
+	if r.Body == "" {
+		return
+	}
+	var body any
+	d := json.NewDecoder(strings.NewReader(r.Body))
+	d.UseNumber()
+	if err := d.Decode(&body); err != nil {
+		r.Body = "(not JSON)"
+		return
+	}
+	var shown bytes.Buffer
+	e := json.NewEncoder(&shown)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(hide(body)) // what was decoded can be encoded
+	r.Body = strings.TrimSpace(shown.String())
+}
+
+func hide(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			if secretName(name) {
+				v[name] = hidden
+			} else {
+				v[name] = hide(inner)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = hide(v[i])
+		}
+	}
+	return v
+}

@@ -1,0 +1,48 @@
+package emulator
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestSDK runs sdk/suite.mjs: what an app does with ConnectyCube's own SDK, unmodified.
+func TestSDK(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat("sdk/node_modules/connectycube")
+	}
+	if err != nil {
+		if os.Getenv("REQUIRE_SERVERS") != "" {
+			t.Fatalf("install Node.js, and run npm ci --ignore-scripts in sdk: %v", err)
+		}
+		t.Skipf("needs Node.js, and npm ci --ignore-scripts in sdk: %v", err)
+	}
+	client := open(t, Options{KeepRequests: 5000})
+	web := httptest.NewServer(client.server)
+	defer web.Close()
+	suite := exec.CommandContext(t.Context(), node, "suite.mjs", web.URL)
+	suite.Dir = "sdk"
+	if out, err := suite.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+
+	var seen []Kind
+	for _, r := range client.server.Requests() {
+		seen = append(seen, r.Kind)
+		for name := range r.Header {
+			if r.Kind == Storage && r.Method == http.MethodPost && strings.HasPrefix(name, "Cb-") {
+				t.Errorf("an upload carries %s", name)
+			}
+		}
+	}
+	for _, kind := range kinds() {
+		if !slices.Contains(seen, kind) && kind != AdminDelete && kind != Other { // the SDK has no such calls
+			t.Errorf("the suite never asked for %s", kind)
+		}
+	}
+}
