@@ -267,7 +267,7 @@ func serveGoesOn(t *testing.T, binary string) {
 	s.until(signedUp(40))
 	s.people(40, " the Second")
 	s.until(func(w emulator.Writes) bool { return w.Update >= 40 })
-	s.says(p, "applied=40")
+	s.says(p, "updated=40")
 	s.exits(p, exitInSync, syscall.SIGTERM)
 	s.wrote(emulator.Writes{SignUp: 40, Update: 40})
 	s.quiet()
