@@ -57,12 +57,12 @@ func BenchmarkSignUp(b *testing.B) {
 		}
 		defer c.exchange.closeIdle()
 		run(b, func() error {
-			_, err := c.signUp(b.Context(), u, "a-good-password")
+			_, err := c.signUp(b.Context(), u, "a-good-password", &call{pass: pass{authKeyHeader, c.options.AuthKey}})
 			return err
 		})
 	})
 	b.Run("bare", func(b *testing.B) {
-		transport := newTransport(workers)
+		transport := newTransport(Options{Workers: workers})
 		defer transport.CloseIdleConnections()
 		client := &http.Client{Transport: transport}
 		run(b, func() error {

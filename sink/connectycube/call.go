@@ -29,11 +29,14 @@ const (
 	loginCall
 	logoutCall
 	destroyCall
+	resetCall
+	fileCall
+	uploadCall
 	kindCount
 )
 
 var kindNames = [kindCount]string{
-	"list", "look-up", "sign-up", "update", "delete", "session", "login", "logout", "destroy",
+	"list", "look-up", "sign-up", "update", "delete", "session", "login", "logout", "destroy", "password reset", "file", "upload",
 }
 
 // The headers that carry credentials.
@@ -51,19 +54,42 @@ type call struct {
 	name    string // what errors call it: "sign up"
 	kind    kind
 	method  string
-	path    string // from the endpoint on, escaped
-	query   string // encoded
-	body    []byte // JSON; nil: none
-	shared  bool   // made as the shared session: token sets pass at each sending
+	path    string        // from the endpoint on, escaped
+	query   string        // encoded
+	body    []byte        // JSON; nil: none
+	fresh   func() []byte // makes the body anew at each sending: a signature is accepted once
+	once    bool          // never repeated where it may have acted, even though it is a GET
+	limit   int64         // of the answer, in bytes; 0: maxAnswer
+	shared  bool          // made as the shared session: token sets pass at each sending
 	pass    pass
 	read    func(body []byte) error // reads a 200 or 201; an error makes the answer an unreadable one. nil: not read
 	hint    string                  // what to check where the service refuses the credentials
 	secrets []string                // what the body holds that no error may show
 }
 
-// writes reports whether the call changes users, so that a lost answer leaves something to find out.
+// writes reports whether the call changes something that lasts, so that a lost answer leaves something to find out.
 func (c *call) writes() bool {
-	return c.kind == signUpCall || c.kind == updateCall || c.kind == deleteCall
+	switch c.kind {
+	case signUpCall, updateCall, deleteCall, resetCall, uploadCall:
+		return true
+	case fileCall:
+		return c.method != http.MethodGet
+	default:
+		return false
+	}
+}
+
+// reads reports whether the call can be repeated without a second effect.
+func (c *call) reads() bool { return c.method == http.MethodGet && !c.once }
+
+// harmless reports whether the call may be sent twice: it changes nobody.
+func (c *call) harmless() bool {
+	switch c.kind {
+	case sessionCall, loginCall, logoutCall, destroyCall:
+		return true
+	default:
+		return c.reads()
+	}
 }
 
 // answer is what the service said.

@@ -9,12 +9,13 @@
 //	retry ─▶ token ─▶ limiter ─▶ exchange ─▶ http.RoundTripper
 //
 // retry repeats, token puts the shared session's token on, limiter waits for a permit, exchange makes one HTTP
-// request. Each is a sender around the next.
+// request. Each is a sender around the next. The content of files travels past all of them but exchange, to a storage
+// that is somebody else's, without any credential of ours.
 package connectycube
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,7 @@ type Options struct {
 	Endpoint          string            // base URL, such as https://api.connectycube.com
 	ApplicationID     string            // as the service has it; sent as a number where it is one
 	AuthKey           string            // the application's authorization key
+	AuthSecret        string            // the application's authorization secret; "" where sessions aren't signed
 	AdminKey          string            // the Administration API key; "" where nothing is deleted as admin
 	User              *Credentials      // the service user of the shared session; nil: an application session, which only reads
 	RequestsPerSecond float64           // 0: no limit
@@ -47,24 +49,24 @@ type Options struct {
 	Timeout           time.Duration     // of one request, waiting for its permit not included; 0: 30 seconds
 	Version           string            // of this program, for the user agent
 	Log               *slog.Logger      // nil: silent
-}
 
-// Credentials are those of the service user. Exactly one of Login and Email is needed.
-type Credentials struct {
-	Login, Email, Password string
-	ID                     int64 // the user's id, compared after each sign-in; 0: not checked
+	// For a transport of our own; a Base brings its own.
+	Proxy   func(*http.Request) (*url.URL, error) // nil: none; http.ProxyFromEnvironment is one
+	RootCAs *x509.CertPool                        // of the certificates to trust; nil: those of the system
 }
 
 // Client is the client of one application. It is safe for concurrent use.
 type Client struct {
 	options     Options
-	application json.RawMessage // the application id as JSON
 	log         *slog.Logger
 	chain       sender
 	token       *token
 	exchange    *exchange
 	sessions    pool
-	secrets     []string // what no error may ever show
+	edition     edition
+	tags        tagForm
+	resetsByGet atomic.Bool // ResetPassword is spelled GET here
+	secrets     []string    // what no error may ever show
 	inValues    atomic.Int64
 }
 
@@ -74,15 +76,16 @@ func New(options Options) (*Client, error) {
 		return nil, err
 	}
 	options.Endpoint = strings.TrimRight(options.Endpoint, "/")
-	c := &Client{options: options, application: applicationID(options.ApplicationID), log: options.Log}
+	c := &Client{options: options, log: options.Log}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.secrets = []string{options.AuthKey, options.AdminKey}
+	c.secrets = []string{options.AuthKey, options.AuthSecret, options.AdminKey}
 	if options.User != nil {
 		c.secrets = append(c.secrets, options.User.Password)
 	}
 	c.inValues.Store(maxValues)
+	c.edition.turn = newTurn()
 	c.exchange = newExchange(options)
 	c.token = newToken(newLimiter(c.exchange, options.RequestsPerSecond, c.log), c.signIn)
 	c.chain = &retry{next: c.token}
@@ -102,10 +105,10 @@ func (o Options) check() error {
 		return errors.New("connectycube: the authorization key is missing")
 	case o.RequestsPerSecond < 0 || math.IsNaN(o.RequestsPerSecond) || math.IsInf(o.RequestsPerSecond, 0):
 		return errors.New("connectycube: requests per second must be a number from 0, which means no limit")
-	case o.User != nil && (o.User.Login == "") == (o.User.Email == ""):
-		return errors.New("connectycube: the service user needs either a login or an e-mail")
-	case o.User != nil && o.User.Password == "":
-		return errors.New("connectycube: the service user's password is missing")
+	case o.Base != nil && (o.Proxy != nil || o.RootCAs != nil):
+		return errors.New("connectycube: a proxy and root certificates belong to the transport that is given")
+	case o.User != nil:
+		return o.User.check()
 	}
 	return nil
 }
@@ -118,11 +121,11 @@ func redacted(endpoint *url.URL) string {
 }
 
 // applicationID spells the id as the service's own SDK does: as a number wherever it is one.
-func applicationID(id string) json.RawMessage {
+func applicationID(id string) any {
 	if n, err := strconv.ParseUint(id, 10, 64); err == nil && strconv.FormatUint(n, 10) == id {
-		return json.RawMessage(id)
+		return n
 	}
-	return mustMarshal(id)
+	return id
 }
 
 // Service returns the application as one pipeline sees it. All services of a client share its session, limit and
@@ -132,7 +135,8 @@ func (c *Client) Service(authority Authority) account.Service {
 }
 
 // Calls returns how many requests were sent so far, repeated ones included, by kind: "list", "look-up", "sign-up",
-// "update", "delete", "session", "login", "logout", "destroy". Kinds that were never sent are left out.
+// "update", "delete", "session", "login", "logout", "destroy", "password reset", "file", "upload". Kinds that were never
+// sent are left out.
 func (c *Client) Calls() map[string]int { return c.exchange.counts() }
 
 // Close destroys the sessions that the client made and closes its idle connections. It gives up after a few seconds:
@@ -149,11 +153,12 @@ func (c *Client) Close(ctx context.Context) error {
 	return err
 }
 
-// do sends the call and returns an *account.Error unless the service did what was asked.
+// do sends the call and returns an *account.Error unless the service did what was asked. A refusal comes with its
+// answer too.
 func (c *Client) do(ctx context.Context, call *call) (*answer, error) {
 	answer, err := c.chain.send(ctx, call)
 	if err == nil && answer.done() {
 		return answer, nil
 	}
-	return nil, c.failure(call, answer, err)
+	return answer, c.failure(call, answer, err)
 }

@@ -11,6 +11,7 @@ import (
 // What to check where the service refuses credentials, or can't be reached.
 const (
 	hintApplication = "check connectycube.application_id and connectycube.auth_key"
+	hintSigned      = "check connectycube.application_id, connectycube.auth_key and connectycube.auth_secret"
 	hintServiceUser = "check connectycube.service_user and what this user may do"
 	hintAdmin       = "check connectycube.admin_key: the Administration API is part of larger plans only"
 	hintEndpoint    = "check connectycube.endpoint"

@@ -2,8 +2,9 @@ package connectycube
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -13,7 +14,7 @@ import (
 )
 
 // maxAnswer is far above any page of users; it keeps a foreign server from filling the memory.
-const maxAnswer = 16 << 20
+const maxAnswer int64 = 16 << 20
 
 // unreadableError is an answer that arrived, but can't be understood.
 type unreadableError struct {
@@ -37,7 +38,7 @@ type exchange struct {
 func newExchange(o Options) *exchange {
 	e := &exchange{base: o.Base, endpoint: o.Endpoint, userAgent: "cubesync/" + o.Version, timeout: o.Timeout}
 	if e.base == nil {
-		e.base = newTransport(o.Workers)
+		e.base = newTransport(o)
 	}
 	if e.timeout <= 0 {
 		e.timeout = defaultTimeout
@@ -46,11 +47,13 @@ func newExchange(o Options) *exchange {
 }
 
 // newTransport keeps a connection for each worker: with the standard two, most calls would open one of their own.
-func newTransport(workers int) *http.Transport {
+func newTransport(o Options) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
+		Proxy:                 o.Proxy,
+		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		DialContext:           dialer.DialContext,
-		MaxIdleConnsPerHost:   max(workers, 4) + 4, // beside the workers there are sessions and pages
+		MaxIdleConnsPerHost:   max(o.Workers, 4) + 4, // beside the workers there are sessions and pages
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
@@ -64,13 +67,18 @@ func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, &unsentError{err}
 	}
+	return e.roundTrip(request, c)
+}
+
+// roundTrip sends the request and reads its answer whole.
+func (e *exchange) roundTrip(request *http.Request, c *call) (*answer, error) {
 	e.calls[c.kind].Add(1)
 	response, err := e.base.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }() // nothing is lost with it: what was read was read
-	body, err := readBody(response)
+	body, err := readBody(response, cmp.Or(c.limit, maxAnswer))
 	got := &answer{status: response.StatusCode, header: response.Header, body: body}
 	if got.status >= http.StatusBadRequest {
 		return got, nil // the status says it; the body would only have explained it
@@ -91,9 +99,13 @@ func (e *exchange) request(ctx context.Context, c *call) (*http.Request, error) 
 	if c.query != "" {
 		address += "?" + c.query
 	}
+	content := c.body
+	if c.fresh != nil {
+		content = c.fresh()
+	}
 	var body io.Reader
-	if c.body != nil {
-		body = bytes.NewReader(c.body)
+	if content != nil {
+		body = bytes.NewReader(content)
 	}
 	request, err := http.NewRequestWithContext(ctx, c.method, address, body)
 	if err != nil {
@@ -101,7 +113,7 @@ func (e *exchange) request(ctx context.Context, c *call) (*http.Request, error) 
 	}
 	request.Header.Set("User-Agent", e.userAgent)
 	request.Header.Set("Accept", "application/json")
-	if c.body != nil {
+	if content != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	if c.pass.header != "" {
@@ -110,23 +122,22 @@ func (e *exchange) request(ctx context.Context, c *call) (*http.Request, error) 
 	return request, nil
 }
 
-// readBody returns what it could read, even with an error.
-func readBody(response *http.Response) ([]byte, error) {
-	if response.ContentLength > maxAnswer {
+// readBody returns what it could read of at most limit bytes, even with an error.
+func readBody(response *http.Response, limit int64) ([]byte, error) {
+	errTooLarge := fmt.Errorf("it is larger than %d MiB", limit>>20)
+	if response.ContentLength > limit {
 		return nil, errTooLarge
 	}
 	var body bytes.Buffer
 	if response.ContentLength > 0 {
 		body.Grow(int(response.ContentLength) + bytes.MinRead)
 	}
-	_, err := body.ReadFrom(io.LimitReader(response.Body, maxAnswer+1))
-	if err == nil && body.Len() > maxAnswer {
+	_, err := body.ReadFrom(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(body.Len()) > limit {
 		err = errTooLarge
 	}
 	return body.Bytes(), err
 }
-
-var errTooLarge = errors.New("it is larger than 16 MiB")
 
 func (e *exchange) counts() map[string]int {
 	counts := make(map[string]int, kindCount)

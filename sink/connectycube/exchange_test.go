@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"cubesync/sync/account"
 )
 
 func newTestExchange(t *testing.T, handler http.HandlerFunc) *exchange {
@@ -74,7 +76,7 @@ func TestAnswersThatCannotBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newTestExchange(t, handler)
 			e.timeout = 10 * time.Second
-			got, err := e.send(t.Context(), &call{method: "GET", path: "/", read: readPage(&page{})})
+			got, err := e.send(t.Context(), &call{method: "GET", path: "/", read: accountForm().page(&page[account.Account]{})})
 			unreadable, ok := errors.AsType[*unreadableError](err)
 			if !ok || strings.Contains(name, "too-large") != strings.Contains(unreadable.reason, "16 MiB") {
 				t.Errorf("got %v, error %v", got, err)
@@ -156,7 +158,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		})
 	}
 	for id, want := range map[string]string{"7": "7", "007": `"007"`, "-7": `"-7"`, `a"b`: `"a\"b"`} {
-		if got := string(applicationID(id)); got != want {
+		if got := string(mustMarshal(applicationID(id))); got != want {
 			t.Errorf("application id %q is sent as %s, want %s", id, got, want)
 		}
 	}
@@ -172,11 +174,11 @@ func TestUsersAsTheServiceMayWriteThem(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			var got page
-			if err := readPage(&got)([]byte(`{"total_entries":1,"items":[` + test.json + `]}`)); err != nil {
+			var got page[account.Account]
+			if err := accountForm().page(&got)([]byte(`{"total_entries":1,"items":[` + test.json + `]}`)); err != nil {
 				t.Fatal(err)
 			}
-			a := got.accounts[0]
+			a := got.items[0]
 			if a.ID != 5 || a.ExternalID != test.id || a.Values[6].Text != test.tags || a.Values[5].Text != test.data {
 				t.Errorf("got %+v", a)
 			}

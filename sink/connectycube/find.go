@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"cubesync/sync/account"
 )
@@ -15,58 +16,73 @@ const (
 	maxQuery  = 6 << 10 // bytes
 )
 
-// find looks values up in as few calls as the limits allow.
+const lookUpName = "look up users"
+
+// find looks accounts up in as few calls as the limits allow.
 func (c *Client) find(ctx context.Context, key account.Key, values []string) ([]account.Account, error) {
-	f := &finder{client: c, prefix: url.QueryEscape(string(key)+"[in][]") + "=", seen: map[int64]bool{}}
+	f := &finder[account.Account]{client: c, field: string(key), open: c.accounts}
+	return f.all(ctx, values)
+}
+
+// FindUsers returns the records that hold one of the values in the field, in any order; values that nobody holds are
+// left out. Any number of values may be given: they are asked for a hundred at a time.
+func (c *Client) FindUsers(ctx context.Context, field Field, values ...string) ([]User, error) {
+	f := &finder[User]{client: c, field: field.name(), open: c.users}
+	return f.all(ctx, values)
+}
+
+// finder gathers accounts or records, each once: two values may find the same one where the server ignores case.
+type finder[T any] struct {
+	client *Client
+	field  string
+	open   func(name string, kind kind, what filter, yield func(T) error) *walk[T]
+	seen   map[int64]bool
+	found  []T
+}
+
+func (f *finder[T]) all(ctx context.Context, values []string) ([]T, error) {
+	f.seen = map[int64]bool{}
 	asked := make(map[string]bool, len(values))
-	var terms []string
+	var batch []string
 	size := 0
 	for _, value := range values {
 		if value == "" || asked[value] {
 			continue
 		}
 		asked[value] = true
-		term := f.prefix + url.QueryEscape(value)
-		if len(terms) > 0 && (len(terms) >= int(c.inValues.Load()) || size+len(term) > maxQuery) {
-			if err := f.lookUp(ctx, terms); err != nil {
+		length := len(inTerm(f.field, value)) + 1
+		if len(batch) > 0 && (len(batch) >= int(f.client.inValues.Load()) || size+length > maxQuery) {
+			if err := f.lookUp(ctx, batch); err != nil {
 				return nil, err
 			}
-			terms, size = terms[:0], 0
+			batch, size = batch[:0], 0
 		}
-		terms = append(terms, term)
-		size += len(term) + 1
+		batch = append(batch, value)
+		size += length
 	}
-	if len(terms) > 0 {
-		if err := f.lookUp(ctx, terms); err != nil {
+	if len(batch) > 0 {
+		if err := f.lookUp(ctx, batch); err != nil {
 			return nil, err
 		}
 	}
 	return f.found, nil
 }
 
-// finder gathers accounts, each once: two values may find the same one where the server ignores case.
-type finder struct {
-	client *Client
-	prefix string
-	seen   map[int64]bool
-	found  []account.Account
-}
-
-// lookUp asks for the terms, and for each half of them where the service refuses so many. When both halves pass, it
+// lookUp asks for the values, and for each half of them where the service refuses so many. When both halves pass, it
 // was the number, and later calls carry no more.
-func (f *finder) lookUp(ctx context.Context, terms []string) error {
-	err := f.ask(ctx, terms)
-	if len(terms) < 2 || !refusesQuery(err) {
+func (f *finder[T]) lookUp(ctx context.Context, values []string) error {
+	err := f.ask(ctx, values)
+	if len(values) < 2 || !refusesQuery(err) {
 		return err
 	}
-	half := len(terms) / 2
-	if err := f.lookUp(ctx, terms[:half]); err != nil {
+	half := len(values) / 2
+	if err := f.lookUp(ctx, values[:half]); err != nil {
 		return err
 	}
-	if err := f.lookUp(ctx, terms[half:]); err != nil {
+	if err := f.lookUp(ctx, values[half:]); err != nil {
 		return err
 	}
-	f.client.lowerInValues(int64(len(terms) - half))
+	f.client.lowerInValues(int64(len(values) - half))
 	return nil
 }
 
@@ -93,16 +109,34 @@ func refusesQuery(err error) bool {
 }
 
 // ask reads all pages: keys that ought to be unique may not be.
-func (f *finder) ask(ctx context.Context, terms []string) error {
-	query := terms[0]
-	for _, term := range terms[1:] {
-		query += "&" + term
-	}
-	return f.client.walk(ctx, &walk{name: "look up users", kind: lookUpCall, filter: query, yield: func(a account.Account) error {
-		if !f.seen[a.ID] {
-			f.seen[a.ID] = true
-			f.found = append(f.found, a)
+func (f *finder[T]) ask(ctx context.Context, values []string) error {
+	var w *walk[T]
+	w = f.open(lookUpName, lookUpCall, isIn(f.field, values), func(item T) error {
+		if id := w.id(item); !f.seen[id] {
+			f.seen[id] = true
+			f.found = append(f.found, item)
 		}
 		return nil
-	}})
+	})
+	return w.all(ctx)
+}
+
+// filter says whom a list is about, for both editions of the API.
+type filter struct {
+	v2     string   // encoded
+	field  string   // for v1: who holds one of the values in the field; "" where v1 has no such question
+	values []string // not encoded
+}
+
+// isIn is about those who hold one of the values in the field.
+func isIn(field string, values []string) filter {
+	terms := make([]string, len(values))
+	for i, value := range values {
+		terms[i] = inTerm(field, value)
+	}
+	return filter{strings.Join(terms, "&"), field, values}
+}
+
+func inTerm(field, value string) string {
+	return url.QueryEscape(field+"[in][]") + "=" + url.QueryEscape(value)
 }

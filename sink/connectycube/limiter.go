@@ -3,6 +3,7 @@ package connectycube
 import (
 	"context"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -57,6 +58,7 @@ func newLimiter(next sender, limit float64, log *slog.Logger) *limiter {
 	l := &limiter{next: next, turn: newTurn(), limit: limit, log: log, factor: 1}
 	if limit > 0 {
 		l.bucket = rate.NewLimiter(permitRate(limit), permitBurst(limit))
+		l.bucket.AllowN(time.Now(), permitBurst(limit)) // empty: a process that ended a moment ago may have used it
 	}
 	return l
 }
@@ -158,14 +160,15 @@ func (l *limiter) learn(got *answer, released time.Time) {
 		l.refusals++
 		l.closed = now
 	}
-	if !asked && !known {
+	if (!asked || pause == 0) && !known { // a pause of nothing would only burn the tries
 		pause = jitter(firstPause, l.refusals)
 	}
 	if opens := now.Add(min(pause, maxPause)); opens.After(l.opens) {
 		l.opens = opens
 	}
 	if !known {
-		l.log.Warn("the service asks to slow down", "pause", l.opens.Sub(now).Round(time.Millisecond), "rate", l.factor)
+		l.log.Warn("the service asks to slow down", "pause", l.opens.Sub(now).Round(time.Millisecond),
+			"requests_per_second", math.Round(l.limit*l.factor), "configured", l.limit)
 	}
 }
 

@@ -197,6 +197,8 @@ func TestGate(t *testing.T) {
 			4 * time.Second, 4 * time.Second,
 		},
 		"silent":   {nil, 1, firstPause},
+		"nothing":  {[]string{"Retry-After", "0"}, 1, firstPause},
+		"past":     {[]string{"Retry-After", date.Add(-time.Hour).Format(http.TimeFormat)}, 1, firstPause},
 		"too-long": {[]string{"Retry-After", "86400"}, maxPause, maxPause},
 	}
 	for name, test := range tests {

@@ -22,38 +22,61 @@ const (
 
 // list yields every account with the tag.
 func (c *Client) list(ctx context.Context, tag string, yield func(account.Account) error) error {
-	filter := "user_tags=" + url.QueryEscape(tag)
-	return c.walk(ctx, &walk{name: "list users", kind: listCall, filter: filter, yield: yield})
+	tagged := filter{"user_tags=" + url.QueryEscape(tag), FieldTags.name(), []string{tag}}
+	return c.accounts("list users", listCall, tagged, yield).all(ctx)
 }
 
 // walk reads a list page by page. Each page starts with the last id of the one before, ids rise, and the total holds
 // still; otherwise somebody signed up or left meanwhile, a page may have missed a user, and the list is read anew from
 // its start. What was yielded before isn't yielded again.
-type walk struct {
+type walk[T any] struct {
+	client *Client
 	name   string
 	kind   kind
-	filter string
-	yield  func(account.Account) error
+	what   filter
+	form   form[T]
+	yield  func(T) error
 
 	yielded []int64 // rising
 	total   int     // in this reading
 	last    int64   // id, in this reading
 }
 
+// accounts walks the accounts that meet the filter.
+func (c *Client) accounts(name string, kind kind, what filter, yield func(account.Account) error) *walk[account.Account] {
+	return &walk[account.Account]{client: c, name: name, kind: kind, what: what, form: accountForm(), yield: yield}
+}
+
+// users walks the records that meet the filter.
+func (c *Client) users(name string, kind kind, what filter, yield func(User) error) *walk[User] {
+	return &walk[User]{client: c, name: name, kind: kind, what: what, form: userForm(), yield: yield}
+}
+
+func (w *walk[T]) id(item T) int64 { return w.form.id(item) }
+
 // movedError is a list that changed while it was read.
 type movedError struct{ how string }
 
 func (e *movedError) Error() string { return e.how }
 
-func (c *Client) walk(ctx context.Context, w *walk) error {
+// all yields everything, once each, by rising id.
+func (w *walk[T]) all(ctx context.Context) error {
+	return w.client.edition.read(ctx, w.client, w.what, w.pages, w.oldPages)
+}
+
+// pages reads the list, and again while it moves.
+func (w *walk[T]) pages(ctx context.Context) error { return w.unmoved(ctx, w.once) }
+
+// unmoved repeats a reading that found the list to move.
+func (w *walk[T]) unmoved(ctx context.Context, once func(ctx context.Context) error) error {
 	var moved *movedError
 	for range listReads {
-		err := c.read(ctx, w)
+		err := once(ctx)
 		var ok bool
 		if moved, ok = errors.AsType[*movedError](err); !ok {
 			return err
 		}
-		c.log.Debug("a list moved while it was read", "how", moved.how)
+		w.client.log.Debug("a list moved while it was read", "how", moved.how)
 	}
 	return &account.Error{
 		Kind: account.Unavailable, Call: w.name,
@@ -62,9 +85,9 @@ func (c *Client) walk(ctx context.Context, w *walk) error {
 	}
 }
 
-// read reads the list once. The pages after the first are fetched a few at a time and used in order.
-func (c *Client) read(ctx context.Context, w *walk) error {
-	first, err := c.page(ctx, w, 0)
+// once reads the list once. The pages after the first are fetched a few at a time and used in order.
+func (w *walk[T]) once(ctx context.Context) error {
+	first, err := w.page(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -77,7 +100,7 @@ func (c *Client) read(ctx context.Context, w *walk) error {
 	defer fetching.Wait()
 	defer cancel()
 	type result struct {
-		page page
+		page page[T]
 		err  error
 	}
 	var results [pageAhead]chan result
@@ -85,7 +108,7 @@ func (c *Client) read(ctx context.Context, w *walk) error {
 		into := make(chan result, 1)
 		results[number%pageAhead] = into
 		fetching.Go(func() {
-			got, err := c.page(ctx, w, number)
+			got, err := w.page(ctx, number)
 			into <- result{got, err}
 		})
 	}
@@ -113,53 +136,57 @@ func lastPage(total int) int {
 	return max(0, total-pageSize+pageStep-1) / pageStep
 }
 
-func (c *Client) page(ctx context.Context, w *walk, number int) (page, error) {
-	var got page
-	_, err := c.do(ctx, &call{
+func (w *walk[T]) page(ctx context.Context, number int) (page[T], error) {
+	var got page[T]
+	_, err := w.client.do(ctx, &call{
 		name: w.name, kind: w.kind, method: http.MethodGet, path: "/users/v2.json", shared: true, hint: hintServiceUser,
-		query: w.filter + "&sort_asc=id&limit=" + strconv.Itoa(pageSize) + "&offset=" + strconv.Itoa(number*pageStep),
-		read:  readPage(&got),
+		query: w.what.v2 + "&sort_asc=id&limit=" + strconv.Itoa(pageSize) + "&offset=" + strconv.Itoa(number*pageStep),
+		read:  w.form.page(&got),
 	})
+	if err == nil {
+		w.client.edition.known.CompareAndSwap(editionUnknown, editionV2)
+	}
 	return got, err
 }
 
 // use checks that the page follows the one before, and yields what is new.
-func (w *walk) use(got page, number int) error {
+func (w *walk[T]) use(got page[T], number int) error {
 	if got.total != w.total {
 		return &movedError{fmt.Sprintf("it had %d users, then %d", w.total, got.total)}
 	}
-	if expected := min(pageSize, w.total-number*pageStep); len(got.accounts) != expected {
-		return &movedError{fmt.Sprintf("page %d of %d users had %d, where %d were due", number+1, w.total, len(got.accounts), expected)}
+	if expected := min(pageSize, w.total-number*pageStep); len(got.items) != expected {
+		return &movedError{fmt.Sprintf("page %d of %d users had %d, where %d were due", number+1, w.total, len(got.items), expected)}
 	}
-	accounts := got.accounts
+	items := got.items
 	if number > 0 {
-		if accounts[0].ID != w.last {
-			return &movedError{fmt.Sprintf("page %d started with user %d, where %d was due", number+1, accounts[0].ID, w.last)}
+		if first := w.id(items[0]); first != w.last {
+			return &movedError{fmt.Sprintf("page %d started with user %d, where %d was due", number+1, first, w.last)}
 		}
-		accounts = accounts[1:]
+		items = items[1:]
 	}
-	for _, a := range accounts {
-		if a.ID <= w.last {
-			return &movedError{fmt.Sprintf("user %d came after user %d", a.ID, w.last)}
+	for _, item := range items {
+		id := w.id(item)
+		if id <= w.last {
+			return &movedError{fmt.Sprintf("user %d came after user %d", id, w.last)}
 		}
-		w.last = a.ID
-		if err := w.give(a); err != nil {
+		w.last = id
+		if err := w.give(id, item); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walk) give(a account.Account) error {
-	if n := len(w.yielded); n > 0 && a.ID <= w.yielded[n-1] {
-		if _, known := slices.BinarySearch(w.yielded, a.ID); !known {
-			return &movedError{fmt.Sprintf("user %d turned up among those that were read before", a.ID)}
+func (w *walk[T]) give(id int64, item T) error {
+	if n := len(w.yielded); n > 0 && id <= w.yielded[n-1] {
+		if _, known := slices.BinarySearch(w.yielded, id); !known {
+			return &movedError{fmt.Sprintf("user %d turned up among those that were read before", id)}
 		}
 		return nil
 	}
-	if err := w.yield(a); err != nil {
+	if err := w.yield(item); err != nil {
 		return err
 	}
-	w.yielded = append(w.yielded, a.ID)
+	w.yielded = append(w.yielded, id)
 	return nil
 }

@@ -2,6 +2,7 @@ package connectycube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -53,9 +54,14 @@ func (c *Client) tryPasswords(ctx context.Context, s *session, known account.Acc
 	}
 	for _, password := range passwords {
 		began := time.Now()
-		in, err := c.login(ctx, s, signInAs{login, email, password, ownerSignIn, hintOwner})
+		in, err := c.login(ctx, s, withPassword(login, email, password, ownerSignIn, hintOwner))
 		if account.KindOf(err) == account.Unauthenticated {
 			continue
+		}
+		if failed, ok := errors.AsType[*account.Error](err); ok && failed.Kind == account.Unavailable && failed.Status >= http.StatusInternalServerError {
+			one := *failed
+			one.Kind = account.Ambiguous // the service answers, only not for this user: no reason to end the run
+			return account.Account{}, &one
 		}
 		if err != nil {
 			return account.Account{}, err
@@ -67,11 +73,15 @@ func (c *Client) tryPasswords(ctx context.Context, s *session, known account.Acc
 				Hint:  "nothing was written; the next full list shows who has the login now",
 			}
 		}
+		if !in.whole {
+			return c.byID(ctx, known.ID)
+		}
 		return in.user, nil
 	}
 	return account.Account{}, &account.Error{
 		Kind: account.PasswordNotOurs, Call: ownerSignIn, Status: http.StatusUnauthorized,
 		Words: "no password that we can derive opens the account",
+		Hint:  "the user has changed it, or the secret was changed: put the one before under passwords.derive.previous",
 	}
 }
 

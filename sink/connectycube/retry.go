@@ -25,14 +25,17 @@ func (e *unsentError) Error() string { return "not sent: " + e.cause.Error() }
 
 func (e *unsentError) Unwrap() error { return e.cause }
 
-// retry repeats what can't act twice: a GET that wasn't answered, or badly, and any call that was definitely refused
+// retry repeats what can't act twice: a GET that wasn't answered, or badly, what makes or ends a session (a second one
+// dies by itself), so that one bad moment there doesn't end a night's run, and any call that was definitely refused
 // or never left this machine. Everything else goes up, and after the last try so does the last answer or error.
 //
-//	outcome                                     GET      others
-//	no answer, unreadable answer, 408, 5xx      repeat   up
-//	429 (limiter makes the next try wait)       repeat   repeat
-//	connection refused, nothing written         repeat   repeat
-//	everything else                             up       up
+//	outcome                                     GET, session  others
+//	no answer, unreadable answer, 408, 5xx      repeat*       up
+//	429 (limiter makes the next try wait)       repeat        repeat
+//	connection refused, nothing written         repeat        repeat
+//	everything else                             up            up
+//
+// * but for a GET that acts, as that for a password reset does.
 type retry struct{ next sender }
 
 func (r *retry) send(ctx context.Context, c *call) (*answer, error) {
@@ -62,15 +65,15 @@ func repeatable(c *call, got *answer, err error) bool {
 		return false // the shared session can't be had, after tries of its own
 	}
 	if err != nil {
-		return neverConnected(err) || (c.method == http.MethodGet && !neverSent(err))
+		return neverConnected(err) || (c.harmless() && !neverSent(err))
 	}
-	return c.method == http.MethodGet && (got.status == http.StatusRequestTimeout || got.status >= http.StatusInternalServerError)
+	return c.harmless() && (got.status == http.StatusRequestTimeout || got.status >= http.StatusInternalServerError)
 }
 
-// neverConnected reports whether there was no connection to send the call over.
+// neverConnected reports whether there was no connection to send the call over, be it to the service or to a proxy.
 func neverConnected(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
-	return ok && failed.Op == "dial"
+	return ok && (failed.Op == "dial" || failed.Op == "proxyconnect")
 }
 
 // neverSent reports whether nothing of the call left this machine: it can't have acted.

@@ -1,15 +1,13 @@
 package connectycube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"cubesync/sync/account"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -60,6 +58,11 @@ func (s *session) pass() pass { return pass{tokenHeader, s.token} }
 
 // openSession makes an application session.
 func (c *Client) openSession(ctx context.Context) (*session, error) {
+	return c.openSessionWith(ctx, nil)
+}
+
+// openSessionWith makes a session of the user with these fields, or of the application without any.
+func (c *Client) openSessionWith(ctx context.Context, userFields map[string]string) (*session, error) {
 	var made struct {
 		Session struct {
 			Token string `json:"token"`
@@ -67,7 +70,7 @@ func (c *Client) openSession(ctx context.Context) (*session, error) {
 	}
 	got, err := c.do(ctx, &call{
 		name: "open a session", kind: sessionCall, method: http.MethodPost, path: "/session.json", hint: hintApplication,
-		body: mustMarshal(map[string]any{"application_id": c.application, "auth_key": c.options.AuthKey}),
+		fresh: func() []byte { return c.sessionBody(userFields) },
 		read: func(body []byte) error {
 			if json.Unmarshal(body, &made) != nil || made.Session.Token == "" {
 				return errors.New("it holds no session")
@@ -76,94 +79,17 @@ func (c *Client) openSession(ctx context.Context) (*session, error) {
 		},
 	})
 	if err != nil {
-		return nil, refusedCredentials(err, hintApplication)
+		return nil, refusedCredentials(err, c.hintSession(got))
 	}
 	return newSession(made.Session.Token, got), nil
 }
 
-// signIn makes the shared session. It signs in on an application session, as making a session with a login and a
-// password would also make a user of an unknown login.
-func (c *Client) signIn(ctx context.Context) (*session, error) {
-	s, err := c.openSession(ctx)
-	who := c.options.User
-	if err != nil || who == nil {
-		return s, err
+// hintSession says what to check where a session was refused.
+func (c *Client) hintSession(refusal *answer) string {
+	if c.options.AuthSecret == "" {
+		return hintApplication
 	}
-	in, err := c.login(ctx, s, signInAs{who.Login, who.Email, who.Password, "sign in as the service user", hintServiceUser})
-	if err != nil {
-		c.discard(ctx, s)
-		return nil, refusedCredentials(err, hintServiceUser)
-	}
-	if who.ID != 0 && in.user.ID != who.ID { // reported, not undone: they may be the service user, and the id mistyped
-		c.discard(ctx, s)
-		return nil, &account.Error{
-			Kind: account.Unauthenticated, Call: "sign in as the service user", Hint: hintServiceUser,
-			Words: fmt.Sprintf("user %d signed in, not user %d", in.user.ID, who.ID),
-		}
-	}
-	return s, nil
-}
-
-// refusedCredentials makes every refusal of a sign-in one of its credentials: a session says nothing else that could
-// be wrong.
-func refusedCredentials(err error, hint string) error {
-	failed, ok := errors.AsType[*account.Error](err)
-	if !ok {
-		return err
-	}
-	switch failed.Kind {
-	case account.Invalid, account.Conflict, account.NotFound, account.Forbidden:
-		refused := *failed
-		refused.Kind, refused.Hint = account.Unauthenticated, hint
-		return &refused
-	default:
-		return err
-	}
-}
-
-// signInAs says who signs in; the login is preferred.
-type signInAs struct{ login, email, password, name, hint string }
-
-// signedIn is who did.
-type signedIn struct {
-	user account.Account
-	date time.Time // the service's, of its answer
-}
-
-// login makes an application session one of a user.
-func (c *Client) login(ctx context.Context, s *session, who signInAs) (signedIn, error) {
-	fields := map[string]string{"password": who.password}
-	if who.login != "" {
-		fields["login"] = who.login
-	} else {
-		fields["email"] = who.email
-	}
-	var in signedIn
-	got, err := c.do(ctx, &call{
-		name: who.name, kind: loginCall, method: http.MethodPost, path: "/login.json", hint: who.hint,
-		pass: s.pass(), body: mustMarshal(fields), secrets: []string{who.password}, read: readUser(&in.user),
-	})
-	if err != nil {
-		return signedIn{}, err
-	}
-	s.prolong(got)
-	in.date = got.date()
-	return in, nil
-}
-
-// undo deletes a user that the service made on the fly, of a login that it didn't know, and says so for an error.
-// Such a user is new and bare; anybody else is left alone.
-func (c *Client) undo(ctx context.Context, s *session, in signedIn, began time.Time) string {
-	requested := in.date.Add(-time.Since(began)).Truncate(time.Second) // created_at is in whole seconds
-	if in.user.CreatedAt.Before(requested) || in.user.ExternalID != "" || hasTags(in.user) {
-		return ""
-	}
-	ctx, cancel := tidying(ctx)
-	defer cancel()
-	if err := c.remove(ctx, in.user.ID, &call{pass: s.pass(), hint: hintOwner}); err != nil {
-		return fmt.Sprintf("; the service made user %d of an unknown login, who could not be deleted again: %v", in.user.ID, err)
-	}
-	return fmt.Sprintf("; the service made user %d of an unknown login, who was deleted again", in.user.ID)
+	return cmp.Or(explainSkew(refusal), hintSigned)
 }
 
 // logout makes the session of a user an application session again.

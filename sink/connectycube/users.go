@@ -2,7 +2,6 @@ package connectycube
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -34,6 +33,7 @@ const (
 
 // Authority says as whom a pipeline writes. What it doesn't name is refused as forbidden, without a call.
 type Authority struct {
+	SignUps SignUps
 	Updates Updates
 	Deletes Deletes
 
@@ -58,9 +58,12 @@ func (s *service) Find(ctx context.Context, key account.Key, values []string) ([
 	return s.client.find(ctx, key, values)
 }
 
-// Create signs up with the authorization key, not as the shared session: an application session may not write.
 func (s *service) Create(ctx context.Context, u user.User, password string) (account.Account, error) {
-	return s.client.signUp(ctx, u, password)
+	as := call{pass: pass{authKeyHeader, s.client.options.AuthKey}, hint: hintApplication}
+	if s.authority.SignUps == SignUpsAsShared {
+		as = call{shared: true, hint: hintServiceUser}
+	}
+	return s.client.signUp(ctx, u, password, &as)
 }
 
 func (s *service) Update(ctx context.Context, known account.Account, change func(now account.Account) (user.Values, error)) (account.Account, error) {
@@ -70,9 +73,13 @@ func (s *service) Update(ctx context.Context, known account.Account, change func
 	case UpdatesAsShared:
 		return s.client.updateAsShared(ctx, known, change)
 	default:
-		return account.Account{}, &account.Error{
-			Kind: account.Forbidden, Call: updateName, Words: "this pipeline has no authority to update accounts", Hint: "set updates to owner or shared",
-		}
+		return account.Account{}, errNoUpdates()
+	}
+}
+
+func errNoUpdates() error {
+	return &account.Error{
+		Kind: account.Forbidden, Call: updateName, Words: "this pipeline has no authority to update accounts", Hint: "set updates to owner or shared",
 	}
 }
 
@@ -105,55 +112,23 @@ const (
 	deleteName = "delete user"
 )
 
-// signUp is done only when the answer is about the user that was sent; an answer about somebody else proves nothing.
-func (c *Client) signUp(ctx context.Context, u user.User, password string) (account.Account, error) {
-	fields := map[string]any{"password": password}
-	if u.ExternalID != "" {
-		fields["external_id"] = u.ExternalID
-	}
-	for _, field := range user.Fields() {
-		if value := u.Values[field]; value.Set && value.Text != "" {
-			fields[wireName(field)] = wireValue(field, value.Text)
-		}
-	}
-	var made account.Account
-	read := readUser(&made)
-	_, err := c.do(ctx, &call{
-		name: signUpName, kind: signUpCall, method: http.MethodPost, path: "/users.json", hint: hintApplication,
-		pass: pass{authKeyHeader, c.options.AuthKey}, body: userBody(fields), secrets: []string{password},
-		read: func(body []byte) error {
-			if err := read(body); err != nil {
-				return err
-			}
-			if !isOf(made, u) {
-				return errors.New("it is about another user")
-			}
-			return nil
-		},
-	})
+func (c *Client) updateAsShared(ctx context.Context, known account.Account, change changeFunc) (account.Account, error) {
+	now, err := c.byID(ctx, known.ID)
 	if err != nil {
 		return account.Account{}, err
 	}
-	return made, nil
+	return c.write(ctx, now, change, &call{shared: true, hint: hintServiceUser})
 }
 
-// isOf reports whether the account is that of the user: by external ID, or by login where the answer has none.
-func isOf(made account.Account, u user.User) bool {
-	if made.ExternalID != "" && u.ExternalID != "" {
-		return made.ExternalID == u.ExternalID
-	}
-	login := u.Values[user.Login].Text
-	return login != "" && user.Login.Equal(made.Values[user.Login].Text, login)
-}
-
-func (c *Client) updateAsShared(ctx context.Context, known account.Account, change changeFunc) (account.Account, error) {
-	found, err := c.find(ctx, account.ByID, []string{strconv.FormatInt(known.ID, 10)})
+// byID reads the account afresh, to update it.
+func (c *Client) byID(ctx context.Context, id int64) (account.Account, error) {
+	found, err := c.find(ctx, account.ByID, []string{strconv.FormatInt(id, 10)})
 	if err != nil {
 		return account.Account{}, err
 	}
 	for _, now := range found {
-		if now.ID == known.ID {
-			return c.write(ctx, now, change, &call{shared: true, hint: hintServiceUser})
+		if now.ID == id {
+			return now, nil
 		}
 	}
 	return account.Account{}, &account.Error{Kind: account.NotFound, Call: updateName, Words: "the account was not found by its id"}
@@ -175,43 +150,13 @@ func (c *Client) write(ctx context.Context, now account.Account, change changeFu
 		return now, nil
 	}
 	var updated account.Account
-	read := readUser(&updated)
 	as.name, as.kind, as.method = updateName, updateCall, http.MethodPut
-	as.path, as.body = userPath(now.ID), userBody(fields)
-	as.read = func(body []byte) error {
-		if err := read(body); err != nil {
-			return err
-		}
-		if updated.ID != now.ID {
-			return errors.New("it is about another user")
-		}
-		return nil
-	}
-	if _, err := c.do(ctx, as); err != nil {
+	as.path = userPath(now.ID)
+	as.read = readUserOf(now.ID, &updated)
+	if err := c.tags.send(ctx, c, fields, as); err != nil {
 		return account.Account{}, err
 	}
 	return updated, nil
-}
-
-// remove deletes a user with the credentials of as.
-func (c *Client) remove(ctx context.Context, id int64, as *call) error {
-	as.name, as.kind, as.method, as.path = deleteName, deleteCall, http.MethodDelete, userPath(id)
-	_, err := c.do(ctx, as)
-	return err
-}
-
-func (c *Client) deleteAsAdmin(ctx context.Context, id int64) error {
-	if c.options.AdminKey == "" {
-		return &account.Error{Kind: account.Forbidden, Call: deleteName, Words: "there is no Administration API key", Hint: "set connectycube.admin_key"}
-	}
-	_, err := c.do(ctx, &call{
-		name: deleteName, kind: deleteCall, method: http.MethodDelete, path: "/admin/user/" + strconv.FormatInt(id, 10),
-		pass: pass{adminHeader, c.options.AdminKey}, hint: hintAdmin,
-	})
-	if account.KindOf(err) == account.Forbidden { // the key may delete anybody: it is the key that is refused, not this delete
-		return refusedCredentials(err, hintAdmin)
-	}
-	return err
 }
 
 func userPath(id int64) string { return "/users/" + strconv.FormatInt(id, 10) + ".json" }

@@ -286,3 +286,28 @@ func TestUpdateAnsweredWithSomebodyElse(t *testing.T) {
 		t.Errorf("%d sessions were ended, want that of the owner", got)
 	}
 }
+
+func TestSignUps(t *testing.T) {
+	for how, headers := range map[connectycube.SignUps]string{
+		"": "CB-AuthKey", connectycube.SignUpsWithKey: "CB-AuthKey", connectycube.SignUpsAsShared: "CB-Token",
+	} {
+		t.Run("as-"+string(how), func(t *testing.T) {
+			_, options := open(t)
+			base, carried := options.Base, ""
+			options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path == "/users.json" {
+					for _, name := range []string{"CB-AuthKey", "CB-Token"} {
+						if r.Header.Get(name) != "" {
+							carried += name
+						}
+					}
+				}
+				return base.RoundTrip(r)
+			})
+			signUp(t, newClient(t, options).Service(connectycube.Authority{SignUps: how}), "E1")
+			if carried != headers {
+				t.Errorf("it carried %s, want %s", carried, headers)
+			}
+		})
+	}
+}

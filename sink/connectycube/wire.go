@@ -99,6 +99,14 @@ func (t wireTags) text() string {
 	return user.JoinTags(tags)
 }
 
+// list returns the tags, sorted, or nil.
+func (t wireTags) list() []string {
+	if text := t.text(); text != "" {
+		return user.SplitTags(text)
+	}
+	return nil
+}
+
 // readUser reads {"user":{…}} into the account.
 func readUser(into *account.Account) func(body []byte) error {
 	return func(body []byte) error {
@@ -114,26 +122,27 @@ func readUser(into *account.Account) func(body []byte) error {
 	}
 }
 
-// page is one page of a v2 list.
-type page struct {
-	total    int
-	accounts []account.Account
+// page is one page of a list.
+type page[T any] struct {
+	total int
+	items []T
 }
 
-func readPage(into *page) func(body []byte) error {
+// readPage reads a list of records as the service writes them, W, into what we take them for, T.
+func readPage[W, T any](into *page[T], convert func(*W) (T, error)) func(body []byte) error {
 	return func(body []byte) error {
 		var got struct {
-			Total *int       `json:"total_entries"`
-			Items []wireUser `json:"items"`
+			Total *int `json:"total_entries"`
+			Items []W  `json:"items"`
 		}
 		if json.Unmarshal(body, &got) != nil || got.Total == nil {
 			return errors.New("it holds no list of users")
 		}
 		into.total = *got.Total
-		into.accounts = make([]account.Account, len(got.Items))
+		into.items = make([]T, len(got.Items))
 		for i := range got.Items {
 			var err error
-			if into.accounts[i], err = got.Items[i].account(); err != nil {
+			if into.items[i], err = convert(&got.Items[i]); err != nil {
 				return err
 			}
 		}
@@ -141,10 +150,13 @@ func readPage(into *page) func(body []byte) error {
 	}
 }
 
+// tagField is the name of the tags in a write.
+const tagField = "tag_list"
+
 // wireName is the field's name in a write, where tags have another name than in an answer.
 func wireName(field user.Field) string {
 	if field == user.Tags {
-		return "tag_list"
+		return tagField
 	}
 	return field.String()
 }
@@ -166,5 +178,3 @@ func wireValue(field user.Field, text string) any {
 func userBody(fields map[string]any) []byte {
 	return mustMarshal(map[string]any{"user": fields})
 }
-
-func hasTags(a account.Account) bool { return a.Values[user.Tags].Text != "" }

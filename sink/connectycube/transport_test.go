@@ -1,0 +1,112 @@
+package connectycube
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"cubesync/sync/account"
+)
+
+func welcome(w http.ResponseWriter, _ *http.Request) {
+	_, _ = fmt.Fprint(w, `{"session":{"id":1,"token":"t"}}`)
+}
+
+func openedSession(t *testing.T, o Options) error {
+	t.Helper()
+	o.ApplicationID, o.AuthKey = "7", "auth-key"
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.exchange.closeIdle)
+	_, err = c.openSession(t.Context())
+	return err
+}
+
+func TestProxy(t *testing.T) {
+	asked := ""
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.String()
+		welcome(w, r)
+	}))
+	defer proxy.Close()
+	address, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := openedSession(t, Options{Endpoint: "http://api.example.org", Proxy: http.ProxyURL(address)}); err != nil {
+		t.Fatal(err)
+	}
+	if asked != "http://api.example.org/session.json" {
+		t.Errorf("the proxy was asked for %q", asked)
+	}
+}
+
+// A write that no proxy took was never sent: it is in no doubt.
+func TestProxyIsDown(t *testing.T) {
+	proxy := httptest.NewServer(http.NotFoundHandler())
+	address, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.Close()
+	e := newExchange(Options{Endpoint: "https://api.example.org", Proxy: http.ProxyURL(address)})
+	_, err = e.send(t.Context(), &call{method: http.MethodPost, path: "/users.json", kind: signUpCall})
+	if !neverConnected(err) {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestRootCAs(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(welcome))
+	defer server.Close()
+	if err := openedSession(t, Options{Endpoint: server.URL}); account.KindOf(err) != account.Unavailable || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a stranger's certificate: got error %v", err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	if err := openedSession(t, Options{Endpoint: server.URL, RootCAs: pool}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTransportOptionsBesideATransport(t *testing.T) {
+	for _, o := range []Options{{Proxy: http.ProxyFromEnvironment}, {RootCAs: x509.NewCertPool()}} {
+		o.Endpoint, o.ApplicationID, o.AuthKey, o.Base = "https://api.example.org", "7", "auth-key", &http.Transport{}
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), "transport that is given") {
+			t.Errorf("got error %v", err)
+		}
+	}
+}
+
+// No call follows a redirect with a credential, wherever it leads and whatever the call is.
+func TestNoCredentialTravelsToAnotherHost(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s went elsewhere with %v", r.Method, r.URL, r.Header)
+	}))
+	defer elsewhere.Close()
+	c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/session.json" && r.Method == http.MethodPost {
+			welcome(w, r)
+			return
+		}
+		http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	_, sessionErr := c.Session(t.Context())
+	_, listErr := listed(c, t)
+	_, findErr := c.FindUsers(t.Context(), FieldLogin, "l")
+	_, fileErr := c.File(t.Context(), 7)
+	for _, err := range []error{
+		sessionErr, listErr, findErr, fileErr, c.ResetPassword(t.Context(), "a@example.org"), c.DeleteFile(t.Context(), 7),
+		signUpTagged(t, c, "a"), c.DeleteByExternalUserID(t.Context(), 17),
+	} {
+		if account.KindOf(err) != account.Unavailable {
+			t.Errorf("got error %v", err)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package connectycube_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"cubesync/sync/account"
+	"cubesync/sync/user"
+)
+
+// troubled answers the first calls of a method to a path with a status, and lets the others through.
+func troubled(method, suffix string, times, status int, base http.RoundTripper) roundTripper {
+	return func(r *http.Request) (*http.Response, error) {
+		if r.Method == method && strings.HasSuffix(r.URL.Path, suffix) && times > 0 {
+			times--
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
+		}
+		return base.RoundTrip(r)
+	}
+}
+
+// One bad moment where a session is made or a user signs in ends nothing.
+func TestSessionCallsAreRepeated(t *testing.T) {
+	for _, suffix := range []string{"/session.json", "/login.json"} {
+		t.Run(strings.Trim(suffix, "/"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, options := open(t)
+				made := signUp(t, newClient(t, options).Service(owner()), "E1")
+				options.Base = troubled(http.MethodPost, suffix, 3, http.StatusServiceUnavailable, options.Base)
+				if _, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann")); err != nil {
+					t.Errorf("after three bad moments: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A user at whom the service stumbles each time is that user's trouble, not the end of the run.
+func TestOneUserWhoCantSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, options := open(t)
+		made := signUp(t, newClient(t, options).Service(owner()), "E1")
+		options.Base = troubled(http.MethodPost, "/login.json", 1000, http.StatusInternalServerError, options.Base)
+		_, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann"))
+		if kind := account.KindOf(err); kind != account.Ambiguous || kind.Unusable() {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestPasswordNotOursSaysWhatToDo(t *testing.T) {
+	_, options := open(t)
+	client := newClient(t, options)
+	made := signUp(t, client.Service(owner()), "E1")
+	authority := owner()
+	authority.Passwords = func(string) []string { return []string{"quite another"} }
+	_, err := client.Service(authority).Update(t.Context(), made, setting(user.FullName, "Ann"))
+	if account.KindOf(err) != account.PasswordNotOurs || !strings.Contains(err.Error(), "passwords.derive.previous") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What the answer to a sign-in leaves out isn't empty: the account is read whole before anything is merged into it.
+func TestSignInAnswerThatLeavesFieldsOut(t *testing.T) {
+	_, options := open(t)
+	u := person("E1")
+	u.Values[user.CustomData] = user.Text(`{"theirs":1}`)
+	made, err := newClient(t, options).Service(owner()).Create(t.Context(), u, passwordOf("E1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := options.Base
+	options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+		answer, err := base.RoundTrip(r)
+		if err != nil || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/login.json") {
+			return answer, err
+		}
+		var body map[string]map[string]any
+		if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
+			return nil, err
+		}
+		delete(body["user"], "custom_data")
+		text, err := json.Marshal(body)
+		answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+		return answer, err
+	})
+	_, err = newClient(t, options).Service(owner()).Update(t.Context(), made, func(now account.Account) (user.Values, error) {
+		if got := now.Values[user.CustomData].Text; !user.CustomData.Equal(got, `{"theirs":1}`) {
+			t.Errorf("custom_data is taken for %q", got)
+		}
+		return setting(user.FullName, "Ann")(now)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
