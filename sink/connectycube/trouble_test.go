@@ -77,7 +77,7 @@ func TestSignInAnswerThatLeavesFieldsOut(t *testing.T) {
 	base := options.Base
 	options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
 		answer, err := base.RoundTrip(r)
-		if err != nil || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/login.json") {
+		if err != nil || answer.StatusCode != http.StatusOK || !strings.HasSuffix(r.URL.Path, "/login.json") || r.Method != http.MethodPost {
 			return answer, err
 		}
 		var body map[string]map[string]any

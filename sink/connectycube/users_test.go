@@ -240,7 +240,8 @@ func TestWritesAsTheyAreSent(t *testing.T) {
 	options.User = nil
 	var sent []string
 	// One body for all: a session, a user who signs in, and the user after the write.
-	options.Base = answering(&sent, http.StatusOK, `{"session":{"token":"t"},"user":{"id":5,"external_id":"E1"}}`)
+	options.Base = answering(&sent, http.StatusOK, `{"session":{"token":"t"},"user":{"id":5,"external_id":"E1",`+
+		`"login":null,"email":null,"full_name":null,"phone":null,"website":null,"custom_data":null,"user_tags":null}}`)
 	c, err := connectycube.New(options)
 	if err != nil {
 		t.Fatal(err)
