@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -499,4 +500,23 @@ func TestSettlingFindsWhatWasDone(t *testing.T) {
 	if pending, err := store.Pending(t.Context()); len(pending) > 0 || err != nil {
 		t.Errorf("still pending: %v, %v", pending, err)
 	}
+}
+
+func TestPreviewLeavesTheApplicationToARunningSync(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(5)
+	w.sync(t)
+	lock, err := state.Lock(w.StateDir, w.Identity.Endpoint, w.Identity.ApplicationID, "another sync")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Preview(t.Context(), reconcile.Order{})
+	if locked, ok := errors.AsType[*state.LockedError](err); !ok || locked.Work != "another sync" {
+		t.Errorf("beside a running sync: %v", err)
+	}
+	lock.Unlock()
+	if _, err := w.Preview(t.Context(), reconcile.Order{}); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	wantStatus(t, w.sync(t), state.Applied) // the look left no lock behind
 }
