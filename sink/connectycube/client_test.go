@@ -233,7 +233,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 	}
 }
 
-// closing notes that its idle connections were closed.
+// closing records that its idle connections were closed.
 type closing struct {
 	http.RoundTripper
 	closed int
