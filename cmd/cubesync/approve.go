@@ -33,7 +33,7 @@ func (c *command) approveCommand() *cobra.Command {
 				}
 				held, err := p.Held(ctx, number)
 				if err != nil {
-					return nil, refusedError{err}
+					return nil, err
 				}
 				order.Approved, order.Confirm = held, c.confirm(cfg, order.Progress, true)
 				return p.Sync(ctx, order)

@@ -40,9 +40,6 @@ const exitHelp = `Exit codes:
 // usageError is a command line that can't be carried out.
 type usageError struct{ error }
 
-// refusedError is a request that makes no sense in the present state, however it is spelled.
-type refusedError struct{ error }
-
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // exits gathers what the pipelines of one command came to.
@@ -70,7 +67,7 @@ func stops(code int) bool {
 // codeOf is the exit code of an error that kept a command from a result.
 func codeOf(err error) int {
 	var usage usageError
-	var refused refusedError
+	var refused *reconcile.NotApprovableError
 	var configuration *config.Error
 	var locked *state.LockedError
 	switch {

@@ -75,12 +75,20 @@ func (c *command) night(ctx context.Context, cfg *config.Config) error {
 	defer app.end(ctx, c.log)
 	p := app.pipelines[0]
 	progress := terminal.NewLines(c.log.With("pipeline", p.Name))
-	result, err := p.Sync(ctx, reconcile.Order{Stop: c.stop, Progress: progress, Confirm: c.confirm(cfg, progress, false)})
+	result, err := p.Sync(ctx, reconcile.Order{Stop: c.stop, Progress: progress, Confirm: confirmNobody(cfg)})
 	progress.Close()
 	if err != nil {
 		return err
 	}
 	return c.logRun(result)
+}
+
+// confirmNobody holds the first run that writes to a live application: at night nobody is there to be asked.
+func confirmNobody(cfg *config.Config) func(*plan.Plan) bool {
+	if cfg.ConnectyCube.Embedded() {
+		return nil
+	}
+	return func(*plan.Plan) bool { return false }
 }
 
 // logRun tells what a run came to; an error is a run that somebody has to look at.

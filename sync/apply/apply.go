@@ -52,7 +52,7 @@ const (
 //
 // Closing stop lets what is under way finish; ending ctx breaks it off.
 func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
-	r := &run{Applier: a, applied: map[string]bool{}}
+	r := &run{Applier: a, applied: map[string]bool{}, streak: map[plan.Kind]int{}, givenUp: map[plan.Kind]error{}}
 	r.stopped = make(chan struct{})
 	select {
 	case <-stop:
@@ -76,10 +76,16 @@ func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []
 	for wave := range waves(operations) {
 		r.wave(ctx, wave)
 	}
-	if cause := r.cause(); !errors.Is(cause, context.Canceled) || r.open {
-		return cause
+	cause := r.cause()
+	if errors.Is(cause, context.Canceled) && !r.open {
+		cause = nil // stopped when there was nothing left to do
 	}
-	return nil // stopped when there was nothing left to do
+	for _, kind := range plan.Kinds() {
+		if cause == nil {
+			cause = r.givenUp[kind]
+		}
+	}
+	return cause
 }
 
 // waves yields the runs of operations that may be under way together.
@@ -107,7 +113,10 @@ type run struct {
 	err     error           // why it stopped
 	applied map[string]bool // external IDs whose operation was applied
 	open    bool            // an operation wasn't attempted, or is in doubt
-	streak  int             // what ended in doubt or for lack of permission without a success in between
+	// streak counts what ended in doubt or for lack of permission without a success in between, givenUp says why no
+	// more are sent, both by kind of operation.
+	streak  map[plan.Kind]int
+	givenUp map[plan.Kind]error
 }
 
 // halt stops the handing out of operations; the first cause counts.
@@ -273,7 +282,7 @@ func (r *run) observe(outcome state.Outcome) {
 }
 
 func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes chan<- state.Outcome) {
-	if ctx.Err() != nil || r.cause() != nil { // between being handed out and being taken
+	if ctx.Err() != nil || r.over(group[0].Kind) { // between being handed out and being taken
 		r.leave(group, outcomes)
 		return
 	}

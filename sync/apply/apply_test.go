@@ -394,14 +394,14 @@ func TestContextBreaksOff(t *testing.T) {
 }
 
 func TestWhatWasBrokenOffIsNoTrouble(t *testing.T) {
-	r := &run{stopped: make(chan struct{})}
+	r := &run{stopped: make(chan struct{}), streak: map[plan.Kind]int{}, givenUp: map[plan.Kind]error{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 * uselessLimit {
-		r.useless(ctx, errLost)
+		r.useless(ctx, plan.Update, errLost)
 	}
-	if err := r.cause(); err != nil {
-		t.Error(err)
+	if r.over(plan.Update) {
+		t.Error(r.givenUp)
 	}
 }
 

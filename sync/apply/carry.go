@@ -189,7 +189,7 @@ func (r *run) done(op plan.Operation, now account.Account, answered []plan.Chang
 		words := fmt.Sprintf("ConnectyCube ignored tags: account %d still carries %q", now.ID, r.OwnerTag)
 		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true}
 	}
-	r.succeeded()
+	r.succeeded(op.Kind)
 	outcome := state.Outcome{Operation: op, Ending: state.DoneApplied, Account: &now}
 	var ignored []string
 	for _, c := range answered {

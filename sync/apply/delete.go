@@ -24,7 +24,7 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 	var present map[int64]account.Account
 	var looked time.Time
 	for i, op := range group {
-		if r.cause() != nil {
+		if r.over(plan.Delete) {
 			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.NotAttempted})
 			continue
 		}
@@ -53,9 +53,9 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 func (r *run) remove(ctx context.Context, now account.Account) error {
 	err := r.Service.Delete(ctx, now)
 	if err == nil {
-		r.succeeded()
+		r.succeeded(plan.Delete)
 	} else {
-		r.troubled(ctx, err)
+		r.troubled(ctx, plan.Delete, err)
 	}
 	return err
 }
@@ -63,7 +63,7 @@ func (r *run) remove(ctx context.Context, now account.Account) error {
 // unsent are the outcomes of deletes that no look-up cleared.
 func (r *run) unsent(ctx context.Context, group []plan.Operation, err error) []state.Outcome {
 	ending := state.DoneFailed
-	if r.troubled(ctx, err) || ctx.Err() != nil {
+	if r.troubled(ctx, plan.Delete, err) || ctx.Err() != nil {
 		ending = state.NotAttempted
 	}
 	outcomes := make([]state.Outcome, len(group))
@@ -80,7 +80,7 @@ func (r *run) proveAll(ctx context.Context, asked []plan.Operation, errs map[int
 	}
 	present, err := r.byID(ctx, asked)
 	if err != nil {
-		r.troubled(ctx, err) // once: it was one question
+		r.troubled(ctx, plan.Delete, err) // once: it was one question
 	}
 	outcomes := make([]state.Outcome, len(asked))
 	for i, op := range asked {
@@ -98,7 +98,7 @@ func (r *run) proven(ctx context.Context, op plan.Operation, deleteErr error, pr
 	case lookupErr != nil:
 		return inDoubt(op, deleteErr, lookupErr)
 	case !there:
-		r.succeeded()
+		r.succeeded(plan.Delete)
 		return state.Outcome{Operation: op, Ending: state.DoneApplied}
 	case deleteErr == nil:
 		words := fmt.Sprintf("ConnectyCube said that account %d was deleted, and it is still there", op.AccountID)

@@ -123,7 +123,8 @@ func (b *builder) oneRecord(r row) (*Desired, bool) {
 		return nil, false
 	}
 	for _, tag := range user.SplitTags(first.User.Values[user.Tags].Text) {
-		if slices.Contains(b.policy.OtherOwnerTags, tag) {
+		if slices.ContainsFunc(b.policy.OtherOwnerTags, func(other string) bool { return strings.EqualFold(other, tag) }) { // a service may fold case
+
 			b.rejectAll(r.desired[:1], ForeignTag, fmt.Sprintf("the tag %q marks the accounts of another pipeline, which would take this one for its own: map another tag", tag))
 			return nil, false
 		}

@@ -54,8 +54,11 @@ func (r *run) reviewed() string {
 }
 
 // Held returns a held run that a person may approve, for Order.Approved. A newer run supersedes it, unless it was held
-// over the same plan.
+// over the same plan. A *NotApprovableError says why it can't be.
 func (p *Pipeline) Held(ctx context.Context, number int64) (*state.Run, error) {
+	if err := state.Probe(p.StateDir, p.Identity.Endpoint, p.Identity.ApplicationID); err != nil {
+		return nil, err
+	}
 	store, err := state.Peek(ctx, p.StateDir, p.Identity)
 	if err != nil {
 		return nil, err
@@ -67,24 +70,33 @@ func (p *Pipeline) Held(ctx context.Context, number int64) (*state.Run, error) {
 	}
 	i := slices.IndexFunc(runs, func(r state.Run) bool { return r.ID == number })
 	if i < 0 {
-		return nil, fmt.Errorf("pipeline %s has no run %d", p.Name, number)
+		return nil, notApprovable("pipeline %s has no run %d", p.Name, number)
 	}
 	run := &runs[i]
 	switch {
 	case run.Status != state.Held:
-		return nil, fmt.Errorf("run %d isn't held: it ended as %s", number, run.Status)
+		return nil, notApprovable("run %d isn't held: it ended as %s", number, run.Status)
 	case !run.Approvable():
-		return nil, fmt.Errorf("run %d saw a source without any record, which can't be approved: check the export", number)
+		return nil, notApprovable("run %d saw a source without any record, which can't be approved: check the export", number)
 	case run.Config != p.Digest:
-		return nil, fmt.Errorf("run %d was made with another configuration than this one: name the right one with --config, or sync again", number)
+		return nil, notApprovable("run %d was made with another configuration than this one: name the right one with --config, or sync again", number)
 	}
 	for _, newer := range runs[:i] {
 		if newer.Status != state.Held {
-			return nil, fmt.Errorf("run %d can't be approved: run %d came after it and ended as %s", number, newer.ID, newer.Status)
+			return nil, notApprovable("run %d can't be approved: run %d came after it and ended as %s", number, newer.ID, newer.Status)
 		}
 		if newer.Reviewed != run.Reviewed {
-			return nil, fmt.Errorf("run %d can't be approved: run %d came after it and is held over another plan", number, newer.ID)
+			return nil, notApprovable("run %d can't be approved: run %d came after it and is held over another plan", number, newer.ID)
 		}
 	}
 	return run, nil
+}
+
+// NotApprovableError is a run that nobody can approve.
+type NotApprovableError struct{ why string }
+
+func (e *NotApprovableError) Error() string { return e.why }
+
+func notApprovable(format string, args ...any) error {
+	return &NotApprovableError{fmt.Sprintf(format, args...)}
 }

@@ -5,6 +5,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -254,8 +255,21 @@ func (r *run) finish(ctx context.Context) error {
 		Evidence: r.evidence,
 		Now:      r.now,
 		Keep:     r.unlisted,
-		Mine:     r.present,
+		Mine:     r.matched(),
 	}, r.KeepRuns)
+}
+
+// matched returns what those want of the merged fields whom the plan left as they are: nobody who was rejected, and
+// nobody for whom something is still, or was just, to be written.
+func (r *run) matched() map[string]user.Values {
+	matched := maps.Clone(r.present)
+	for i := range r.Plan.Operations {
+		delete(matched, r.Plan.Operations[i].ExternalID)
+	}
+	for _, reject := range r.Plan.Rejects {
+		delete(matched, reject.ExternalID)
+	}
+	return matched
 }
 
 // seen lets everybody who was there be present again, although the run wasn't applied.

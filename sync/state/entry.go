@@ -43,7 +43,9 @@ func (e *entry) end(run int64, o *Outcome) {
 		written = append(written, change.Field)
 	}
 	if len(e.notes.Learned) > 0 {
-		e.notes.Learned = slices.DeleteFunc(e.notes.Learned, func(l plan.Learned) bool { return slices.Contains(written, l.Field) })
+		e.notes.Learned = slices.DeleteFunc(e.notes.Learned, func(l plan.Learned) bool {
+			return slices.Contains(written, l.Field) && (l.Field != user.Tags || l.Ignored)
+		})
 	}
 	e.notes.Learned = append(e.notes.Learned, o.Learned...)
 }

@@ -45,7 +45,7 @@ func Lock(dir, endpoint, applicationID, work string) (*Locked, error) {
 	}
 	// The word about the holder has a file of its own, because a locked file can't be read on every system.
 	l := &Locked{lock: flock.New(path, flock.SetPermissions(0o600)), holder: path + ".holder"}
-	locked, err := l.lock.TryLock()
+	locked, err := l.tryLock()
 	if err != nil {
 		return nil, fmt.Errorf("the application can't be locked: %w; check who may write there", err)
 	}
@@ -56,6 +56,18 @@ func Lock(dir, endpoint, applicationID, work string) (*Locked, error) {
 		return nil, errors.Join(fmt.Errorf("the application can't be locked: %w; check who may write there", err), l.lock.Unlock())
 	}
 	return l, nil
+}
+
+// tryLock tries for a moment: a Probe holds the lock for the blink of an eye, and mustn't cost a night's run.
+func (l *Locked) tryLock() (bool, error) {
+	const tries, pause = 5, 20 * time.Millisecond
+	for try := 1; ; try++ {
+		locked, err := l.lock.TryLock()
+		if locked || err != nil || try == tries {
+			return locked, err
+		}
+		time.Sleep(pause)
+	}
 }
 
 // Probe returns a *LockedError while somebody holds the lock. It makes no file.

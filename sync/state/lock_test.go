@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -126,4 +127,42 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 		t.Fatalf("after it was killed: %v", err)
 	}
 	lock.Unlock()
+}
+
+// A look holds the lock for the blink of an eye, and costs nobody their run.
+func TestProbeCostsNoLock(t *testing.T) {
+	dir := t.TempDir()
+	lock := func() *Locked {
+		l, err := Lock(dir, "https://api.example.com", "7", "a run")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	if err := Probe(dir, "https://api.example.com", "7"); err != nil {
+		t.Errorf("before any lock: %v", err)
+	}
+	held := lock()
+	var locked *LockedError
+	if err := Probe(dir, "https://api.example.com", "7"); !errors.As(err, &locked) {
+		t.Errorf("beside a lock: %v", err)
+	}
+	held.Unlock()
+	done := make(chan struct{})
+	var probing sync.WaitGroup
+	probing.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				_ = Probe(dir, "https://api.example.com", "7") // what it says is of no interest here
+			}
+		}
+	})
+	for range 300 {
+		lock().Unlock()
+	}
+	close(done)
+	probing.Wait()
 }
