@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -16,8 +17,6 @@ import (
 	"cubesync/sync/report"
 	"cubesync/sync/schedule"
 	"cubesync/sync/state"
-
-	"time"
 )
 
 // listLines is how many lines of a list people read before they want a count instead.

@@ -132,13 +132,3 @@ func (m *Mapper) rules() []rule {
 	}
 	return append(all, m.customData...)
 }
-
-// Columns returns the columns that the mapping needs, sorted, each once.
-func (m *Mapper) Columns() []string {
-	var names []string
-	for _, r := range m.rules() {
-		names = append(names, r.columns()...)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}

@@ -82,15 +82,6 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-func TestColumns(t *testing.T) {
-	want := []string{"desk", "email", "family", "given", "id", "login", "office", "phone", "tags", "website"}
-	s := spec()
-	s.Tags = append(s.Tags, mapping.TagRule{Rule: column("office")})
-	if diff := cmp.Diff(want, mapper(t, s).Columns()); diff != "" {
-		t.Errorf("columns (-want +got):\n%s", diff)
-	}
-}
-
 func TestCheck(t *testing.T) {
 	s := mapping.Spec{
 		ExternalID: column("employee_id"),
