@@ -23,6 +23,7 @@ type blobView struct {
 
 // accessView is where a file's content is: to be written, or to be read.
 type accessView struct {
+	ID          int64  `json:"id"`
 	BlobID      int64  `json:"blob_id"`
 	Expires     string `json:"expires"`
 	Type        string `json:"object_access_type"` // "Write" or "Read"
@@ -73,7 +74,7 @@ func createBlob(s *Server, c *call) (answer, error) {
 	}
 	v := b.view()
 	v.Access = &accessView{
-		BlobID: b.ID, Type: "Write", Params: s.storage.uploadURL(c.r, b), Expires: rfc3339(now.Add(accessLife).Unix()),
+		ID: b.ID, BlobID: b.ID, Type: "Write", Params: s.storage.uploadURL(c.r, b), Expires: rfc3339(now.Add(accessLife).Unix()),
 	}
 	return answer{status: http.StatusCreated, body: blobBody{v}}, nil
 }
@@ -138,8 +139,8 @@ func (s *Server) ownBlob(c *call) (blob, error) {
 	return b, nil
 }
 
-// downloadBlob is GET /blobs/{uid} and GET /blobs/{uid}/object: a redirect to the content, or with download_url the
-// address of it. What isn't public needs a session, whose token may come as ?token=.
+// downloadBlob is GET /blobs/{uid}/download as documented, GET /blobs/{uid} as the SDK asks, and GET /blobs/{uid}/object: a
+// redirect to the content, or with download_url the address of it. What isn't public needs a session, whose token may come as ?token=.
 func downloadBlob(s *Server, c *call) (answer, error) {
 	b, ok := s.blobs.byUID(c.uid)
 	if !ok || b.Completed == 0 {
@@ -155,9 +156,9 @@ func downloadBlob(s *Server, c *call) (answer, error) {
 	link := s.storage.downloadURL(c.r, b, expires)
 	if params.Get("download_url") == "" {
 		c.w.Header().Set("Location", link)
-		return answer{status: http.StatusFound, body: struct{}{}}, nil
+		return answer{status: http.StatusMovedPermanently, body: struct{}{}}, nil
 	}
 	v := b.view()
-	v.Access = &accessView{BlobID: b.ID, Type: "Read", Params: link, DownloadURL: link, Expires: rfc3339(expires.Unix())}
+	v.Access = &accessView{ID: b.ID, BlobID: b.ID, Type: "Read", Params: link, DownloadURL: link, Expires: rfc3339(expires.Unix())}
 	return answer{status: http.StatusOK, body: blobBody{v}}, nil
 }

@@ -49,7 +49,7 @@ func (c *testClient) upload(public bool, content string) (id, uid string) {
 func (c *testClient) follow(a testAnswer) testAnswer {
 	c.t.Helper()
 	target, err := url.Parse(a.header.Get("Location"))
-	if err != nil || a.status != http.StatusFound {
+	if err != nil || a.status != http.StatusMovedPermanently {
 		c.t.Fatalf("no redirect: %d %s %v", a.status, a.body, err)
 	}
 	return c.do("GET", target.RequestURI(), "")
@@ -78,6 +78,7 @@ func TestBlobs(t *testing.T) {
 			token := session.header["CB-Token"]
 			client.follow(client.do("GET", "/blobs/"+uid+"?token="+token, "")).want(t, 200, "content")
 			client.follow(client.do("GET", "/blobs/"+publicUID, "")).want(t, 200, "for all")
+			client.follow(client.do("GET", "/blobs/"+publicUID+"/download", "")).want(t, 200, "for all")
 			session.do("GET", "/blobs/"+uid+"/object?download_url=1", "").want(t, 200, `"download_url":"http://`)
 			session.do("DELETE", "/blobs/"+id, "").want(t, 200, "{}")
 			session.do("GET", "/blobs/"+id, "").want(t, 404, "Couldn't find blob.")

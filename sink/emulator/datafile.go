@@ -156,7 +156,7 @@ func readEntry(line []byte, d *directory) error {
 		if !exists || e.User == nil {
 			return fmt.Errorf("damaged: %s of user %d can't come here", e.Op, e.ID)
 		}
-	case opDelete, opAdminDelete:
+	case opDelete, opAdminDelete, opGuestEnd:
 		if !exists {
 			return fmt.Errorf("damaged: %s of user %d can't come here", e.Op, e.ID)
 		}

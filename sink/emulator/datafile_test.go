@@ -24,9 +24,13 @@ func dump(s *Server) string {
 			users = append(users, p)
 		}
 	}
+	indexed := map[string]int{}
+	for _, x := range s.users.indexes {
+		indexed[x.field] = len(x.owner) + len(x.owners)
+	}
 	raw, _ := json.MarshalIndent(map[string]any{
 		"users": users, "last_id": len(s.users.people), "written": s.users.written,
-		"indexed": []int{len(s.users.byLogin), len(s.users.byEmail), len(s.users.byExternal), len(s.users.byTag), s.users.count},
+		"indexed": indexed, "tags": len(s.users.byTag), "count": s.users.count,
 	}, "", " ")
 	return string(raw)
 }

@@ -3,7 +3,6 @@ package emulator
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -17,6 +16,7 @@ const (
 	opUpdate      operation = "update"
 	opDelete      operation = "delete"
 	opAdminDelete operation = "admin_delete"
+	opGuestEnd    operation = "guest_end" // nobody asked for it: not a counted write
 )
 
 // directory holds the users and finds them; safe for concurrent use.
@@ -24,32 +24,21 @@ const (
 // Ids are given in order and never again, so people is a slice by id, and the lists of a tag stay sorted by appending.
 // A page of a tag costs the page; a change of an old user's tags, or its deletion, shifts one list.
 type directory struct {
-	mu         sync.RWMutex
-	people     []record // people[id-1]
-	count      int
-	byLogin    map[string]int64
-	byEmail    map[string]int64 // e-mails are kept in lower case
-	byExternal map[string]int64
-	byUserID   map[string]int64 // external_user_id, the deprecated number
-	byFacebook map[string]int64
-	byTwitter  map[string]int64
-	byTag      map[string][]int64 // sorted
-	written    Writes
-	journal    *journal // nil in memory
-	sequence   uint64   // the journal's number of the last write
-	lag        *lag     // nil: lists show every write at once
-
-	sharedExternal  bool               // several users may have one external ID: then they are in
-	byShared        map[string][]int64 // this index, sorted, and not in byExternal
-	activityUpdates bool
+	options  *Options // never changed
+	mu       sync.RWMutex
+	people   []record // people[id-1]
+	count    int
+	indexes  []*index
+	byTag    map[string][]int64 // sorted
+	guests   guests
+	written  Writes
+	journal  *journal // nil in memory
+	sequence uint64   // the journal's number of the last write
+	lag      *lag     // nil: lists show every write at once
 }
 
-func newDirectory() *directory {
-	return &directory{
-		byLogin: map[string]int64{}, byEmail: map[string]int64{}, byExternal: map[string]int64{}, byUserID: map[string]int64{},
-		byFacebook: map[string]int64{}, byTwitter: map[string]int64{}, byTag: map[string][]int64{},
-		byShared: map[string][]int64{},
-	}
+func newDirectory(o *Options) *directory {
+	return &directory{options: o, indexes: newIndexes(o), byTag: map[string][]int64{}}
 }
 
 // add signs a new user up. It gives it its id, and refuses it, with what was wrong before, when its keys are taken.
@@ -60,6 +49,25 @@ func (d *directory) add(op operation, p *person, wrong problems) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.put(op, p, line, wrong)
+}
+
+// findOrAdd returns the user that has the same text as p in a field that has an index, or adds p and returns that.
+func (d *directory) findOrAdd(op operation, by string, p *person) (*person, error) {
+	line, err := json.Marshal(p)
+	if err != nil {
+		return nil, broken(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known := d.at(d.indexOf(by).first(p.text(by))); known != nil {
+		return known, nil
+	}
+	return p, d.put(op, p, line, problems{})
+}
+
+// put adds a user. The caller holds the lock.
+func (d *directory) put(op operation, p *person, line []byte, wrong problems) error {
 	d.checkUnique(p, wrong)
 	if err := wrong.failure(); err != nil {
 		return err
@@ -141,6 +149,8 @@ func (d *directory) apply(op operation, id int64, p *person) {
 		d.unindex(old, p)
 		d.people[id-1] = record{}
 		d.count--
+	} else if p != nil && p.Guest {
+		d.guests.add(id, p.Created)
 	}
 	if p != nil {
 		d.people[id-1] = p.pack()
@@ -162,7 +172,7 @@ func (w *Writes) count(op operation) {
 		w.Delete++
 	case opAdminDelete:
 		w.AdminDelete++
-	case opUser:
+	case opUser, opGuestEnd:
 	}
 }
 
@@ -190,34 +200,34 @@ func (d *directory) byID(id int64) *person {
 // find looks a user up by login, or by e-mail when login is empty.
 func (d *directory) find(login, email string) *person {
 	if login != "" {
-		return d.lookUp(d.byLogin, login)
+		return d.lookUp("login", login)
 	}
-	return d.lookUp(d.byEmail, strings.ToLower(email))
+	return d.lookUp("email", email)
 }
 
-// lookUp finds a user in one of the indexes.
-func (d *directory) lookUp(index map[string]int64, text string) *person {
+// lookUp finds a user by a field that has an index.
+func (d *directory) lookUp(field, text string) *person {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.at(index[text])
+	return d.at(d.indexOf(field).first(text))
 }
 
-// touch notes that a user sent a request; false if there is no such user. It isn't a write, even where it moves updated_at:
-// it doesn't last.
-func (d *directory) touch(id, now int64) bool {
+// touch notes that a user sent a request, or signed in; false if there is no such user. It isn't a write, even where it
+// moves updated_at: it doesn't last.
+func (d *directory) touch(id, now int64, signsIn bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.exists(id) {
 		return false
 	}
 	d.people[id-1].seen = now
-	if d.activityUpdates {
+	if d.options.ActivityUpdates || signsIn && d.options.SignInUpdates {
 		p := d.at(id)
 		p.Updated = now
 		d.people[id-1] = p.pack()
 	}
 	if d.lag != nil {
-		d.lag.shown.touch(id, now)
+		d.lag.shown.touch(id, now, signsIn)
 	}
 	return true
 }
@@ -249,7 +259,7 @@ func (d *directory) seed(users []SeedUser, now int64) error {
 		if d.find(u.Login, "") != nil {
 			continue
 		}
-		p, wrong := newPerson(map[string]value{
+		p, wrong := d.options.newPerson(map[string]value{
 			"login": {text: u.Login}, "password": {text: u.Password}, "email": {text: u.Email},
 			"full_name": {text: u.FullName}, "external_id": {text: u.ExternalID}, "tag_list": {list: u.Tags},
 		}, now)

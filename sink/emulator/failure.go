@@ -74,6 +74,22 @@ func needAdminKey() error {
 	return baseFailure(http.StatusForbidden, "Forbidden. CB-Administration-API-Key is missing or wrong.")
 }
 
+func noAdminAPI() error {
+	return baseFailure(http.StatusForbidden, "Forbidden. The Admin API isn't part of this plan.")
+}
+
+// noV1 has the documented words; its status isn't documented.
+func noV1() error {
+	return baseFailure(http.StatusForbidden, "Users retrieving forbidden in admin panel, application settings.")
+}
+
+// badAuthentication is what the service says when a Custom Identity Provider doesn't vouch for a sign-in; its words and
+// status were seen in ConnectyCube/connectycube-reactnative-samples issue 88.
+func badAuthentication(format string, args ...any) error {
+	return &failure{status: http.StatusUnprocessableEntity,
+		body: listErrors{[]string{"Bad Authentication data. " + fmt.Sprintf(format, args...)}}}
+}
+
 func notYours() error {
 	return &failure{status: http.StatusForbidden,
 		body: listErrors{[]string{"You don't have appropriate permissions to perform this operation"}}}

@@ -21,8 +21,7 @@ type passed struct {
 func (d *directory) follow(by time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	shown := newDirectory()
-	shown.sharedExternal, shown.activityUpdates = d.sharedExternal, d.activityUpdates
+	shown := newDirectory(d.options)
 	for id := range int64(len(d.people)) {
 		shown.apply(opUser, id+1, d.at(id+1))
 	}
@@ -34,8 +33,9 @@ func (l *lag) note(id int64, to record) {
 	l.queue = append(l.queue, passed{time.Now(), id, to})
 }
 
-// catchUp shows what is old enough. The caller holds the lock of the directory that is followed.
-func (l *lag) catchUp(now time.Time) *directory {
+// catchUp shows what is old enough. The caller holds the lock of d, the directory that is followed. Only writes are late: the
+// last request of a user is shown at once.
+func (l *lag) catchUp(d *directory, now time.Time) *directory {
 	l.shown.mu.Lock()
 	defer l.shown.mu.Unlock()
 	for len(l.queue) > 0 && now.Sub(l.queue[0].at) >= l.by {
@@ -47,6 +47,9 @@ func (l *lag) catchUp(now time.Time) *directory {
 			due.to.unpack(p)
 		}
 		l.shown.apply(opUser, due.id, p)
+		if p != nil && d.exists(due.id) {
+			l.shown.people[due.id-1].seen = d.people[due.id-1].seen
+		}
 	}
 	return l.shown
 }

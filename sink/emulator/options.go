@@ -34,21 +34,37 @@ type Options struct {
 	Faults    []Fault
 	FaultSeed uint64
 
+	// Identity is the Custom Identity Provider that sign-ins by login are verified with; nil: there is none.
+	Identity *Identity
+
 	// The switches: where the documentation is silent, the other answer. Options.Switches says what each changes.
 
 	WriteOthers       bool
 	OthersAnswer      string // "" and "403", or "404"
+	NoAdminAPI        bool
 	SharedExternalIDs bool
+	SharedEmails      bool
+	SharedSocialIDs   bool
 	FixedExternalIDs  bool
+	AnyCaseLogins     bool
+	KeepsEmailCase    bool
+	KeepsSpaces       bool
+	AnyPassword       bool
 	DenyOnTheFly      bool
 	LoginCreatesUsers bool
+	SignInEndsOthers  bool
+	SignInUpdates     bool
+	ActivityUpdates   bool
 	NoRetryAfter      bool
 	ListLag           time.Duration
-	ActivityUpdates   bool
+	NewestFirst       bool
 	Tags              string // "" and "mixed", "array" or "text"
 	InValues          int    // 0: any number
 	RequireSignature  bool
+	ResetBy           string // "" and "both", "get" or "post"
+	EmptyAnswers      bool
 	NoV1              bool
+	NoV2              bool
 }
 
 // SeedUser is a user to start with. Login and Password are required; the service's rules hold for all fields.

@@ -54,7 +54,7 @@ func resetPassword(s *Server, c *call) (answer, error) {
 		wrong.add("email", "can't be blank")
 		return answer{}, wrong.failure()
 	}
-	p := s.users.find("", normalise("email", email))
+	p := s.users.find("", s.options.normalise("email", email))
 	if p == nil {
 		return answer{}, noUser()
 	}

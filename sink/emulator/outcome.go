@@ -19,6 +19,7 @@ type outcome struct {
 	status int    // 0: no answer
 	body   any    // shown as JSON
 	page   string // or this, as HTML
+	silent bool   // or nothing at all
 	end    ending
 }
 
@@ -41,7 +42,7 @@ func (o outcome) send(w http.ResponseWriter) {
 		return
 	}
 	raw, kind := []byte(o.page), "text/html"
-	if o.page == "" {
+	if o.page == "" && !o.silent {
 		var err error
 		kind = "application/json; charset=utf-8"
 		if raw, err = json.Marshal(o.body); err != nil {
@@ -90,6 +91,7 @@ func brokenBy(byReset bool) error {
 
 // carryOut does what a request asks for.
 func (s *Server) carryOut(c *call, found *route) outcome {
+	s.users.endGuests(time.Now().Unix())
 	s.identify(c)
 	if err := found.admit(s, c); err != nil {
 		return s.refuse(c, found.kind, err)
@@ -105,7 +107,8 @@ func (s *Server) carryOut(c *call, found *route) outcome {
 	if err != nil {
 		return s.refuse(c, found.kind, err)
 	}
-	return outcome{status: a.status, body: a.body}
+	_, nothing := a.body.(struct{})
+	return outcome{status: a.status, body: a.body, silent: nothing && s.options.EmptyAnswers}
 }
 
 // carryOutLater does it when the client no longer waits.

@@ -27,7 +27,7 @@ func (s *Server) own() *http.ServeMux {
 	mux.HandleFunc("GET /__emulator/faults", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.shownFaults())
 	})
-	mux.HandleFunc("POST /__emulator/faults", s.planFaults)
+	mux.Handle("POST /__emulator/faults", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.planFaults)))
 	mux.HandleFunc(storagePath, func(w http.ResponseWriter, r *http.Request) {
 		seen := &witness{ResponseWriter: w}
 		s.storage.ServeHTTP(seen, r)

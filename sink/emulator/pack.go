@@ -11,10 +11,10 @@ type record struct {
 }
 
 // texts are all fields of text, in the order in which they are packed.
-func (p *person) texts() [13]*string {
+func (p *person) texts() [14]*string {
 	return [...]*string{
 		&p.Login, &p.Email, &p.FullName, &p.Phone, &p.Website, &p.ExternalID, &p.FacebookID, &p.TwitterID, &p.CustomData,
-		&p.Avatar, &p.ExternalUserID, &p.BlobID, &p.Timezone,
+		&p.Avatar, &p.ExternalUserID, &p.BlobID, &p.Timezone, &p.CustomID,
 	}
 }
 

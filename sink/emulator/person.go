@@ -27,6 +27,7 @@ type person struct {
 	BlobID         string   `json:"blob_id,omitempty"`          // digits
 	Timezone       string   `json:"timezone,omitempty"`         // digits
 	Tags           []string `json:"tags,omitempty"`
+	CustomID       string   `json:"custom_id,omitempty"` // what a Custom Identity Provider knows the user by; never shown
 	Guest          bool     `json:"guest,omitempty"`
 	Created        int64    `json:"created"`
 	Updated        int64    `json:"updated"`

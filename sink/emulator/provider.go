@@ -13,7 +13,7 @@ import (
 // signInGuest makes a guest: a user without a password, another one each time.
 func (s *Server) signInGuest(user map[string]value, now time.Time) (*person, error) {
 	p := &person{
-		Login: "guest_" + randomHex(10), FullName: normalise("full_name", user["full_name"].text), Guest: true,
+		Login: "guest_login_" + strings.ToUpper(randomHex(18)), FullName: s.options.normalise("full_name", user["full_name"].text), Guest: true,
 		Created: now.Unix(), Updated: now.Unix(), LastRequest: now.Unix(),
 	}
 	return p, s.users.add(opOnTheFly, p, problems{})
@@ -22,56 +22,54 @@ func (s *Server) signInGuest(user map[string]value, now time.Time) (*person, err
 // signInByProvider finds or makes the user that a provider's token stands for. No provider is asked: any token that isn't
 // empty is good, and the same token is the same user. A Firebase token may be the phone number or the e-mail itself.
 func (s *Server) signInByProvider(params map[string]value, now time.Time) (*person, error) {
-	p, by, err := s.identity(params)
+	p, by, err := vouched(params)
 	if err != nil {
 		return nil, err
 	}
-	p.Created, p.Updated, p.LastRequest = now.Unix(), now.Unix(), now.Unix()
-	for range 2 { // again if somebody else has just made the same user
-		if known := s.users.lookUp(by.index, by.text); known != nil && s.users.touch(known.ID, now.Unix()) {
-			known.LastRequest = now.Unix()
-			return known, nil
-		}
-		if err = s.users.add(opOnTheFly, p, problems{}); err == nil {
-			return p, nil
-		}
-	}
-	return nil, err
+	return s.findOrMake(p, by, now)
 }
 
-// identity is the user that a token stands for, as it would be made, and the key that finds it.
-func (s *Server) identity(params map[string]value) (*person, key, error) {
+// findOrMake returns the user that has the same text in a field as p, or makes p.
+func (s *Server) findOrMake(p *person, by string, now time.Time) (*person, error) {
+	p.Created, p.Updated, p.LastRequest = now.Unix(), now.Unix(), now.Unix()
+	found, err := s.users.findOrAdd(opOnTheFly, by, p)
+	if err != nil || found == p {
+		return p, err
+	}
+	if found = s.enter(found.ID, now); found == nil { // deleted in this moment
+		return nil, wrongPassword()
+	}
+	return found, nil
+}
+
+// vouched is the user that a token stands for, as it would be made, and the field that finds it.
+func vouched(params map[string]value) (*person, string, error) {
 	provider := params["provider"].text
 	switch provider {
 	case "facebook", "twitter":
-		index := s.users.byFacebook
-		if provider == "twitter" {
-			index = s.users.byTwitter
-		}
 		token, err := credential(params, "keys", "token")
 		id := digits(provider + token)
 		p := &person{Login: provider + "_" + id, FullName: "Somebody from " + provider}
 		*p.field(provider + "_id") = id
-		return p, key{text: id, index: index}, err
+		return p, provider + "_id", err
 	case "firebase_phone":
 		token, err := credential(params, provider, "project_id", "access_token")
 		phone := strings.TrimPrefix(token, "+")
 		if _, notDigits := strconv.ParseUint(phone, 10, 64); notDigits != nil {
 			phone = digits(token)
 		}
-		login := "phone_" + phone // numbers aren't unique, logins are
-		return &person{Login: login, Phone: phone}, key{text: login, index: s.users.byLogin}, err
+		return &person{Login: "phone_" + phone, Phone: phone}, "login", err // numbers aren't unique, logins are
 	case "firebase_email":
 		token, err := credential(params, provider, "project_id", "access_token")
 		email := strings.ToLower(token)
 		if parsed, bad := mail.ParseAddress(email); bad != nil || parsed.Address != email {
 			email = "firebase" + digits(token) + "@example.com"
 		}
-		return &person{Email: email}, key{text: email, index: s.users.byEmail}, err
+		return &person{Email: email}, "email", err
 	}
 	wrong := problems{}
 	wrong.add("provider", "is unknown: facebook, twitter, firebase_phone and firebase_email are known")
-	return nil, key{}, wrong.failure()
+	return nil, "", wrong.failure()
 }
 
 // credential returns the last of the named parameters inside group; all of them are required.

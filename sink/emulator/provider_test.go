@@ -3,6 +3,8 @@ package emulator
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestGuests(t *testing.T) {
@@ -25,6 +27,43 @@ func TestGuests(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(t, o).session("").do("GET", "/users/1", "").want(t, 200, `"is_guest":true`)
+}
+
+func TestGuestsLiveOneDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := Options{Data: t.TempDir() + "/users.jsonl"}
+		client := open(t, o)
+		guest := func() *testClient { return client.session(`{"guest":"1","full_name":"A Guest"}`) }
+		first := guest()
+		time.Sleep(time.Hour)
+		guest()
+		gone := guest()
+		gone.do("DELETE", "/users/3", "").want(t, 200, "")
+		client.signUp(ann)
+		for range 23 { // kept alive by its requests, but not for ever
+			first.do("GET", "/session", "").want(t, 200, `"user_id":1,`)
+			time.Sleep(time.Hour)
+		}
+		first.do("GET", "/session", "").want(t, 401, noSessionBody)
+		const all = "/users/v2?id[in][]=1&id[in][]=2&id[in][]=3&id[in][]=4"
+		client.session("").do("GET", all, "").want(t, 200, `"total_entries":2`)
+
+		if err := client.server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		client = open(t, o)
+		client.session("").do("GET", all, "").want(t, 200, `"total_entries":2`)
+		time.Sleep(time.Hour)
+		client.session("").do("GET", all, "").want(t, 200, `"items":[{"id":4,`)
+		if err := client.server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		client = open(t, o)
+		client.session("").do("GET", all, "").want(t, 200, `"items":[{"id":4,`)
+		if got := client.server.Counters().Written; got != (Writes{SignUp: 1, OnTheFly: 3, Delete: 1}) {
+			t.Errorf("written %+v: nobody asked for the end of a guest", got)
+		}
+	})
 }
 
 func TestProviders(t *testing.T) {

@@ -28,13 +28,14 @@ type condition struct {
 	field, op string
 	values    []string
 	instant   int64 // of the compare operators: Unix seconds, or an id
+	folds     bool  // case doesn't matter: values are in lower case
 }
 
-// fieldKind says which operators a field takes:
+// fieldKind says which operators a field takes, as the documentation's list of valid and invalid queries shows:
 //
-//	standAlone   equal, in             enough for a query
-//	tagField     equal, in, nin        enough for a query, unless with nin only
-//	timeField    gt, gte, lt, lte      only beside another
+//	standAlone   equal, in, start_with; nin       enough for a query, unless with nin only; ids have no start
+//	tagField     equal, in; nin                   enough for a query, unless with nin only
+//	timeField    equal; gt, gte, lt, lte          only beside another
 type fieldKind int
 
 const (
@@ -56,7 +57,11 @@ func kindOf(field string) fieldKind {
 	return unknownField
 }
 
-func (c condition) primary() bool { return c.op == "equal" || c.op == "in" || c.op == "start_with" }
+// primary reports whether a condition is enough for a query.
+func (c condition) primary() bool {
+	kind := kindOf(c.field)
+	return (kind == standAlone || kind == tagField) && (c.op == "equal" || c.op == "in" || c.op == "start_with")
+}
 
 // parseQuery reads a query string, its brackets plain or percent-encoded, and names everything that is wrong with it.
 // A condition with more than inValues values is refused, unless that is 0.
@@ -103,6 +108,10 @@ func (q *query) sort(key, field string, wrong problems) {
 	if kind := kindOf(field); kind != standAlone && kind != timeField {
 		wrong.add(key, "unknown field %q", field)
 	}
+	q.sorted(key, field, wrong)
+}
+
+func (q *query) sorted(key, field string, wrong problems) {
 	if q.sortBy != "" {
 		wrong.add("base", "sort_asc and sort_desc exclude each other")
 	}
@@ -131,12 +140,12 @@ func parseCondition(key string, values []string, wrong problems) condition {
 
 func (c condition) allowed(kind fieldKind) bool {
 	switch c.op {
-	case "equal", "in":
+	case "equal":
+		return true
+	case "in", "nin":
 		return kind == standAlone || kind == tagField
-	case "nin":
-		return kind == tagField
 	case "start_with":
-		return c.field == "full_name"
+		return kind == standAlone && c.field != "id"
 	case "gt", "gte", "lt", "lte":
 		return kind == timeField
 	}
@@ -159,10 +168,6 @@ func (c *condition) checkValues(kind fieldKind, wrong problems) {
 		for i, text := range c.values {
 			c.values[i] = strconv.Itoa(wholeParam("id", text, 0, wrong))
 		}
-	case c.field == "email":
-		for i, text := range c.values {
-			c.values[i] = strings.ToLower(text)
-		}
 	}
 }
 
@@ -170,6 +175,10 @@ func parseInstant(text string) (int64, bool) {
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return seconds, true
 	}
-	t, err := time.Parse(time.RFC3339, text)
-	return t.Unix(), err == nil
+	for _, layout := range []string{time.RFC3339, "2006-01-02", "2006.01.02"} { // the dates are v1's
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.Unix(), true
+		}
+	}
+	return 0, false
 }

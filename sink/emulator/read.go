@@ -1,8 +1,10 @@
 package emulator
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,7 +18,7 @@ type wrappedBody struct {
 	Items   []userBody `json:"items"`
 }
 
-// The usual size of a page of v1. Inherited.
+// The usual size of a page of v1. Documented.
 const oldPageSize = 10
 
 // showUser is GET /users/{id}.
@@ -24,7 +26,7 @@ func showUser(s *Server, c *call) (answer, error) { return s.showOne(s.users.byI
 
 // showExternal is GET /users/external/{id}, by the deprecated number.
 func showExternal(s *Server, c *call) (answer, error) {
-	return s.showOne(s.users.lookUp(s.users.byUserID, strconv.FormatInt(c.id, 10)))
+	return s.showOne(s.users.lookUp("external_user_id", strconv.FormatInt(c.id, 10)))
 }
 
 func (s *Server) showOne(p *person) (answer, error) {
@@ -37,10 +39,7 @@ func (s *Server) showOne(p *person) (answer, error) {
 // showBy makes the handler of GET /users/by_…?field=…, which answers the user with the lowest id.
 func showBy(field string) func(*Server, *call) (answer, error) {
 	return func(s *Server, c *call) (answer, error) {
-		text := strings.TrimSpace(c.r.URL.Query().Get(field))
-		if field == "email" {
-			text = strings.ToLower(text)
-		}
+		text := c.r.URL.Query().Get(field)
 		wrong := problems{}
 		if text == "" {
 			wrong.add(field, "can't be blank")
@@ -84,8 +83,13 @@ func (s *Server) listOld(c *call, needed string, meet func(url.Values) condition
 func listOldUsers(s *Server, c *call) (answer, error) {
 	q, wrong := query{}, problems{}
 	params := c.r.URL.Query()
-	for _, text := range append(params["filter[]"], params["filter"]...) {
-		q.conditions = append(q.conditions, parseFilter(text, wrong)...)
+	for _, key := range slices.Sorted(maps.Keys(params)) { // filter[], and filter[gt] as well
+		if name, _, _ := strings.Cut(key, "["); name != "filter" {
+			continue
+		}
+		for _, text := range params[key] {
+			q.conditions = append(q.conditions, parseFilter(text, wrong)...)
+		}
 	}
 	return s.answerOld(q, params, wrong)
 }
@@ -121,7 +125,19 @@ func (q *query) order(text string, wrong problems) {
 		wrong.add("order", "must look like: asc string login")
 		return
 	}
-	q.sort("sort_"+parts[0], parts[2], wrong)
+	if kind := oldKindOf(parts[2]); kind == unknownField || kind == tagField {
+		wrong.add("order", "unknown field %q", parts[2])
+		return
+	}
+	q.sorted("sort_"+parts[0], parts[2], wrong)
+}
+
+// oldKindOf is kindOf for v1, which knows all fields but custom_data.
+func oldKindOf(field string) fieldKind {
+	if kind := kindOf(field); kind != unknownField || field == "custom_data" || (&person{}).field(field) == nil {
+		return kind
+	}
+	return standAlone
 }
 
 // parseFilter reads "string login in a,b": type (which says nothing new), field, operator, value.
@@ -132,7 +148,7 @@ func parseFilter(text string, wrong problems) []condition {
 		return nil
 	}
 	c := condition{field: parts[1], op: parts[2], values: []string{parts[3]}}
-	kind := kindOf(c.field)
+	kind := oldKindOf(c.field)
 	if kind == unknownField || kind == tagField {
 		wrong.add("filter", "unknown field %q", c.field)
 		return nil

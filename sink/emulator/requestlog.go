@@ -28,10 +28,11 @@ type Request struct {
 
 // requestLog holds the last requests; safe for concurrent use.
 type requestLog struct {
-	mu   sync.Mutex
-	keep int
-	last int64
-	ring []Request // the request with number n is at (n-1) % keep
+	mu     sync.Mutex
+	tokens bool // the logins of sign-ins are tokens of a Custom Identity Provider
+	keep   int
+	last   int64
+	ring   []Request // the request with number n is at (n-1) % keep
 }
 
 // The number of requests that are kept, and how much of a body. What is longer isn't shown.
@@ -40,11 +41,11 @@ const (
 	keptBody      = 16 << 10
 )
 
-func newRequestLog(keep int) *requestLog {
+func newRequestLog(keep int, tokens bool) *requestLog {
 	if keep == 0 {
 		keep = usualRequests
 	}
-	return &requestLog{keep: max(keep, 0)}
+	return &requestLog{keep: max(keep, 0), tokens: tokens}
 }
 
 // add keeps a request as it is; secrets are hidden when it is shown.
@@ -77,7 +78,7 @@ func (s *Server) Requests() []Request {
 	l.mu.Unlock()
 	slices.SortFunc(seen, func(a, b Request) int { return int(a.Number - b.Number) })
 	for i := range seen {
-		seen[i].hide()
+		seen[i].hide(l.tokens && (seen[i].Kind == SessionCreate || seen[i].Kind == Login))
 	}
 	return append([]Request{}, seen...)
 }
@@ -93,7 +94,8 @@ func secretName(name string) bool {
 	return false
 }
 
-func (r *Request) hide() {
+// hide replaces the request's secrets; the login is one of them where it is a token.
+func (r *Request) hide(login bool) {
 	r.Header = r.Header.Clone()
 	for name := range r.Header {
 		if secretName(name) {
@@ -121,23 +123,23 @@ func (r *Request) hide() {
 	var shown bytes.Buffer
 	e := json.NewEncoder(&shown)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(hide(body)) // what was decoded can be encoded
+	_ = e.Encode(hide(body, login)) // what was decoded can be encoded
 	r.Body = strings.TrimSpace(shown.String())
 }
 
-func hide(v any) any {
+func hide(v any, login bool) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			if secretName(name) {
+			if secretName(name) || login && name == "login" {
 				v[name] = hidden
 			} else {
-				v[name] = hide(inner)
+				v[name] = hide(inner, login)
 			}
 		}
 	case []any:
 		for i := range v {
-			v[i] = hide(v[i])
+			v[i] = hide(v[i], login)
 		}
 	}
 	return v

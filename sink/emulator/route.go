@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -55,6 +56,7 @@ func routes() []route {
 		{http.MethodPut, "/blobs/{id}/complete", BlobComplete, withUser, completeBlob},
 		{http.MethodDelete, "/blobs/{id}", BlobDelete, withUser, deleteBlob},
 		{http.MethodGet, "/blobs/{uid}", BlobRead, anybody, downloadBlob},
+		{http.MethodGet, "/blobs/{uid}/download", BlobRead, anybody, downloadBlob},
 		{http.MethodGet, "/blobs/{uid}/object", BlobRead, anybody, downloadBlob},
 	}
 }
@@ -73,6 +75,24 @@ func oldRoutes() []route {
 		{http.MethodGet, "/users/phone", Read, withSession, showBy("phone")},
 		{http.MethodGet, "/users/external/{id}", Read, withSession, showExternal},
 	}
+}
+
+// routes are the calls as these options have them.
+func (o *Options) routes() []route {
+	all := routes()
+	if o.NoV2 {
+		all = slices.DeleteFunc(all, func(r route) bool { return r.kind == List })
+	}
+	if reset := strings.ToUpper(o.ResetBy); reset == http.MethodGet || reset == http.MethodPost {
+		all = slices.DeleteFunc(all, func(r route) bool { return r.kind == PasswordReset && r.method != reset })
+	}
+	old := oldRoutes()
+	for i := range old {
+		if o.NoV1 {
+			old[i].admit = withoutV1
+		}
+	}
+	return append(all, old...)
 }
 
 // find returns the route of a request and the variable of its path. Without a route, it is one of kind Other that refuses.
@@ -154,7 +174,12 @@ func withSessionOrAuthKey(s *Server, c *call) error {
 	return nil
 }
 
+func withoutV1(s *Server, c *call) error { return cmp.Or(withSession(s, c), noV1()) }
+
 func withAdminKey(s *Server, c *call) error {
+	if s.options.NoAdminAPI {
+		return noAdminAPI()
+	}
 	if c.r.Header.Get("CB-Administration-API-Key") != s.options.AdminKey {
 		return needAdminKey()
 	}

@@ -56,12 +56,13 @@ func wholeNumbers(p *person, wrong problems) {
 	}
 }
 
-func checkPassword(password string, wrong problems) {
-	if password == "" {
+func (o *Options) checkPassword(password string, wrong problems) {
+	switch {
+	case password == "":
 		wrong.add("password", "can't be blank")
-		return
+	case !o.AnyPassword:
+		checkLength("password", password, 8, 40, wrong)
 	}
-	checkLength("password", password, 8, 40, wrong)
 }
 
 func checkLength(field, text string, least, most int, wrong problems) {
@@ -74,10 +75,10 @@ func checkLength(field, text string, least, most int, wrong problems) {
 }
 
 // assign puts the given parameters into p, normalised; parameters that aren't given leave p as it is.
-func assign(p *person, params map[string]value) {
+func (o *Options) assign(p *person, params map[string]value) {
 	for name, v := range params {
 		if field := p.field(name); field != nil {
-			*field = normalise(name, v.text)
+			*field = o.normalise(name, v.text)
 		}
 	}
 	if v, given := params["tag_list"]; given {
@@ -86,10 +87,12 @@ func assign(p *person, params map[string]value) {
 }
 
 // normalise is what the service does to a text on its way in.
-func normalise(field, text string) string {
-	text = strings.TrimSpace(text)
+func (o *Options) normalise(field, text string) string {
+	if !o.KeepsSpaces {
+		text = strings.TrimSpace(text)
+	}
 	switch {
-	case field == "email":
+	case field == "email" && !o.KeepsEmailCase:
 		return strings.ToLower(text)
 	case field == "website" && text != "" && !strings.Contains(text, "://"):
 		return "http://" + text

@@ -12,24 +12,8 @@ import (
 
 // TestSDK runs sdk/suite.mjs: what an app does with ConnectyCube's own SDK, unmodified.
 func TestSDK(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat("sdk/node_modules/connectycube")
-	}
-	if err != nil {
-		if os.Getenv("REQUIRE_SERVERS") != "" {
-			t.Fatalf("install Node.js, and run npm ci --ignore-scripts in sdk: %v", err)
-		}
-		t.Skipf("needs Node.js, and npm ci --ignore-scripts in sdk: %v", err)
-	}
 	client := open(t, Options{KeepRequests: 5000})
-	web := httptest.NewServer(client.server)
-	defer web.Close()
-	suite := exec.CommandContext(t.Context(), node, "suite.mjs", web.URL)
-	suite.Dir = "sdk"
-	if out, err := suite.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	runSDK(t, "suite.mjs", client.server)
 
 	var seen []Kind
 	for _, r := range client.server.Requests() {
@@ -44,5 +28,31 @@ func TestSDK(t *testing.T) {
 		if !slices.Contains(seen, kind) && kind != AdminDelete && kind != Other { // the SDK has no such calls
 			t.Errorf("the suite never asked for %s", kind)
 		}
+	}
+}
+
+// TestSDKIdentity runs sdk/identity.mjs: the SDK's sign-in through a Custom Identity Provider.
+func TestSDKIdentity(t *testing.T) {
+	runSDK(t, "identity.mjs", open(t, Options{Identity: &Identity{VerifyURL: backend(t)}}).server)
+}
+
+func runSDK(t *testing.T, suite string, server http.Handler) {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat("sdk/node_modules/connectycube")
+	}
+	if err != nil {
+		if os.Getenv("REQUIRE_SERVERS") != "" {
+			t.Fatalf("install Node.js, and run npm ci --ignore-scripts in sdk: %v", err)
+		}
+		t.Skipf("needs Node.js, and npm ci --ignore-scripts in sdk: %v", err)
+	}
+	web := httptest.NewServer(server)
+	defer web.Close()
+	run := exec.CommandContext(t.Context(), node, suite, web.URL)
+	run.Dir = "sdk"
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }

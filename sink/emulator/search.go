@@ -16,18 +16,18 @@ import (
 func (d *directory) search(q query) (page []*person, total int, sequence uint64) {
 	if d.lag != nil {
 		d.mu.Lock()
-		shown, sequence := d.lag.catchUp(time.Now()), d.sequence
+		shown, sequence := d.lag.catchUp(d, time.Now()), d.sequence
 		d.mu.Unlock()
 		page, total, _ = shown.search(q)
 		return page, total, sequence
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	ids, rest := d.narrow(q.conditions)
+	ids, rest := d.narrow(d.folded(q.conditions))
 	if len(rest) > 0 {
 		ids = d.filter(ids, rest)
 	}
-	reversed := q.descending
+	reversed := q.descending || q.sortBy == "" && d.options.NewestFirst
 	if q.sortBy != "" && q.sortBy != "id" {
 		ids, reversed = d.sorted(ids, q.sortBy, q.descending), false
 	}
@@ -39,6 +39,23 @@ func (d *directory) search(q query) (page []*person, total int, sequence uint64)
 		page = append(page, d.at(ids[at]))
 	}
 	return page, len(ids), d.sequence
+}
+
+// folded are the conditions with the values of such fields in lower case whose case doesn't matter.
+func (d *directory) folded(conditions []condition) []condition {
+	folded := slices.Clone(conditions)
+	for i := range folded {
+		c := &folded[i]
+		x := d.indexOf(c.field)
+		if c.folds = x != nil && x.folds; !c.folds {
+			continue
+		}
+		c.values = slices.Clone(c.values)
+		for j, text := range c.values {
+			c.values[j] = strings.ToLower(text)
+		}
+	}
+	return folded
 }
 
 func (d *directory) filter(ids []int64, conditions []condition) (kept []int64) {
@@ -79,21 +96,11 @@ func (d *directory) indexed(c condition) ([]int64, bool) {
 			}
 			return id
 		}), true
-	case "login":
-		return gather(c.values, func(text string) int64 { return d.byLogin[text] }), true
-	case "email":
-		return gather(c.values, func(text string) int64 { return d.byEmail[text] }), true
-	case "external_id":
-		if d.sharedExternal {
-			return withAny(d.byShared, c.values), true
-		}
-		return gather(c.values, func(text string) int64 { return d.byExternal[text] }), true
-	case "facebook_id":
-		return gather(c.values, func(text string) int64 { return d.byFacebook[text] }), true
-	case "twitter_id":
-		return gather(c.values, func(text string) int64 { return d.byTwitter[text] }), true
 	case "user_tags":
 		return withAny(d.byTag, c.values), true
+	}
+	if x := d.indexOf(c.field); x != nil {
+		return x.find(c.values), true
 	}
 	return nil, false
 }
@@ -144,9 +151,7 @@ func (p *person) matches(conditions []condition) bool {
 func (p *person) meets(c condition) bool {
 	switch c.op {
 	case "start_with":
-		return strings.HasPrefix(strings.ToLower(p.FullName), strings.ToLower(c.values[0]))
-	case "nin":
-		return !p.hasAnyTag(c.values)
+		return strings.HasPrefix(strings.ToLower(p.text(c.field)), strings.ToLower(c.values[0]))
 	case "gt":
 		return p.instant(c.field) > c.instant
 	case "gte":
@@ -157,14 +162,17 @@ func (p *person) meets(c condition) bool {
 		return p.instant(c.field) <= c.instant
 	}
 	if c.field == "user_tags" {
-		return p.hasAnyTag(c.values)
+		return p.hasAnyTag(c.values) != (c.op == "nin")
 	}
-	if kindOf(c.field) == timeField { // v1 asks so
+	if kindOf(c.field) == timeField {
 		return (p.instant(c.field) == c.instant) == (c.op == "equal")
 	}
 	text := p.text(c.field)
+	if c.folds {
+		text = strings.ToLower(text)
+	}
 	switch c.op {
-	case "ne":
+	case "ne", "nin":
 		return !slices.Contains(c.values, text)
 	case "contains":
 		return strings.Contains(strings.ToLower(text), strings.ToLower(c.values[0]))
@@ -189,8 +197,11 @@ func (p *person) instant(field string) int64 {
 }
 
 func (p *person) text(field string) string {
-	if field == "id" {
+	switch field {
+	case "id":
 		return strconv.FormatInt(p.ID, 10)
+	case "custom_id":
+		return p.CustomID
 	}
 	return *p.field(field) // the parser lets no others through
 }

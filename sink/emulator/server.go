@@ -19,6 +19,7 @@ type Server struct {
 	outbox   outbox
 	faults   *faults
 	requests *requestLog
+	verifier *verifier // nil without a Custom Identity Provider
 	pages    http.Handler
 	data     *datafile // nil in memory
 }
@@ -30,18 +31,15 @@ func Open(o Options) (*Server, error) {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
 	s := &Server{
-		options: o.withDefaults(), routes: routes(), tally: newTally(), tokens: newTokens(),
-		users: newDirectory(), blobs: newBlobs(), faults: newFaults(), requests: newRequestLog(o.KeepRequests),
+		options: o.withDefaults(), routes: o.routes(), tally: newTally(), tokens: newTokens(), blobs: newBlobs(),
+		faults: newFaults(), requests: newRequestLog(o.KeepRequests, o.Identity != nil), verifier: newVerifier(o.Identity),
 	}
+	s.users = newDirectory(&s.options)
 	if err := s.SetFaults(o.FaultSeed, o.Faults...); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
 	s.storage = newStorage(s.blobs)
 	s.pages = s.own()
-	if !o.NoV1 {
-		s.routes = append(s.routes, oldRoutes()...)
-	}
-	s.users.sharedExternal, s.users.activityUpdates = o.SharedExternalIDs, o.ActivityUpdates
 	if o.Data != "" {
 		data, err := openData(o.Data, s.users)
 		if err != nil {
@@ -80,6 +78,9 @@ func (s *Server) Counters() Counters {
 
 // ServeHTTP implements http.Handler: the API, and off its paths the server's own pages (own.go), which aren't counted.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if letBrowsers(w, r) {
+		return
+	}
 	if isOwn(r.URL.Path) {
 		s.pages.ServeHTTP(w, r)
 		return
@@ -110,7 +111,7 @@ func (s *Server) identify(c *call) {
 	if !ok {
 		return
 	}
-	if session.user != 0 && !s.users.touch(session.user, now.Unix()) {
+	if session.user != 0 && !s.users.touch(session.user, now.Unix(), false) {
 		s.tokens.end(token)
 		return
 	}

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -40,12 +41,13 @@ func createSession(s *Server, c *call) (answer, error) {
 	if err := s.checkApplication(params, now); err != nil {
 		return answer{}, err
 	}
-	p, err := s.whoSignsIn(params, params["user"].fields, !s.options.DenyOnTheFly, now)
+	p, err := s.whoSignsIn(c.r.Context(), params, params["user"].fields, !s.options.DenyOnTheFly, now)
 	if err != nil {
 		return answer{}, err
 	}
 	timestamp, _ := strconv.ParseInt(params["timestamp"].text, 10, 64) // checked above; 0 when not sent
 	opened := s.tokens.open(idOf(p), cmp.Or(timestamp, now.Unix()), cmp.Or(params["nonce"].text, randomHex(8)), now)
+	s.endOthers(opened.user, opened.token)
 	announceExpiry(c.w, now)
 	return s.sessionAnswer(http.StatusCreated, opened, p), nil
 }
@@ -66,7 +68,7 @@ func (s *Server) checkApplication(params map[string]value, now time.Time) error 
 
 // whoSignsIn returns the user that the credentials stand for, or nil when the request carries none: a provider's stand
 // among the request's own parameters, a guest's and a password in user.
-func (s *Server) whoSignsIn(params, user map[string]value, makeUnknown bool, now time.Time) (*person, error) {
+func (s *Server) whoSignsIn(ctx context.Context, params, user map[string]value, makeUnknown bool, now time.Time) (*person, error) {
 	switch {
 	case params["provider"].text != "":
 		return s.signInByProvider(params, now)
@@ -74,6 +76,8 @@ func (s *Server) whoSignsIn(params, user map[string]value, makeUnknown bool, now
 		return s.signInGuest(user, now)
 	case user == nil:
 		return nil, nil // an application session
+	case s.verifier != nil && user["login"].text != "":
+		return s.signInByIdentity(ctx, user, now)
 	}
 	return s.signIn(user, makeUnknown, now)
 }
@@ -94,14 +98,31 @@ func (s *Server) signIn(params map[string]value, makeUnknown bool, now time.Time
 	}
 	p := s.users.find(login, email)
 	if p == nil && makeUnknown {
-		p, wrong = newPerson(params, now.Unix())
+		p, wrong = s.options.newPerson(params, now.Unix())
 		return p, s.users.add(opOnTheFly, p, wrong)
 	}
-	if p == nil || !p.Password.opensWith(password) || !s.users.touch(p.ID, now.Unix()) {
+	if p == nil || !p.Password.opensWith(password) {
 		return nil, wrongPassword()
 	}
-	p.LastRequest = now.Unix()
+	if p = s.enter(p.ID, now); p == nil { // deleted in this moment
+		return nil, wrongPassword()
+	}
 	return p, nil
+}
+
+// enter notes that a user signed in, and returns the user as it is then: nil if it is gone.
+func (s *Server) enter(id int64, now time.Time) *person {
+	if !s.users.touch(id, now.Unix(), true) {
+		return nil
+	}
+	return s.users.byID(id)
+}
+
+// endOthers ends the other sessions of a user who has just signed in, where switched so.
+func (s *Server) endOthers(user int64, token string) {
+	if s.options.SignInEndsOthers && user != 0 {
+		s.tokens.endOthers(user, token)
+	}
 }
 
 // showSession is GET /session.
@@ -122,11 +143,12 @@ func login(s *Server, c *call) (answer, error) {
 		return answer{}, err
 	}
 	now := time.Now()
-	p, err := s.whoSignsIn(params, params, s.options.LoginCreatesUsers, now)
+	p, err := s.whoSignsIn(c.r.Context(), params, params, s.options.LoginCreatesUsers, now)
 	if err != nil {
 		return answer{}, err
 	}
 	s.tokens.assign(c.session.token, p.ID, now)
+	s.endOthers(p.ID, c.session.token)
 	return answer{status: http.StatusOK, body: userBody{s.single(p)}, shows: p.sequence}, nil
 }
 

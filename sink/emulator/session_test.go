@@ -138,6 +138,18 @@ func TestLoginAndLogout(t *testing.T) {
 	session.do("GET", "/session", "").want(t, 401, noSessionBody)
 }
 
+func TestEveryCallWithAndWithoutJSON(t *testing.T) {
+	var o Options
+	for _, r := range o.routes() {
+		path := strings.NewReplacer("{id}", "1", "{uid}", "a1").Replace(r.path)
+		for _, suffix := range []string{"", ".json"} {
+			if found, _ := find(o.routes(), r.method, path+suffix); found.path != r.path || found.kind != r.kind {
+				t.Errorf("%s %s%s is %s %q, want %q", r.method, path, suffix, found.kind, found.path, r.path)
+			}
+		}
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	client := open(t, Options{})
 	client.do("GET", "/nowhere", "").want(t, 404, "E_ROUTE_NOT_FOUND: Cannot GET:/nowhere")

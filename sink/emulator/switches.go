@@ -21,6 +21,7 @@ type setting interface {
 	String() string
 	Set(string) error
 	Type() string
+	answers() []string
 }
 
 // Changed reports whether the switch isn't at its default.
@@ -31,28 +32,41 @@ func (o *Options) Switches() []Switch {
 	return []Switch{
 		{"write-others", "a user session may update and delete other users", "false", (*boolean)(&o.WriteOthers)},
 		{"others-answer", "a refused write to another user answers 403 or 404", "403", choice{&o.OthersAnswer, "403|404"}},
+		{"no-admin-api", "the Admin API refuses every key, as on smaller plans", "false", (*boolean)(&o.NoAdminAPI)},
 		{"shared-external-ids", "several users may have one external ID", "false", (*boolean)(&o.SharedExternalIDs)},
+		{"shared-emails", "several users may have one e-mail", "false", (*boolean)(&o.SharedEmails)},
+		{"shared-social-ids", "several users may have one Facebook or Twitter id", "false", (*boolean)(&o.SharedSocialIDs)},
 		{"fixed-external-ids", "PUT /users/{id} ignores external_id", "false", (*boolean)(&o.FixedExternalIDs)},
+		{"any-case-logins", "logins that differ in case only are one", "false", (*boolean)(&o.AnyCaseLogins)},
+		{"keeps-email-case", "e-mails are shown as written, not in lower case", "false", (*boolean)(&o.KeepsEmailCase)},
+		{"keeps-spaces", "the spaces around a text stay", "false", (*boolean)(&o.KeepsSpaces)},
+		{"any-password", "a password may have any length", "false", (*boolean)(&o.AnyPassword)},
 		{"deny-on-the-fly", "POST /session makes no users of unknown logins", "false", (*boolean)(&o.DenyOnTheFly)},
 		{"login-creates-users", "POST /login makes users of unknown logins too", "false", (*boolean)(&o.LoginCreatesUsers)},
+		{"sign-in-ends-others", "a sign-in ends the user's other sessions", "false", (*boolean)(&o.SignInEndsOthers)},
+		{"sign-in-updates", "a sign-in moves the user's updated_at", "false", (*boolean)(&o.SignInUpdates)},
+		{"activity-updates", "a user's sign-ins and requests move updated_at", "false", (*boolean)(&o.ActivityUpdates)},
 		{"no-retry-after", "429 comes without Retry-After", "false", (*boolean)(&o.NoRetryAfter)},
 		{"list-lag", "lists show a write only so long after it", "0s", (*span)(&o.ListLag)},
-		{"activity-updates", "a user's requests move updated_at", "false", (*boolean)(&o.ActivityUpdates)},
+		{"newest-first", "lists begin with the newest user unless a sort is asked for", "false", (*boolean)(&o.NewestFirst)},
 		{"tags", "tags are an array in v2 lists and text elsewhere (mixed), or always one of them", "mixed", choice{&o.Tags, "mixed|array|text"}},
 		{"in-values", "how many values [in] and [nin] take, more are refused with 400; 0: any number", "0", (*whole)(&o.InValues)},
 		{"require-signature", "POST /session must be signed", "false", (*boolean)(&o.RequireSignature)},
-		{"no-v1", "the deprecated reads of v1 don't exist", "false", (*boolean)(&o.NoV1)},
+		{"reset-by", "the methods that reset a password; another answers 405", "both", choice{&o.ResetBy, "both|get|post"}},
+		{"empty-answers", "calls with nothing to tell answer nothing instead of {}", "false", (*boolean)(&o.EmptyAnswers)},
+		{"no-v1", "the deprecated reads of v1 are forbidden, as in new applications", "false", (*boolean)(&o.NoV1)},
+		{"no-v2", "GET /users/v2 doesn't exist, as on old servers of one's own", "false", (*boolean)(&o.NoV2)},
 	}
 }
 
-// check says which switches have a setting that they can't have.
+// check says which switch has a setting that it can't have, and what is wrong with the identity provider.
 func (o Options) check() error {
 	for _, s := range o.Switches() {
 		if err := s.Set(s.String()); err != nil {
 			return fmt.Errorf("switch %s: %w", s.Name, err)
 		}
 	}
-	return nil
+	return o.Identity.Check()
 }
 
 type boolean bool

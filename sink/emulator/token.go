@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"sync"
 	"time"
 )
@@ -79,6 +80,13 @@ func (t *tokens) end(token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.live, token)
+}
+
+// endOthers ends all sessions of a user but one.
+func (t *tokens) endOthers(user int64, but string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.live, func(token string, s *session) bool { return s.user == user && token != but })
 }
 
 // spend uses up a timestamp and nonce pair until the given time; false means that it was used before.

@@ -7,12 +7,12 @@ import (
 )
 
 // newPerson makes a user of the given parameters and says what is wrong with it, password included.
-func newPerson(params map[string]value, now int64) (*person, problems) {
+func (o *Options) newPerson(params map[string]value, now int64) (*person, problems) {
 	p, wrong := &person{Created: now, Updated: now}, problems{}
-	assign(p, params)
+	o.assign(p, params)
 	check(p, wrong)
 	password := params["password"].text
-	checkPassword(password, wrong)
+	o.checkPassword(password, wrong)
 	p.Password = newSecret(password)
 	return p, wrong
 }
@@ -29,7 +29,7 @@ func signUp(s *Server, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p, wrong := newPerson(params, time.Now().Unix())
+	p, wrong := s.options.newPerson(params, time.Now().Unix())
 	if err := s.users.add(opSignUp, p, wrong); err != nil {
 		return answer{}, err
 	}
@@ -50,9 +50,9 @@ func updateUser(s *Server, c *call) (answer, error) {
 	}
 	now := time.Now().Unix()
 	p, err := s.users.change(c.id, func(p *person, wrong problems) {
-		assign(p, params)
+		s.options.assign(p, params)
 		check(p, wrong)
-		changePassword(p, params, wrong)
+		s.options.changePassword(p, params, wrong)
 		p.Updated = now
 	})
 	if err != nil {
@@ -62,12 +62,12 @@ func updateUser(s *Server, c *call) (answer, error) {
 }
 
 // changePassword needs the old password beside the new one.
-func changePassword(p *person, params map[string]value, wrong problems) {
+func (o *Options) changePassword(p *person, params map[string]value, wrong problems) {
 	password, given := params["password"]
 	if !given {
 		return
 	}
-	checkPassword(password.text, wrong)
+	o.checkPassword(password.text, wrong)
 	if !p.Password.opensWith(params["old_password"].text) {
 		wrong.add("old_password", "is incorrect")
 		return
@@ -88,7 +88,7 @@ func deleteUser(s *Server, c *call) (answer, error) {
 
 // deleteExternal is DELETE /users/external/{id}, by the deprecated number.
 func deleteExternal(s *Server, c *call) (answer, error) {
-	p := s.users.lookUp(s.users.byUserID, strconv.FormatInt(c.id, 10))
+	p := s.users.lookUp("external_user_id", strconv.FormatInt(c.id, 10))
 	if p == nil {
 		return answer{}, noUser()
 	}

@@ -16,9 +16,10 @@ const onExpired = (listener) => ConnectyCube.init(credentials, { endpoints: { ap
 
 const run = Date.now().toString(36); // so that the suite can run twice against one data file
 const ann = { login: `ann+${run}`, email: `Ann.${run}@Example.com`, password: 'annspassword' };
-const bob = { login: `bob+${run}`, password: 'bobspassword' };
+const bob = { login: `bob+${run}`, email: `bob.${run}@example.com`, password: 'bobspassword' };
 const guest = { guest: '1', full_name: 'A Guest' };
 const byLogin = ({ login, password }) => ({ login, password });
+const byEmail = ({ email, password }) => ({ email, password });
 
 // refusal is the error object that the SDK makes of a refused call.
 async function refusal(promise) {
@@ -46,18 +47,24 @@ test('an application session', async () => {
 });
 
 test('sign-up with every field and tags', async () => {
-  const { user } = await ConnectyCube.users.signup({
-    ...ann, full_name: 'Ann Example', phone: '+49 30 1', website: 'ann.example.com', external_id: `E-${run}`,
-    external_user_id: parseInt(run, 36), facebook_id: `fb-${run}`, twitter_id: `tw-${run}`, timezone: 60,
-    custom_data: '{"department":"Research"}', avatar: 'https://example.com/ann.png', tag_list: ['staff', `tag-${run}`],
-  });
+  const fields = {
+    full_name: 'Ann Example', phone: '+49 30 1', website: 'ann.example.com', external_id: `E-${run}`,
+    external_user_id: parseInt(run, 36), facebook_id: `fb-${run}`, twitter_id: `tw-${run}`, timezone: 60, blob_id: 7,
+    custom_data: '{"department":"Research"}', avatar: 'https://example.com/ann.png',
+  };
+  const { user } = await ConnectyCube.users.signup({ ...ann, ...fields, tag_list: ['staff', `tag-${run}`] });
   annId = user.id;
-  assert.equal(user.login, ann.login);
-  assert.equal(user.email, ann.email.toLowerCase());
-  assert.equal(user.website, 'http://ann.example.com');
-  assert.equal(user.timezone, 60);
-  assert.equal(user.is_guest, false);
-  bobId = (await ConnectyCube.users.signup({ ...bob, full_name: 'Bob Example', tag_list: [`tag-${run}`] })).user.id;
+  const { created_at, updated_at, ...rest } = user;
+  assert.deepEqual(rest, {
+    ...fields, id: annId, login: ann.login, email: ann.email.toLowerCase(), website: 'http://ann.example.com',
+    user_tags: `staff,tag-${run}`, is_guest: false, last_request_at: null,
+  });
+  assert.match(created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  assert.equal(updated_at, created_at);
+  bobId = (await ConnectyCube.users.signup({
+    ...bob, full_name: 'Bob Example', phone: '+49 30 2', external_id: `E-${run}-b`, facebook_id: `fb-${run}-b`,
+    twitter_id: `tw-${run}-b`, tag_list: `tag-${run}`,
+  })).user.id;
 });
 
 test('sign-up without a session, by the auth key', async () => {
@@ -70,7 +77,7 @@ test('user sessions by login and by e-mail', async () => {
   const session = await ConnectyCube.createSession(byLogin(ann));
   assert.equal(session.user_id, annId);
   assert.equal(session.user.full_name, 'Ann Example');
-  assert.equal((await ConnectyCube.createSession({ email: ann.email, password: ann.password })).user_id, annId);
+  assert.equal((await ConnectyCube.createSession(byEmail(ann))).user_id, annId);
 });
 
 test('an unknown login is made on the fly', async () => {
@@ -106,6 +113,10 @@ test('login, logout and destroy', async () => {
   assert.equal((await ConnectyCube.auth.getSession()).user_id, bobId);
   await ConnectyCube.auth.logout();
   assert.equal((await ConnectyCube.auth.getSession()).user_id, 0);
+  ConnectyCube.service.setCurrentUserId(bobId);
+  assert.equal((await refusal(ConnectyCube.users.update({ full_name: 'x' }))).code, 403);
+  assert.equal((await ConnectyCube.auth.login(byEmail(ann))).id, annId);
+  await ConnectyCube.auth.logout();
   const { token } = await ConnectyCube.auth.getSession();
   await ConnectyCube.destroySession();
   ConnectyCube.setSession({ token });
@@ -117,6 +128,11 @@ test('update', async () => {
   const { user } = await ConnectyCube.users.update({ full_name: 'Ann Other', custom_data: null, tag_list: ['staff', `tag-${run}`, 'vip'] });
   assert.equal(user.full_name, 'Ann Other');
   assert.equal(user.custom_data, null);
+  assert.equal(user.phone, '+49 30 1'); // what isn't given stays
+  const fields = { login: `ann.${run}`, email: `other.${run}@example.com`, phone: '1', website: 'https://example.org', timezone: -60 };
+  const changed = (await ConnectyCube.users.update(fields)).user;
+  for (const [name, value] of Object.entries(fields)) assert.equal(changed[name], value);
+  await ConnectyCube.users.update({ ...byLogin(ann), password: undefined, email: ann.email, phone: '+49 30 1', timezone: 60 });
 });
 
 test('a password change needs the old one', async () => {
@@ -139,6 +155,58 @@ test('a reset e-mail', async () => {
 });
 
 const tagged = { user_tags: `tag-${run}` };
+const later = Math.floor(Date.now() / 1000) + 3600;
+const standAlone = {
+  id: () => [annId, bobId],
+  login: () => [ann.login, bob.login],
+  email: () => [ann.email, bob.email],
+  full_name: () => ['Ann Other', 'Bob Example'],
+  phone: () => ['+49 30 1', '+49 30 2'],
+  external_id: () => [`E-${run}`, `E-${run}-b`],
+  facebook_id: () => [`fb-${run}`, `fb-${run}-b`],
+  twitter_id: () => [`tw-${run}`, `tw-${run}-b`],
+};
+const times = ['created_at', 'updated_at', 'last_request_at'];
+
+async function found(query) {
+  const answer = await ConnectyCube.users.getV2(query);
+  for (const item of answer.items) assert.ok(Array.isArray(item.user_tags));
+  return { ...answer, names: ids(answer).map((id) => ({ [annId]: 'ann', [bobId]: 'bob' })[id] ?? id).join(' ') };
+}
+
+for (const [field, values] of Object.entries(standAlone)) {
+  test(`getV2: ${field} equal, in, nin${field === 'id' ? '' : ', start_with'}`, async () => {
+    const [anns, bobs] = values();
+    assert.equal((await found({ ...tagged, [field]: anns })).names, 'ann');
+    assert.equal((await found({ [field]: { in: [bobs, anns, 0] }, user_tags: { in: [tagged.user_tags] } })).names, 'ann bob');
+    assert.equal((await found({ ...tagged, [field]: { nin: [anns] } })).names, 'bob');
+    if (field !== 'id') assert.equal((await found({ ...tagged, [field]: { start_with: bobs } })).names, 'bob');
+  });
+
+  test(`getV2: sort_asc and sort_desc by ${field}`, async () => {
+    assert.equal((await found({ ...tagged, sort_asc: field })).names, 'ann bob');
+    assert.equal((await found({ ...tagged, sort_desc: field })).names, 'bob ann');
+  });
+}
+
+for (const field of times) {
+  test(`getV2: ${field} gt, gte, lt, lte`, async () => {
+    for (const [operator, yes, no] of [
+      ['gt', '2019-11-06T09:21:41Z', later], ['gte', 1573032101, later], ['lt', later, '2019-11-06T09:21:41Z'], ['lte', later, 1573032101],
+    ]) {
+      assert.equal((await found({ ...tagged, [field]: { [operator]: yes } })).names, 'ann bob', operator);
+      assert.equal((await found({ ...tagged, [field]: { [operator]: no } })).names, '', operator);
+    }
+  });
+
+  test(`getV2: sort_asc and sort_desc by ${field}`, async () => {
+    const up = (await found({ ...tagged, sort_asc: field })).items.map((item) => item[field]);
+    const down = (await found({ ...tagged, sort_desc: field })).items.map((item) => item[field]);
+    assert.ok(up[0] <= up[1] && down[0] >= down[1], `${up} and ${down}`);
+    assert.equal(up.length, 2);
+  });
+}
+
 for (const [name, query, want] of [
   ['id', () => ({ id: annId }), 'ann'],
   ['login', () => ({ login: ann.login }), 'ann'],
@@ -146,32 +214,24 @@ for (const [name, query, want] of [
   ['external id', () => ({ external_id: `E-${run}` }), 'ann'],
   ['facebook id', () => ({ facebook_id: `fb-${run}` }), 'ann'],
   ['twitter id', () => ({ twitter_id: `tw-${run}` }), 'ann'],
-  ['full name and tag', () => ({ ...tagged, full_name: 'Ann Other' }), 'ann'],
-  ['phone and tag', () => ({ ...tagged, phone: '+49 30 1' }), 'ann'],
   ['tag', () => tagged, 'ann bob'],
-  ['id in', () => ({ id: { in: [bobId, annId] } }), 'ann bob'],
-  ['login in', () => ({ login: { in: [ann.login, bob.login] } }), 'ann bob'],
   ['tags in', () => ({ user_tags: { in: [`tag-${run}`, 'nobody'] } }), 'ann bob'],
   ['start_with', () => ({ ...tagged, full_name: { start_with: 'bob ' } }), 'bob'],
   ['tags nin', () => ({ id: { in: [annId, bobId] }, user_tags: { nin: ['vip'] } }), 'bob'],
-  ['gt', () => ({ ...tagged, updated_at: { gt: '2019-11-06T09:21:41Z' } }), 'ann bob'],
-  ['gte', () => ({ ...tagged, created_at: { gte: 1573032101 } }), 'ann bob'],
-  ['lt', () => ({ ...tagged, updated_at: { lt: '2019-11-06T09:21:41Z' } }), ''],
-  ['lte', () => ({ ...tagged, last_request_at: { lte: 1573032101 } }), ''],
-  ['sort_asc', () => ({ ...tagged, sort_asc: 'full_name' }), 'ann bob'],
-  ['sort_desc', () => ({ ...tagged, sort_desc: 'id' }), 'bob ann'],
-  ['the first page', () => ({ ...tagged, sort_asc: 'id', limit: 1 }), 'ann'],
-  ['the second page', () => ({ ...tagged, sort_asc: 'id', limit: 1, offset: 1 }), 'bob'],
+  ['nobody', () => ({ external_id: 'nobody' }), ''],
 ]) {
-  test(`getV2: ${name}`, async () => {
-    const answer = await ConnectyCube.users.getV2(query());
-    const names = { [annId]: 'ann', [bobId]: 'bob' };
-    const got = ids(answer).map((id) => names[id] ?? id);
-    assert.equal(got.join(' '), want);
-    for (const item of answer.items) assert.ok(Array.isArray(item.user_tags));
-    if (name.endsWith('page')) assert.deepEqual([answer.total_entries, answer.limit], [2, 1]);
-  });
+  test(`getV2: ${name}`, async () => assert.equal((await found(query())).names, want));
 }
+
+test('getV2: pages', async () => {
+  for (const [offset, want] of [[0, 'ann'], [1, 'bob'], [2, '']]) {
+    const { names, total_entries, limit, skip } = await found({ ...tagged, sort_asc: 'id', limit: 1, offset });
+    assert.deepEqual([names, total_entries, limit, skip], [want, 2, 1, offset]);
+  }
+  assert.equal((await found(tagged)).limit, 100);
+  assert.equal((await found({ ...tagged, limit: 1000 })).limit, 100);
+  assert.equal((await found({ ...tagged, full_name: { start_with: 'Ann ' } })).limit, 5);
+});
 
 test('getV2 refuses additional fields alone', async () => {
   assert.equal((await refusal(ConnectyCube.users.getV2({ created_at: { gt: 1 } }))).code, 422);
@@ -196,7 +256,16 @@ for (const [name, params, want] of [
   ['full_name', () => ({ full_name: 'Ann Other', per_page: 100 }), 'has ann'],
   ['tags', () => ({ tags: [`tag-${run}`, 'nobody'] }), 'ann bob'],
   ['phone', () => ({ phone: '+49 30 1' }), 'user'],
+  ['everybody', () => ({ per_page: 100, order: { sort: 'asc', field: 'id' } }), 'has ann'],
   ['filter in', () => ({ filter: { field: 'id', param: 'in', value: [annId, bobId] } }), 'ann bob'],
+  ['filter eq', () => ({ filter: { field: 'login', param: 'eq', value: bob.login } }), 'bob'],
+  ['filter between', () => ({ filter: { field: 'id', param: 'between', value: [annId, bobId] } }), 'ann bob'],
+  ['filter gt and lt', () => ({ filter: [{ field: 'id', param: 'gt', value: annId }, { field: 'id', param: 'lt', value: bobId + 1 }] }), 'bob'],
+  ['filter ge and le', () => ({ filter: [{ field: 'id', param: 'ge', value: annId }, { field: 'id', param: 'le', value: bobId }] }), 'ann bob'],
+  ['filter ne', () => ({ filter: [{ field: 'id', param: 'in', value: [annId, bobId] }, { field: 'id', param: 'ne', value: annId }] }), 'bob'],
+  ['filter by date', () => ({
+    filter: [{ field: 'id', param: 'in', value: [annId, bobId] }, { field: 'created_at', param: 'gt', value: '2019-11-06' }],
+  }), 'ann bob'],
   ['filter and order', () => ({
     filter: { field: 'login', param: 'in', value: [ann.login, bob.login] }, order: { sort: 'desc', field: 'full_name' },
   }), 'bob ann'],
