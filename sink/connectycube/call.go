@@ -97,11 +97,15 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	took   time.Duration // from the request's start to the answer's end; no waiting for a permit in it
 }
 
 // done reports whether the service did what was asked. 202 isn't it: the documentation lets an accepted call be
 // dropped.
 func (a *answer) done() bool { return a.status == http.StatusOK || a.status == http.StatusCreated }
+
+// requestID is the service's number of the request, "" where it gave none.
+func (a *answer) requestID() string { return a.header.Get("X-Request-Id") }
 
 // retryAfter returns how long the service asked to wait, and whether it did; it may say so in seconds or as a date.
 func (a *answer) retryAfter() (time.Duration, bool) {

@@ -68,6 +68,9 @@ type Client struct {
 	resetsByGet atomic.Bool // ResetPassword is spelled GET here
 	secrets     []string    // what no error may ever show
 	inValues    atomic.Int64
+	serviceUser atomic.Int64            // the id of who signed in first
+	guest       atomic.Pointer[session] // of the guest who was made last
+	adminWorks  atomic.Bool             // the Administration API key was accepted
 }
 
 // New checks the options and returns a client. It sends nothing: the session is made on first need.
@@ -139,11 +142,12 @@ func (c *Client) Service(authority Authority) account.Service {
 // sent are left out.
 func (c *Client) Calls() map[string]int { return c.exchange.counts() }
 
-// Close destroys the sessions that the client made and closes its idle connections. It gives up after a few seconds:
+// Close destroys the sessions that the client made, and its guest, and closes its idle connections. It gives up after a few seconds:
 // what it can't destroy dies by itself, two hours after its last use. The client isn't used afterwards.
 func (c *Client) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
+	c.removeGuest(ctx, c.guest.Swap(nil))
 	sessions := c.sessions.drain()
 	if shared := c.token.forget(); shared != nil {
 		sessions = append(sessions, shared)

@@ -18,13 +18,15 @@ import (
 
 // gate is a server that lets anybody in and keeps what they said.
 type gate struct {
-	said    []string // method, path and body
-	user    string   // who signs in, as JSON
-	refuses bool     // logins
+	said    []string      // method, path and body
+	user    string        // who signs in, as JSON
+	refuses bool          // logins
+	behind  time.Duration // the gate's clock
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	w.Header().Set("Date", time.Now().Add(-g.behind).UTC().Format(http.TimeFormat))
 	g.said = append(g.said, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+string(body)))
 	switch {
 	case r.URL.Path == "/login.json" && g.refuses:
@@ -32,6 +34,8 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"errors":[%q]}`, "wrong: "+string(body))
 	case r.URL.Path == "/login.json":
 		_, _ = fmt.Fprintf(w, `{"user":%s}`, g.user)
+	case r.URL.Path == "/users/v2.json":
+		_, _ = fmt.Fprint(w, `{"total_entries":1,"items":[{"id":5}]}`)
 	default:
 		_, _ = fmt.Fprint(w, `{"session":{"id":1,"token":"t"}}`)
 	}
@@ -48,12 +52,13 @@ func tokens(all ...string) func(context.Context) (token, secret string, err erro
 
 func TestSignInsAsTheyAreSent(t *testing.T) {
 	const application = `POST /session.json {"application_id":7,"auth_key":"auth-key"}`
+	const lookUp = "GET /users/v2.json" // of who has the login, where no id is expected
 	tests := map[string]struct {
 		who  Credentials
 		want []string
 	}{
-		"login": {Credentials{Login: "l", Password: "p"}, []string{application, `POST /login.json {"login":"l","password":"p"}`}},
-		"email": {Credentials{Email: "e", Password: "p"}, []string{application, `POST /login.json {"email":"e","password":"p"}`}},
+		"login": {Credentials{Login: "l", Password: "p"}, []string{application, lookUp, `POST /login.json {"login":"l","password":"p"}`}},
+		"email": {Credentials{Email: "e", Password: "p"}, []string{application, lookUp, `POST /login.json {"email":"e","password":"p"}`}},
 		"guest": {
 			Credentials{Guest: "Ann"},
 			[]string{`POST /session.json {"application_id":7,"auth_key":"auth-key","user":{"full_name":"Ann","guest":"1"}}`},
@@ -138,11 +143,14 @@ func TestProviderFails(t *testing.T) {
 
 func TestAnotherUserThanExpected(t *testing.T) {
 	now := time.Now().UTC().Format(time.RFC3339)
+	earlier := time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)
 	tests := map[string]struct {
 		user    map[string]any
 		who     Credentials
 		deleted bool
 	}{
+		"another-clock":    {map[string]any{"id": 9, "created_at": earlier}, Credentials{Login: "l", Password: "p", ID: 5}, true},
+		"no-id-configured": {map[string]any{"id": 9, "full_name": "Ann"}, Credentials{Login: "l", Password: "p"}, false}, // a look-up shows user 5
 		"made-on-the-fly":  {map[string]any{"id": 9, "login": "l", "created_at": now}, Credentials{Login: "l", Password: "p", ID: 5}, true},
 		"with-a-name":      {map[string]any{"id": 9, "full_name": "Ann", "created_at": now}, Credentials{Login: "l", Password: "p", ID: 5}, false},
 		"older":            {map[string]any{"id": 9, "created_at": "2020-01-01T00:00:00Z"}, Credentials{Login: "l", Password: "p", ID: 5}, false},
@@ -153,6 +161,9 @@ func TestAnotherUserThanExpected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			body, _ := json.Marshal(test.user)
 			g := &gate{user: string(body)}
+			if name == "another-clock" {
+				g.behind = 2 * time.Hour
+			}
 			c := newTestClient(t, g)
 			c.options.User = &test.who
 			_, err := c.signIn(t.Context())

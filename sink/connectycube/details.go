@@ -18,6 +18,7 @@ type Session struct {
 	UpdatedAt     time.Time
 	Expires       time.Time     // by our clock, if the session isn't used again
 	Skew          time.Duration // how far our clock is ahead of the service's, to a second; negative: behind
+	Took          time.Duration // for the service to answer, waiting for a permit not included
 }
 
 // Session asks the service about the shared session, which is made first where there is none.
@@ -31,6 +32,7 @@ func (c *Client) Session(ctx context.Context) (Session, error) {
 		return Session{}, err
 	}
 	s.Skew = time.Since(got.date()).Round(time.Second)
+	s.Took = got.took
 	if current := c.token.current.Load(); current != nil {
 		s.Expires = time.Unix(0, current.expires.Load())
 	}

@@ -2,6 +2,7 @@ package connectycube
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 
@@ -11,10 +12,13 @@ import (
 // What to check where the service refuses credentials, or can't be reached.
 const (
 	hintApplication = "check connectycube.application_id and connectycube.auth_key"
+	hintUnsigned    = hintApplication + ", and set connectycube.auth_secret if the application wants signed sessions"
 	hintSigned      = "check connectycube.application_id, connectycube.auth_key and connectycube.auth_secret"
 	hintServiceUser = "check connectycube.service_user and what this user may do"
 	hintAdmin       = "check connectycube.admin_key: the Administration API is part of larger plans only"
 	hintEndpoint    = "check connectycube.endpoint"
+	hintProxy       = "check connectycube.proxy"
+	hintTrust       = "check connectycube.endpoint, and connectycube.ca_file where the certificate is of an authority of your own"
 	hintOwner       = "check what the application lets users do with their own account"
 )
 
@@ -29,6 +33,7 @@ func (c *Client) failure(call *call, got *answer, err error) error {
 		result.Words = c.clean(call, err.Error())
 		if unreadable, ok := errors.AsType[*unreadableError](err); ok {
 			result.Status = unreadable.status
+			result.RequestID = c.clean(call, unreadable.requestID)
 		}
 	} else {
 		var said complaint
@@ -39,13 +44,13 @@ func (c *Client) failure(call *call, got *answer, err error) error {
 		result.Field = said.field
 		result.Words = c.clean(call, said.words)
 		result.Status = got.status
-		result.RequestID = c.clean(call, got.header.Get("X-Request-Id"))
+		result.RequestID = c.clean(call, got.requestID())
 		if result.Kind == account.Throttled {
 			result.Delay, _ = got.retryAfter()
 		}
 	}
 	if !errors.Is(err, context.Canceled) {
-		result.Hint = hint(call, result)
+		result.Hint = hint(call, result, err)
 	}
 	return result
 }
@@ -57,6 +62,7 @@ func (c *Client) failure(call *call, got *answer, err error) error {
 //	403                  forbidden
 //	404                  not found
 //	409                  conflict
+//	407                  unavailable: a proxy's, so nothing happened
 //	429                  throttled
 //	other 4xx            invalid
 //	3xx                  unavailable: redirects aren't followed, so nothing happened
@@ -73,6 +79,8 @@ func kindOfStatus(call *call, status int, said complaint) account.Kind {
 		return account.Throttled
 	case status == http.StatusRequestTimeout:
 		return doubt(call)
+	case status == http.StatusProxyAuthRequired:
+		return account.Unavailable
 	case status == http.StatusConflict, status >= 400 && status < 500 && said.taken:
 		return account.Conflict
 	case status >= 400 && status < 500:
@@ -99,8 +107,13 @@ func doubt(call *call) account.Kind {
 	return account.Unavailable
 }
 
-func hint(call *call, failed *account.Error) string {
+func hint(call *call, failed *account.Error, err error) string {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
+	case untrusted:
+		return hintTrust
+	case failed.Status == http.StatusProxyAuthRequired || byProxy(err):
+		return hintProxy
 	case failed.Kind == account.Unauthenticated || failed.Kind == account.Forbidden:
 		return call.hint
 	case failed.Kind == account.Unavailable && failed.Status < http.StatusBadRequest:

@@ -33,6 +33,12 @@ func TestClassification(t *testing.T) {
 			account.Error{Kind: account.Conflict, Field: "login", Words: "email is odd; login already exists"}},
 		"taken-in-a-list": {write, 422, `{"errors":["Email has already been taken"]}`, nil,
 			account.Error{Kind: account.Conflict, Words: "Email has already been taken"}},
+		"taken-400":        {write, 400, `{"errors":["login already exists"]}`, nil, account.Error{Kind: account.Conflict, Words: "login already exists"}},
+		"error":            {write, 422, `{"error":"odd"}`, nil, account.Error{Kind: account.Invalid, Words: "odd"}},
+		"base-as-text":     {write, 422, `{"errors":{"base":"odd"},"message":"unused"}`, nil, account.Error{Kind: account.Invalid, Words: "odd"}},
+		"null-and-message": {write, 422, `{"errors":null,"code":17,"message":"odd"}`, nil, account.Error{Kind: account.Invalid, Words: "odd"}},
+		"too-large":        {write, 413, `{"message":"too large"}`, nil, account.Error{Kind: account.Invalid, Words: "too large"}},
+		"gateway-timeout":  {write, 504, `{"message":"E_TIMEOUT"}`, nil, account.Error{Kind: account.Ambiguous, Words: "E_TIMEOUT"}},
 		"invalid-field": {write, 422, `{"errors":{"email":["should look like an email address."]}}`, nil,
 			account.Error{Kind: account.Invalid, Field: "email", Words: "email should look like an email address."}},
 		"invalid-base":       {write, 422, `{"errors":{"base":["login or email is required"]}}`, nil, account.Error{Kind: account.Invalid, Words: "login or email is required"}},
@@ -51,15 +57,17 @@ func TestClassification(t *testing.T) {
 		"nothing-said":       {write, 500, ``, nil, account.Error{Kind: account.Ambiguous}},
 		"read-in-trouble":    {read, 503, ``, nil, account.Error{Kind: account.Unavailable}},
 		"redirect":           {write, 301, ``, nil, account.Error{Kind: account.Unavailable, Hint: hintEndpoint}},
-		"unreadable-write":   {write, 0, ``, &unreadableError{201, "it holds no user"}, account.Error{Kind: account.Ambiguous, Status: 201, Words: "the answer can't be read: it holds no user"}},
-		"unreadable-read":    {read, 0, ``, &unreadableError{200, "unexpected EOF"}, account.Error{Kind: account.Unavailable, Status: 200, Words: "the answer can't be read: unexpected EOF", Hint: hintEndpoint}},
+		"unreadable-write":   {write, 0, ``, &unreadableError{201, "it holds no user", "r-2"}, account.Error{Kind: account.Ambiguous, Status: 201, RequestID: "r-2", Words: "the answer can't be read: it holds no user"}},
+		"unreadable-read":    {read, 0, ``, &unreadableError{200, "unexpected EOF", ""}, account.Error{Kind: account.Unavailable, Status: 200, Words: "the answer can't be read: unexpected EOF", Hint: hintEndpoint}},
 		"refused-connection": {write, 0, ``, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, account.Error{Kind: account.Unavailable, Words: "dial: connection refused", Hint: hintEndpoint}},
+		"refused-by-proxy":   {write, 0, ``, &net.OpError{Op: "proxyconnect", Err: errors.New("the proxy answered 407")}, account.Error{Kind: account.Unavailable, Words: "proxyconnect: the proxy answered 407", Hint: hintProxy}},
+		"unknown-to-proxy":   {write, 407, ``, nil, account.Error{Kind: account.Unavailable, Hint: hintProxy}},
 		"reset":              {write, 0, ``, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, account.Error{Kind: account.Ambiguous, Words: "read: connection reset by peer"}},
 		"lost-answer":        {write, 0, ``, io.EOF, account.Error{Kind: account.Ambiguous, Words: "EOF"}},
 		"timeout":            {write, 0, ``, context.DeadlineExceeded, account.Error{Kind: account.Ambiguous, Words: "context deadline exceeded"}},
 		"given-up-sending":   {write, 0, ``, context.Canceled, account.Error{Kind: account.Ambiguous, Words: "context canceled"}},
 		"given-up-waiting":   {write, 0, ``, &unsentError{context.Canceled}, account.Error{Kind: account.Unavailable, Words: "not sent: context canceled"}},
-		"untrusted":          {write, 0, ``, &tls.CertificateVerificationError{Err: errors.New("expired")}, account.Error{Kind: account.Unavailable, Words: "tls: failed to verify certificate: expired", Hint: hintEndpoint}},
+		"untrusted":          {write, 0, ``, &tls.CertificateVerificationError{Err: errors.New("expired")}, account.Error{Kind: account.Unavailable, Words: "tls: failed to verify certificate: expired", Hint: hintTrust}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -85,11 +93,12 @@ func TestClassification(t *testing.T) {
 }
 
 func TestWordsAreFitToBeShown(t *testing.T) {
-	c := &Client{secrets: []string{"", "auth-key", "auth-key-of-admin"}}
+	c := &Client{secrets: []string{"", "auth-key", "auth-key-of-admin", "secre"}}
 	with := &call{pass: pass{tokenHeader, "the token"}, secrets: []string{`p"ss<&wörd`}}
 	tests := map[string]struct{ words, want string }{
 		"plain":          {"nothing to hide", "nothing to hide"},
 		"header":         {"bad auth-key!", "bad [secret]!"},
+		"part-of-a-mark": {"bad secre!", "bad [secret]!"},
 		"longer-first":   {"bad auth-key-of-admin!", "bad [secret]!"},
 		"token":          {"token=the+token or the%20token or the token", "token=[secret] or [secret] or [secret]"},
 		"json":           {`{"password":"p\"ss\u003c\u0026wörd"}`, `{"password":"[secret]"}`},

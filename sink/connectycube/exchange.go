@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -18,8 +20,9 @@ const maxAnswer int64 = 16 << 20
 
 // unreadableError is an answer that arrived, but can't be understood.
 type unreadableError struct {
-	status int
-	reason string
+	status    int
+	reason    string
+	requestID string
 }
 
 func (e *unreadableError) Error() string { return "the answer can't be read: " + e.reason }
@@ -57,6 +60,14 @@ func newTransport(o Options) *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
+
+		// A proxy that refuses leaves no connection, as one that is down; net/http makes any error of it.
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, said *http.Response) error {
+			if said.StatusCode == http.StatusOK {
+				return nil
+			}
+			return &net.OpError{Op: proxyConnect, Net: "tcp", Err: errors.New("the proxy answered " + said.Status)}
+		},
 	}
 }
 
@@ -73,22 +84,23 @@ func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
 // roundTrip sends the request and reads its answer whole.
 func (e *exchange) roundTrip(request *http.Request, c *call) (*answer, error) {
 	e.calls[c.kind].Add(1)
+	began := time.Now()
 	response, err := e.base.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }() // nothing is lost with it: what was read was read
 	body, err := readBody(response, cmp.Or(c.limit, maxAnswer))
-	got := &answer{status: response.StatusCode, header: response.Header, body: body}
+	got := &answer{status: response.StatusCode, header: response.Header, body: body, took: time.Since(began)}
 	if got.status >= http.StatusBadRequest {
 		return got, nil // the status says it; the body would only have explained it
 	}
 	if err != nil {
-		return nil, &unreadableError{got.status, err.Error()}
+		return nil, &unreadableError{got.status, err.Error(), got.requestID()}
 	}
 	if got.done() && c.read != nil {
 		if err := c.read(body); err != nil {
-			return nil, &unreadableError{got.status, err.Error()}
+			return nil, &unreadableError{got.status, err.Error(), got.requestID()}
 		}
 	}
 	return got, nil

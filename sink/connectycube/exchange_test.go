@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"cubesync/sync/account"
@@ -28,7 +30,7 @@ func newTestExchange(t *testing.T, handler http.HandlerFunc) *exchange {
 func TestRequestAsItIsSent(t *testing.T) {
 	e := newTestExchange(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		_, _ = fmt.Fprintf(w, "%s %s %s %s %s %s", r.Method, r.URL, r.UserAgent(), r.Header.Get("Content-Type"), r.Header.Get("CB-AuthKey"), body)
+		_, _ = fmt.Fprintf(w, "%s %s %s %s %s %s %s", r.Method, r.URL, r.UserAgent(), r.Header.Get("Content-Type"), r.Header.Get("Accept"), r.Header.Get("CB-AuthKey"), body)
 		if _, ok := r.Header["Idempotency-Key"]; ok {
 			t.Error("it carries an Idempotency-Key")
 		}
@@ -37,7 +39,7 @@ func TestRequestAsItIsSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "PUT /users/5.json?a=b%2B cubesync/1.2 application/json k {}"; string(got.body) != want {
+	if want := "PUT /users/5.json?a=b%2B cubesync/1.2 application/json application/json k {}"; string(got.body) != want {
 		t.Errorf("got %s, want %s", got.body, want)
 	}
 }
@@ -99,6 +101,71 @@ func TestAnswersThatCannotBeRead(t *testing.T) {
 			t.Errorf("got %v, error %v", got, err)
 		}
 	})
+}
+
+// A request that isn't answered is given up: after half a minute, or when the options say so.
+func TestSilenceEnds(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{0: 30 * time.Second, 7 * time.Second: 7 * time.Second} {
+		t.Run(want.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newExchange(Options{Endpoint: "https://api.example.org", Timeout: timeout, Base: silence{}})
+				began := time.Now()
+				_, err := e.send(t.Context(), &call{method: "GET", path: "/"})
+				if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != want {
+					t.Errorf("gave up after %v: %v", took, err)
+				}
+			})
+		})
+	}
+}
+
+// An answer without an end fills no memory.
+func TestNoMoreIsReadThanAllowed(t *testing.T) {
+	body := &endless{}
+	e := newExchange(Options{Endpoint: "https://api.example.org", Base: answeringWith(&http.Response{StatusCode: 200, ContentLength: -1, Body: io.NopCloser(body)})})
+	_, err := e.send(t.Context(), &call{method: "GET", path: "/", limit: 1 << 20})
+	if _, ok := errors.AsType[*unreadableError](err); !ok || body.read > 2<<20 {
+		t.Errorf("read %d bytes; error %v", body.read, err)
+	}
+}
+
+func TestUnreadableAnswerKeepsItsRequestID(t *testing.T) {
+	for name, body := range map[string]io.Reader{"cut-off": iotest.ErrReader(io.ErrUnexpectedEOF), "foreign": strings.NewReader("<html>")} {
+		t.Run(name, func(t *testing.T) {
+			header := http.Header{"X-Request-Id": {"r-7"}}
+			e := newExchange(Options{Endpoint: "https://api.example.org", Base: answeringWith(&http.Response{StatusCode: 200, Header: header, Body: io.NopCloser(body)})})
+			_, err := e.send(t.Context(), &call{method: "GET", path: "/", read: accountForm().page(&page[account.Account]{})})
+			if unreadable, ok := errors.AsType[*unreadableError](err); !ok || unreadable.requestID != "r-7" {
+				t.Errorf("got error %#v", err)
+			}
+		})
+	}
+}
+
+type answeringFunc func() *http.Response
+
+func (f answeringFunc) RoundTrip(*http.Request) (*http.Response, error) { return f(), nil }
+
+func answeringWith(response *http.Response) answeringFunc {
+	return func() *http.Response { return response }
+}
+
+// endless is a body of spaces, as far as one reads.
+type endless struct{ read int64 }
+
+func (e *endless) Read(into []byte) (int, error) {
+	if e.read += int64(len(into)); e.read > 64<<20 {
+		return 0, io.EOF // for a test that fails
+	}
+	return len(into), nil
+}
+
+// silence never answers.
+type silence struct{}
+
+func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
 }
 
 func TestConnectionsAreReused(t *testing.T) {
@@ -169,6 +236,7 @@ func TestUsersAsTheServiceMayWriteThem(t *testing.T) {
 		"v2":      {`{"id":5,"external_id":"E1","user_tags":["b","a"],"custom_data":"{}"}`, "a,b", "E1", "{}"},
 		"v1":      {`{"id":"5","external_id":17,"user_tags":"b, a","unknown":{"x":[1]}}`, "a,b", "17", ""},
 		"bare":    {`{"id":5,"external_id":null,"user_tags":null,"custom_data":{"a":1}}`, "", "", `{"a":1}`},
+		"broken":  {"{\"id\":5,\"external_id\":\"a\xffb\"}", "", "a\ufffdb", ""},
 		"least":   {`{"id":5}`, "", "", ""},
 		"oddness": {`{"id":5,"user_tags":[1,null,"x"],"created_at":"yesterday"}`, "1,x", "", ""},
 	}

@@ -24,6 +24,7 @@ type directory struct {
 	ids      []int64
 	queries  []url.Values // of each list, as they arrived
 	maxIn    int          // how many values of an [in][] it takes; 0: any number
+	refusal  int          // the status for more; 0: 400
 	onList   func(d *directory, query url.Values)
 	external map[string][]int64 // ids by external id
 }
@@ -44,7 +45,7 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ids := d.ids
 	if values := query["external_id[in][]"]; values != nil {
 		if d.maxIn > 0 && len(values) > d.maxIn {
-			http.Error(w, `{"errors":{"base":["too many values"]}}`, http.StatusBadRequest)
+			http.Error(w, `{"errors":{"base":["too many values"]}}`, max(d.refusal, http.StatusBadRequest))
 			return
 		}
 		ids = nil
@@ -245,6 +246,15 @@ func TestFind(t *testing.T) {
 			}
 			if len(found) != test.found || len(d.queries) != test.requests {
 				t.Errorf("found %d users in %d requests, want %d in %d", len(found), len(d.queries), test.found, test.requests)
+			}
+		})
+	}
+	for _, status := range []int{http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong} {
+		t.Run("halved-on-"+fmt.Sprint(status), func(t *testing.T) {
+			d := &directory{external: external, maxIn: 60, refusal: status}
+			found, err := newTestClient(t, d).find(t.Context(), account.ByExternalID, values)
+			if err != nil || len(found) != 125 {
+				t.Errorf("error %v; found %d", err, len(found))
 			}
 		})
 	}

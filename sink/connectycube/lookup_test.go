@@ -1,6 +1,7 @@
 package connectycube_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"cubesync/sink/connectycube"
+	"cubesync/sink/emulator"
 	"cubesync/sync/account"
 	"cubesync/sync/user"
 
@@ -148,18 +150,74 @@ func TestUsers(t *testing.T) {
 	})
 }
 
+// The ids of Facebook and Twitter, which only such a sign-in gives, are looked up as all else is, singly and in batches.
+func TestFindUsersBySocialID(t *testing.T) {
+	for name, test := range map[string]struct {
+		vouching connectycube.Vouching
+		field    connectycube.Field
+		id       func(connectycube.User) string
+	}{
+		"facebook": {connectycube.Facebook, connectycube.FieldFacebookID, func(u connectycube.User) string { return u.FacebookID.Text }},
+		"twitter":  {connectycube.Twitter, connectycube.FieldTwitterID, func(u connectycube.User) string { return u.TwitterID.Text }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, options := open(t)
+			options.User = &connectycube.Credentials{Provider: &connectycube.Provider{
+				Vouching: test.vouching,
+				Token:    func(context.Context) (string, string, error) { return "token", "secret", nil },
+			}}
+			c := newClient(t, options)
+			session, err := c.Session(t.Context())
+			if err != nil || session.User == nil || test.id(*session.User) == "" {
+				t.Fatalf("error %v; got %+v", err, session.User)
+			}
+			values := []string{test.id(*session.User)}
+			for i := range 120 {
+				values = append(values, fmt.Sprint("nobody-", i))
+			}
+			for _, asked := range [][]string{values[:1], values} {
+				found, err := c.FindUsers(t.Context(), test.field, asked...)
+				if err != nil || len(found) != 1 || found[0].ID != session.UserID {
+					t.Errorf("error %v; found %v", err, found)
+				}
+			}
+		})
+	}
+}
+
+// send makes a call that the client has no use for.
+func send(t *testing.T, options connectycube.Options, method, path, header, value, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, options.Endpoint+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(header, value)
+	answer, err := options.Base.RoundTrip(r)
+	if err != nil || answer.StatusCode >= 300 {
+		t.Fatalf("%s %s: got %v, error %v", method, path, answer, err)
+	}
+	_ = answer.Body.Close()
+}
+
 func TestDeleteByExternalUserID(t *testing.T) {
-	_, options := open(t)
-	base := options.Base
-	var asked string
-	options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
-		if strings.HasPrefix(r.URL.Path, "/users/external/") {
-			asked = r.Method + " " + r.URL.Path + " " + fmt.Sprint(r.Header.Get("CB-Token") != "")
-			return answering(new([]string), http.StatusOK, "{}")(r)
-		}
-		return base.RoundTrip(r)
-	})
-	if err := newClient(t, options).DeleteByExternalUserID(t.Context(), 17); err != nil || asked != "DELETE /users/external/17.json true" {
-		t.Errorf("error %v; asked %s", err, asked)
+	for name, test := range map[string]struct {
+		with emulator.Options
+		kind account.Kind
+	}{"own-user-only": {emulator.Options{}, account.Forbidden}, "others-too": {emulator.Options{WriteOthers: true}, done}} {
+		t.Run(name, func(t *testing.T) {
+			_, options := openWith(t, test.with)
+			send(t, options, http.MethodPost, "/users", "CB-AuthKey", options.AuthKey, `{"user":{"login":"seventeen","password":"12345678","external_user_id":17}}`)
+			c := newClient(t, options)
+			err := c.DeleteByExternalUserID(t.Context(), 17)
+			left, findErr := c.FindUsers(t.Context(), connectycube.FieldLogin, "seventeen")
+			if (err == nil) != (test.kind == done) || (err != nil && account.KindOf(err) != test.kind) || (err == nil) != (len(left) == 0) || findErr != nil {
+				t.Errorf("errors %v, %v; left %v", err, findErr, left)
+			}
+			if err := c.DeleteByExternalUserID(t.Context(), 18); account.KindOf(err) != account.NotFound {
+				t.Errorf("nobody's id: error %v", err)
+			}
+		})
 	}
 }

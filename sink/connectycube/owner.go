@@ -105,25 +105,49 @@ func (c *Client) release(ctx context.Context, s *session) {
 	c.sessions.give(s)
 }
 
-func (c *Client) updateAsOwner(ctx context.Context, known account.Account, passwords []string, change changeFunc) (account.Account, error) {
-	s, now, err := c.signInAsOwner(ctx, known, passwords)
-	if err != nil {
-		return account.Account{}, err
-	}
-	updated, err := c.write(ctx, now, change, &call{pass: s.pass(), hint: hintOwner})
-	if err != nil {
-		c.discard(ctx, s)
-		return account.Account{}, err
-	}
-	c.release(ctx, s)
-	return updated, nil
+func (c *Client) updateAsOwner(ctx context.Context, known account.Account, passwords []string, change changeFunc) (updated account.Account, err error) {
+	err = c.asOwner(ctx, known, passwords, func(s *session, now account.Account) error {
+		if updated, err = c.write(ctx, now, change, &call{pass: s.pass(), hint: hintOwner}); err != nil {
+			return err
+		}
+		c.release(ctx, s)
+		return nil
+	})
+	return updated, err
 }
 
 func (c *Client) deleteAsOwner(ctx context.Context, known account.Account, passwords []string) error {
-	s, _, err := c.signInAsOwner(ctx, known, passwords)
-	if err != nil {
-		return err
+	return c.asOwner(ctx, known, passwords, func(s *session, _ account.Account) error {
+		if err := c.remove(ctx, known.ID, &call{pass: s.pass(), hint: hintOwner}); err != nil {
+			return err
+		}
+		c.discard(ctx, s) // its user is gone
+		return nil
+	})
+}
+
+// asOwner signs in as the account's user to act, and once more where the session ends before the write arrives: the
+// user, too, signs in and out, and the refusal is definite. A session that ends again is that user's trouble, not the
+// end of the run.
+func (c *Client) asOwner(ctx context.Context, known account.Account, passwords []string, act func(s *session, now account.Account) error) error {
+	for last := false; ; last = true {
+		s, now, err := c.signInAsOwner(ctx, known, passwords)
+		if err != nil {
+			return err
+		}
+		err = act(s, now)
+		if err == nil {
+			return nil
+		}
+		c.discard(ctx, s)
+		ended, ok := errors.AsType[*account.Error](err)
+		if !ok || ended.Status != http.StatusUnauthorized {
+			return err
+		}
+		if last {
+			one := *ended
+			one.Kind = account.Forbidden
+			return &one
+		}
 	}
-	defer c.discard(ctx, s) // its user is gone
-	return c.remove(ctx, known.ID, &call{pass: s.pass(), hint: hintOwner})
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cubesync/sink/connectycube"
@@ -44,6 +45,44 @@ func TestOwnerSessionsAreReused(t *testing.T) {
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("requests: got (-), want (+):\n%s", diff)
 	}
+}
+
+// Each use prolongs a session for another two hours, that of owners too.
+func TestOwnerSessionIsProlongedByUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, options := open(t)
+		s := newClient(t, options).Service(owner())
+		made := signUp(t, s, "E1")
+		for i := range 3 {
+			if _, err := s.Update(t.Context(), made, setting(user.FullName, fmt.Sprint("Name ", i))); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Minute)
+		}
+		if got := server.Counters().ByKind[emulator.SessionCreate]; got != 1 {
+			t.Errorf("%d sessions were made", got)
+		}
+	})
+}
+
+// One that must have died isn't tried.
+func TestExpiredOwnerSessionIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, options := open(t)
+		authority := owner()
+		authority.Passwords = func(externalID string) []string { return []string{passwordOf(externalID)} }
+		s := newClient(t, options).Service(authority)
+		made := signUp(t, s, "E1")
+		for i := range 2 {
+			if _, err := s.Update(t.Context(), made, setting(user.FullName, fmt.Sprint("Name ", i))); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Hour)
+		}
+		if got := server.Counters(); got.ByKind[emulator.SessionCreate] != 2 || len(got.Refused) != 0 {
+			t.Errorf("got %+v", got)
+		}
+	})
 }
 
 func TestOwnerSessionThatDiedIsReplaced(t *testing.T) {
@@ -173,5 +212,19 @@ func TestOwnerSessionIsEndedForACallerWhoIsGone(t *testing.T) {
 	got := server.Counters()
 	if got.ByKind[emulator.SessionDestroy] != 1 || got.Written.Update != 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A session that always ends before the write arrives is that user's trouble: the run goes on.
+func TestOwnerSessionThatEndsAgainAndAgain(t *testing.T) {
+	server, options := open(t)
+	made := signUp(t, newClient(t, options).Service(owner()), "E1")
+	options.Base = troubled(http.MethodPut, ".json", 1000, http.StatusUnauthorized, options.Base)
+	_, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann"))
+	if kind := account.KindOf(err); kind != account.Forbidden || kind.Unusable() {
+		t.Errorf("got %v", err)
+	}
+	if got := server.Counters().ByKind[emulator.Login]; got > 6 { // two passwords each, twice
+		t.Errorf("%d sign-ins", got)
 	}
 }

@@ -42,7 +42,23 @@ func TestChangePasswordInDoubt(t *testing.T) {
 	_, options := open(t)
 	made := signUp(t, newClient(t, options).Service(owner()), "E1")
 	options.Base = losing(http.MethodPut, ".json", options.Base)
-	if err := newClient(t, options).ChangePassword(t.Context(), made, passwordOf("E1"), "a-new-password"); account.KindOf(err) != account.Ambiguous {
+	if err := newClient(t, options).ChangePassword(t.Context(), made, passwordOf("E1"), "a-new-password"); err == nil || account.KindOf(err) != account.Ambiguous {
+		t.Errorf("got error %v", err)
+	}
+}
+
+// An answer about somebody else proves no change.
+func TestChangePasswordAnsweredWithSomebodyElse(t *testing.T) {
+	_, options := open(t)
+	made := signUp(t, newClient(t, options).Service(owner()), "E1")
+	base, other := options.Base, answering(new([]string), http.StatusOK, `{"user":{"id":424242}}`)
+	options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPut {
+			return other(r)
+		}
+		return base.RoundTrip(r)
+	})
+	if err := newClient(t, options).ChangePassword(t.Context(), made, passwordOf("E1"), "a-new-password"); err == nil || account.KindOf(err) != account.Ambiguous {
 		t.Errorf("got error %v", err)
 	}
 }

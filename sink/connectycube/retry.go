@@ -73,7 +73,15 @@ func repeatable(c *call, got *answer, err error) bool {
 // neverConnected reports whether there was no connection to send the call over, be it to the service or to a proxy.
 func neverConnected(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
-	return ok && (failed.Op == "dial" || failed.Op == "proxyconnect")
+	return ok && (failed.Op == "dial" || failed.Op == proxyConnect)
+}
+
+// proxyConnect is net/http's name for what goes wrong between us and a proxy.
+const proxyConnect = "proxyconnect"
+
+func byProxy(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && failed.Op == proxyConnect
 }
 
 // neverSent reports whether nothing of the call left this machine: it can't have acted.

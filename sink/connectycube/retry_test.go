@@ -34,7 +34,7 @@ func TestRetry(t *testing.T) {
 		"refused":          {0, refused, maxTries, maxTries},
 		"reset":            {0, reset, maxTries, 1},
 		"timeout":          {0, context.DeadlineExceeded, maxTries, 1},
-		"cut-off":          {0, &unreadableError{200, io.ErrUnexpectedEOF.Error()}, maxTries, 1},
+		"cut-off":          {0, &unreadableError{200, io.ErrUnexpectedEOF.Error(), ""}, maxTries, 1},
 		"without-session":  {0, &account.Error{Kind: account.Unavailable}, 1, 1},
 		"never-given-away": {0, &unsentError{errors.New("no such method")}, 1, 1},
 	}

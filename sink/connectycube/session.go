@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cubesync/sync/account"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -27,6 +29,7 @@ const (
 // session is a session that the service made for us.
 type session struct {
 	token   string
+	user    int64         // who was made or signed in with it; 0 where nobody was
 	margin  time.Duration // it is renewed this long before it expires
 	expires atomic.Int64  // Unix nanoseconds, by our clock
 }
@@ -65,7 +68,8 @@ func (c *Client) openSession(ctx context.Context) (*session, error) {
 func (c *Client) openSessionWith(ctx context.Context, userFields map[string]string) (*session, error) {
 	var made struct {
 		Session struct {
-			Token string `json:"token"`
+			Token  string `json:"token"`
+			UserID Number `json:"user_id"`
 		} `json:"session"`
 	}
 	got, err := c.do(ctx, &call{
@@ -81,28 +85,30 @@ func (c *Client) openSessionWith(ctx context.Context, userFields map[string]stri
 	if err != nil {
 		return nil, refusedCredentials(err, c.hintSession(got))
 	}
-	return newSession(made.Session.Token, got), nil
+	s := newSession(made.Session.Token, got)
+	s.user = made.Session.UserID.Number
+	return s, nil
 }
 
 // hintSession says what to check where a session was refused.
 func (c *Client) hintSession(refusal *answer) string {
 	if c.options.AuthSecret == "" {
-		return hintApplication
+		return hintUnsigned
 	}
 	return cmp.Or(explainSkew(refusal), hintSigned)
 }
 
 // logout makes the session of a user an application session again.
 func (c *Client) logout(ctx context.Context, s *session) error {
-	got, err := c.do(ctx, &call{name: "sign out", kind: logoutCall, method: http.MethodDelete, path: "/login.json", pass: s.pass()})
-	if err == nil {
-		s.prolong(got)
-	}
+	_, err := c.do(ctx, &call{name: "sign out", kind: logoutCall, method: http.MethodDelete, path: "/login.json", pass: s.pass()})
 	return err
 }
 
 func (c *Client) destroy(ctx context.Context, s *session) error {
 	_, err := c.do(ctx, &call{name: "end a session", kind: destroyCall, method: http.MethodDelete, path: "/session.json", pass: s.pass()})
+	if account.KindOf(err) == account.Unauthenticated {
+		return nil // it had ended already
+	}
 	return err
 }
 

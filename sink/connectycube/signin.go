@@ -1,11 +1,13 @@
 package connectycube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"cubesync/sync/account"
@@ -17,7 +19,7 @@ import (
 func (c *Client) signIn(ctx context.Context) (*session, error) {
 	who := c.options.User
 	if who != nil && who.Guest != "" { // guests are documented for the making of a session only
-		return c.openSessionWith(ctx, map[string]string{"guest": "1", "full_name": who.Guest})
+		return c.signInGuest(ctx, who.Guest)
 	}
 	s, err := c.openSession(ctx)
 	if err != nil || who == nil {
@@ -30,25 +32,60 @@ func (c *Client) signIn(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// signInServiceUser signs in on the session and makes sure that it is the right user who did.
+// signInServiceUser signs in on the session and makes sure that it is the right user who did. Nobody new is: a login
+// that nobody has is a mistake, of which some servers make a user.
 func (c *Client) signInServiceUser(ctx context.Context, s *session, who *Credentials) error {
 	with, err := who.signIn(ctx)
 	if err != nil {
 		return &account.Error{Kind: account.Unauthenticated, Call: serviceSignIn, Words: c.clean(&call{}, err.Error()), Hint: hintServiceUser}
 	}
+	expected, vacant := c.expectedUser(ctx, s, who)
 	began := time.Now()
 	in, err := c.login(ctx, s, with)
 	if err != nil {
 		return refusedCredentials(err, hintServiceUser)
 	}
-	if who.ID == 0 || in.user.ID == who.ID {
-		return nil
+	words := ""
+	switch {
+	case expected != 0 && in.user.ID != expected:
+		words = fmt.Sprintf("user %d signed in, not user %d", in.user.ID, expected)
+		if who.Provider == nil { // a provider's users are made on their first sign-in: that is no mistake
+			words += c.undo(ctx, s, in, began)
+		}
+	case vacant:
+		if undone := c.undo(ctx, s, in, began); undone != "" {
+			words = "nobody had the login or e-mail" + undone
+		}
 	}
-	words := fmt.Sprintf("user %d signed in, not user %d", in.user.ID, who.ID)
-	if who.Provider == nil { // a provider's users are made on their first sign-in: that is no mistake
-		words += c.undo(ctx, s, in, began)
+	if words != "" {
+		return &account.Error{Kind: account.Unauthenticated, Call: serviceSignIn, Words: words, Hint: hintServiceUser}
 	}
-	return &account.Error{Kind: account.Unauthenticated, Call: serviceSignIn, Words: words, Hint: hintServiceUser}
+	c.serviceUser.Store(in.user.ID)
+	return nil
+}
+
+// expectedUser returns who has to sign in: the user who is configured, the one who signed in before, or the one who has
+// the login already; 0 where nothing tells. vacant is a login that nobody was found to have.
+func (c *Client) expectedUser(ctx context.Context, s *session, who *Credentials) (id int64, vacant bool) {
+	if id = cmp.Or(who.ID, c.serviceUser.Load()); id != 0 || who.Provider != nil {
+		return id, false
+	}
+	holders := FieldLogin.Equal(who.Login)
+	if who.Login == "" {
+		holders = FieldEmail.Equal(who.Email)
+	}
+	var got page[User]
+	_, err := c.do(ctx, &call{
+		name: "look the service user up", kind: sessionCall, method: http.MethodGet, path: "/users/v2.json", pass: s.pass(), hint: hintApplication,
+		query: strings.Join(holders.term().terms(), "&"), read: userForm().page(&got),
+	})
+	switch {
+	case err != nil || len(got.items) > 1: // a server without v2, for one
+		return 0, false
+	case len(got.items) == 0:
+		return 0, true
+	}
+	return got.items[0].ID, false
 }
 
 // refusedCredentials makes every refusal of a sign-in one of its credentials: a session says nothing else that could

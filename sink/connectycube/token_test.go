@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -134,6 +137,27 @@ func TestSessionIsRenewedBeforeItExpires(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestSessionThatIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, body := range []string{``, `<html>`, `{}`, `{"session":null}`, `{"session":{"id":1}}`} {
+			c, err := New(Options{Endpoint: "https://api.example.org", ApplicationID: "7", AuthKey: "auth-key", Base: saying(body)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.openSession(t.Context()); account.KindOf(err) != account.Unavailable || !strings.Contains(err.Error(), "no session") {
+				t.Errorf("%q: got error %v", body, err)
+			}
+		}
+	})
+}
+
+// saying answers everything with a body.
+type saying string
+
+func (s saying) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusCreated, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(s)))}, nil
 }
 
 func TestFailureToMakeASessionIsShared(t *testing.T) {

@@ -62,6 +62,33 @@ func TestProxyIsDown(t *testing.T) {
 	}
 }
 
+// So was one that the proxy refused, and the error says that it was the proxy.
+func TestProxyThatRefuses(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer proxy.Close()
+	address, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			c, err := New(Options{Endpoint: scheme + "://api.example.org", ApplicationID: "7", AuthKey: "k", Proxy: http.ProxyURL(address)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.exchange.closeIdle()
+			as := &call{method: http.MethodPost, path: "/users.json", kind: signUpCall}
+			got, err := c.exchange.send(t.Context(), as)
+			err = c.failure(as, got, err)
+			if account.KindOf(err) != account.Unavailable || !strings.Contains(err.Error(), "407") || !strings.Contains(err.Error(), "connectycube.proxy") {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+}
+
 func TestRootCAs(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(welcome))
 	defer server.Close()

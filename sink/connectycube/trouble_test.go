@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"cubesync/sink/connectycube"
+	"cubesync/sink/emulator"
 	"cubesync/sync/account"
 	"cubesync/sync/user"
 )
@@ -40,6 +42,33 @@ func TestSessionCallsAreRepeated(t *testing.T) {
 	}
 }
 
+// So does one where a session ends: the owner's is used again, and none is left at the end.
+func TestEndingCallsAreRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, options := open(t)
+		options.Base = troubled(http.MethodDelete, "/login.json", 1, http.StatusServiceUnavailable, options.Base)
+		options.Base = troubled(http.MethodDelete, "/session.json", 1, http.StatusServiceUnavailable, options.Base)
+		options.User = nil
+		c, err := connectycube.New(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := signUp(t, c.Service(owner()), "E1")
+		if _, err := c.Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann")); err != nil {
+			t.Fatal(err)
+		}
+		if got := server.Counters().ByKind[emulator.SessionDestroy]; got != 0 {
+			t.Errorf("%d sessions were ended instead of kept", got)
+		}
+		if err := c.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := server.Counters().ByKind; got[emulator.SessionDestroy] != got[emulator.SessionCreate] {
+			t.Errorf("%d sessions were made, %d ended", got[emulator.SessionCreate], got[emulator.SessionDestroy])
+		}
+	})
+}
+
 // A user at whom the service stumbles each time is that user's trouble, not the end of the run.
 func TestOneUserWhoCantSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -47,7 +76,7 @@ func TestOneUserWhoCantSignIn(t *testing.T) {
 		made := signUp(t, newClient(t, options).Service(owner()), "E1")
 		options.Base = troubled(http.MethodPost, "/login.json", 1000, http.StatusInternalServerError, options.Base)
 		_, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann"))
-		if kind := account.KindOf(err); kind != account.Ambiguous || kind.Unusable() {
+		if kind := account.KindOf(err); err == nil || kind != account.Ambiguous || kind.Unusable() {
 			t.Errorf("got %v", err)
 		}
 	})

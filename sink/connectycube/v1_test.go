@@ -19,6 +19,7 @@ type oldServer struct {
 	v2, v1  bool
 	ignores bool // the filter
 	users   []string
+	more    int // users that it announces, and doesn't have
 	onPage  func(s *oldServer)
 
 	mu    sync.Mutex
@@ -57,8 +58,8 @@ func (s *oldServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	number, _ := strconv.Atoi(query.Get("page"))
 	size, _ := strconv.Atoi(query.Get("per_page"))
-	total := len(users)
-	users = users[min((number-1)*size, total):min(number*size, total)]
+	total := len(users) + s.more
+	users = users[min((number-1)*size, len(users)):min(number*size, len(users))]
 	items := make([]string, len(users))
 	for i, user := range users {
 		items[i] = `{"user":` + user + `}`
@@ -184,6 +185,13 @@ func TestListOfAnOldServerMoves(t *testing.T) {
 		}
 		got, err := listed(newTestClient(t, s), t)
 		if err != nil || len(slices.Compact(got)) != 150 {
+			t.Errorf("error %v; %d users", err, len(got))
+		}
+	})
+	t.Run("fewer-than-announced", func(t *testing.T) {
+		s := &oldServer{v1: true, users: oldUsers(150), more: 1}
+		got, err := listed(newTestClient(t, s), t)
+		if account.KindOf(err) != account.Unavailable || len(got) != 0 {
 			t.Errorf("error %v; %d users", err, len(got))
 		}
 	})

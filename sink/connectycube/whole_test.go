@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -13,25 +14,57 @@ import (
 	"cubesync/sync/user"
 )
 
-// Every way to sign in, signed, against the emulator.
-func TestEveryoneSignsIn(t *testing.T) {
-	vouched := func(vouching connectycube.Vouching, project string) connectycube.Credentials {
+// everyone is each kind of service user that there is.
+func everyone() map[string]connectycube.Credentials {
+	vouched := func(vouching connectycube.Vouching, project, token string) connectycube.Credentials {
 		return connectycube.Credentials{Provider: &connectycube.Provider{
 			Vouching: vouching, Project: project,
-			Token: func(context.Context) (token, secret string, err error) { return "token", "secret", nil },
+			Token: func(context.Context) (string, string, error) { return token, "secret", nil },
 		}}
 	}
-	for name, who := range map[string]connectycube.Credentials{
-		"login":          {Login: "service", Password: servicePassword},
-		"guest":          {Guest: "Ann Ünal & Co"},
-		"facebook":       vouched(connectycube.Facebook, ""),
-		"twitter":        vouched(connectycube.Twitter, ""),
-		"firebase-phone": vouched(connectycube.FirebasePhone, "project"),
-		"firebase-email": vouched(connectycube.FirebaseEmail, "project"),
-	} {
+	return map[string]connectycube.Credentials{
+		"login":           {Login: "service", Password: servicePassword},
+		"email":           {Email: "service@example.org", Password: servicePassword},
+		"guest":           {Guest: "Ann Ünal & Co"},
+		"facebook":        vouched(connectycube.Facebook, "", "token"),
+		"twitter":         vouched(connectycube.Twitter, "", "token"),
+		"firebase-phone":  vouched(connectycube.FirebasePhone, "project", "token"),
+		"firebase-email":  vouched(connectycube.FirebaseEmail, "project", "token"),
+		"custom-identity": vouched(connectycube.CustomIdentity, "", "token-of-e17"),
+	}
+}
+
+// openEveryone is open for this service user, on a server that insists on signatures.
+func openEveryone(t *testing.T, who *connectycube.Credentials, verifyURL string) (*emulator.Server, connectycube.Options) {
+	t.Helper()
+	with := emulator.Options{RequireSignature: true}
+	if who.Provider != nil && who.Provider.Vouching == connectycube.CustomIdentity {
+		with.Identity = &emulator.Identity{VerifyURL: verifyURL}
+	}
+	server, options := openWith(t, with)
+	options.User, options.AuthSecret = who, emulator.DefaultAuthSecret
+	return server, options
+}
+
+// company is the application's own backend, which knows one token.
+func company(t *testing.T) (verifyURL string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("token") != "token-of-e17" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte(`{"user":{"id":17}}`))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// Every way to sign in, signed, against the emulator.
+func TestEveryoneSignsIn(t *testing.T) {
+	for name, who := range everyone() {
 		t.Run(name, func(t *testing.T) {
-			_, options := open(t)
-			options.User, options.AuthSecret = &who, emulator.DefaultAuthSecret
+			_, options := openEveryone(t, &who, company(t))
 			got, err := newClient(t, options).Session(t.Context())
 			if err != nil || got.UserID == 0 || got.User == nil || got.User.ID != got.UserID || got.User.Guest != (who.Guest != "") {
 				t.Errorf("error %v; got %+v", err, got)
@@ -42,15 +75,7 @@ func TestEveryoneSignsIn(t *testing.T) {
 
 // The road that a sync takes, on a server without GET /users/v2.
 func TestOldServer(t *testing.T) {
-	_, options := open(t)
-	base := options.Base
-	missing := answering(new([]string), http.StatusNotFound, `{"errors":["E_ROUTE_NOT_FOUND"]}`)
-	options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
-		if r.URL.Path == "/users/v2.json" {
-			return missing(r)
-		}
-		return base.RoundTrip(r)
-	})
+	_, options := openWith(t, emulator.Options{NoV2: true})
 	c := newClient(t, options)
 	s := c.Service(owner())
 	crowd(t, s, 120)

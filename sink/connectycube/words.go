@@ -126,6 +126,7 @@ func (c *Client) clean(call *call, words string) string {
 	secrets = append(secrets, call.pass.value)
 	words = scrub(words, secrets)
 	words = scrub(oneLine(words), secrets) // again: a control character may have parted a secret
+	words = strings.ReplaceAll(words, hidden, "[secret]")
 	if len(words) <= maxWords {
 		return words
 	}
@@ -149,6 +150,10 @@ func oneLine(words string) string {
 	return strings.Join(strings.Fields(words), " ")
 }
 
+// hidden stands for a secret until all of them are found: one may be part of the words that are shown in its place. It
+// is no character of any text.
+const hidden = "\uFDD0"
+
 // scrub takes the secrets out, in every spelling in which a server may echo them. Longer ones go first, as one secret
 // may be the beginning of another.
 func scrub(words string, secrets []string) string {
@@ -163,7 +168,7 @@ func scrub(words string, secrets []string) string {
 	}
 	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
 	for _, spelling := range spellings {
-		words = strings.ReplaceAll(words, spelling, "[secret]")
+		words = strings.ReplaceAll(words, spelling, hidden)
 	}
 	return words
 }
