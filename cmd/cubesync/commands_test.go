@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -22,18 +23,23 @@ import (
 //	under DURATION                  the last run took less
 //	counters SERVER KIND=N...       the server's successful writes by kind; kinds that aren't named must be 0
 //	requests URL KIND=N...          what a running server was asked, by kind
+//	sent URL KIND HEADER            the last requests of the kind to a running server had the header; with ! none had it
 //	lookup SERVER ID [FIELD=TEXT]   there is an account with the external ID and these values; with ! there is none
 //	signup SERVER FIELD=TEXT...     makes an account that isn't ours
 //	cell FILE VERB ARG...           changes a CSV file, as editTable says
 //	swap FILE OLD NEW               replaces the only occurrence of a text
 //	emulator ARG...                 starts `cubesync emulator` and sets $ENDPOINT
+//	network                         starts a service behind a proxy: $ENDPOINT, $PROXY, $PROXY_WORD and ca.pem lead to it
+//	proxied                         the proxy was used since the last such question; with ! it wasn't
+//	backend TOKEN UID               starts, or changes, a company's backend at $BACKEND, which knows this token alone
 //	json PATH=TEXT...               what the last run wrote to standard output is JSON with these values
 //	adds-up                         …whose tally adds up to what was read
 //	secret TEXT                     a secret that stands in no configuration
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "lookup": lookup, "signup": signup, "cell": cell,
-		"swap": swap, "emulator": startEmulator, "json": jsonHas, "adds-up": addsUp, "secret": secret,
+		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "sent": sent, "lookup": lookup, "signup": signup, "cell": cell,
+		"swap": swap, "emulator": startEmulator, "network": startNetwork, "proxied": proxied, "backend": backend,
+		"json": jsonHas, "adds-up": addsUp, "secret": secret,
 	}
 }
 
@@ -133,6 +139,29 @@ func requests(ts *testscript.TestScript, neg bool, args []string) {
 			if got := strconv.FormatInt(all.ByKind[emulator.Kind(kind)], 10); got != want {
 				ts.Fatalf("the server was asked for %s of %s, want %s; all: %v", got, kind, want, all.ByKind)
 			}
+		}
+	})
+}
+
+func sent(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, false, args, 3)
+	withServer(ts, args[0], func(s *server) {
+		var seen struct {
+			Requests []emulator.Request `json:"requests"`
+		}
+		ts.Check(s.call(http.MethodGet, "/__emulator/requests", "", nil, &seen))
+		found := 0
+		for _, r := range seen.Requests {
+			if r.Kind != emulator.Kind(args[1]) {
+				continue
+			}
+			found++
+			if (r.Header.Get(args[2]) == "") != neg {
+				ts.Fatalf("%s %s was sent with %v", r.Method, r.Path, r.Header)
+			}
+		}
+		if found == 0 {
+			ts.Fatalf("the server saw no %s", args[1])
 		}
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -9,46 +10,111 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/emulator"
 )
 
 func (c *command) emulatorCommand() *cobra.Command {
-	var listen string
-	options := emulator.Options{
-		ApplicationID: emulator.DefaultApplicationID, AuthKey: emulator.DefaultAuthKey,
-		AuthSecret: emulator.DefaultAuthSecret, AdminKey: emulator.DefaultAdminKey,
-		Users: []emulator.SeedUser{{
-			Login: emulatorServiceLogin, Password: config.EmulatorServicePassword, FullName: "cubesync service user",
-		}},
-	}
+	e := newEmulation()
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Serve a local ConnectyCube, to try cubesync and to develop against",
 		Long: "Serves the part of ConnectyCube's REST API that deals with sessions, users and files, on this machine only.\n" +
 			"It refuses what the service refuses. Where the service's documentation is silent, a switch chooses the answer;\n" +
-			"those that aren't at their default are shown at the start. GET / tells which pages of its own it has.",
+			"those that aren't at their default are shown at the start. GET / tells which pages of its own it has.\n\n" +
+			"No configuration is read without --config; with it, its section emulator holds where no flag says otherwise.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.emulate(cmd.Context(), listen, options)
+			if err := e.settle(cmd.Flags(), c.lookup); err != nil {
+				return err
+			}
+			return c.emulate(cmd.Context(), e.listen, e.options)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&listen, "listen", "127.0.0.1:8390", "the loopback address to listen on; port 0 takes a free one")
-	flags.StringVar(&options.Data, "data", "", "the file to keep users in (default: in memory)")
-	flags.StringVar(&options.ApplicationID, "application-id", options.ApplicationID, "the application's id")
-	flags.StringVar(&options.AuthKey, "auth-key", options.AuthKey, "the application's authorization key")
-	flags.StringVar(&options.AuthSecret, "auth-secret", options.AuthSecret, "the secret of signed sessions")
-	flags.StringVar(&options.AdminKey, "admin-key", options.AdminKey, "the Admin API key")
-	flags.IntVar(&options.RequestsPerSecond, "rate-limit", 0, "requests a second above which it answers 429 (default: no limit)")
-	for _, s := range options.Switches() {
+	e.flags(cmd.Flags())
+	return cmd
+}
+
+// emulation is what the flags say of an emulator.
+type emulation struct {
+	listen, config string
+	verifyURL      string
+	mapping        string // JSON
+	options        emulator.Options
+}
+
+func newEmulation() *emulation {
+	return &emulation{options: emulator.Options{
+		ApplicationID: emulator.DefaultApplicationID, AuthKey: emulator.DefaultAuthKey,
+		AuthSecret: emulator.DefaultAuthSecret, AdminKey: emulator.DefaultAdminKey,
+	}}
+}
+
+func (e *emulation) flags(flags *pflag.FlagSet) {
+	o := &e.options
+	flags.StringVar(&e.listen, "listen", "127.0.0.1:8390", "the loopback address to listen on; port 0 takes a free one")
+	flags.StringVarP(&e.config, "config", "c", "", "a configuration whose section emulator is used (default: none)")
+	flags.StringVar(&o.Data, "data", "", "the file to keep users in (default: in memory)")
+	flags.StringVar(&o.ApplicationID, "application-id", o.ApplicationID, "the application's id")
+	flags.StringVar(&o.AuthKey, "auth-key", o.AuthKey, "the application's authorization key")
+	flags.StringVar(&o.AuthSecret, "auth-secret", o.AuthSecret, "the secret of signed sessions")
+	flags.StringVar(&o.AdminKey, "admin-key", o.AdminKey, "the Admin API key")
+	flags.IntVar(&o.RequestsPerSecond, "rate-limit", 0, "requests a second above which it answers 429 (default: no limit)")
+	flags.StringVar(&e.verifyURL, "identity-url", "", "the address of your backend that is asked who signs in (a Custom Identity Provider)")
+	flags.StringVar(&e.mapping, "identity-mapping", "", `how its answer makes a user, as JSON (default: {"uid":"#{user.id}"})`)
+	for _, s := range o.Switches() {
 		flags.Var(s, s.Name, s.Changes)
 		if s.Type() == "bool" {
 			flags.Lookup(s.Name).NoOptDefVal = "true"
 		}
 	}
-	return cmd
+}
+
+// settle takes over what the configuration says where no flag did.
+func (e *emulation) settle(flags *pflag.FlagSet, env func(string) (string, bool)) error {
+	if e.config != "" {
+		said := map[string]string{} // by the flags, which write into the options that are replaced now
+		flags.Visit(func(f *pflag.Flag) { said[f.Name] = f.Value.String() })
+		options, err := config.LoadEmulator(e.config, env)
+		if err != nil {
+			return err
+		}
+		e.options = options
+		for name, text := range said {
+			if err := flags.Set(name, text); err != nil {
+				return err
+			}
+		}
+	}
+	return e.identify(flags)
+}
+
+// identify makes the identity provider of the flags; what they don't say stays as it is.
+func (e *emulation) identify(flags *pflag.FlagSet) error {
+	url, mapping := flags.Changed("identity-url"), flags.Changed("identity-mapping")
+	if !url && !mapping {
+		return nil
+	}
+	var identity emulator.Identity
+	if e.options.Identity != nil {
+		identity = *e.options.Identity
+	}
+	if url {
+		identity.VerifyURL = e.verifyURL
+	}
+	if mapping {
+		identity.Mapping = nil
+		if err := json.Unmarshal([]byte(e.mapping), &identity.Mapping); err != nil {
+			return usagef(`--identity-mapping: write JSON such as {"uid":"#{user.id}"}`)
+		}
+	}
+	if err := identity.Check(); err != nil {
+		return usagef("--identity-url and --identity-mapping: %w", err)
+	}
+	e.options.Identity = &identity
+	return nil
 }
 
 func (c *command) emulate(ctx context.Context, listen string, options emulator.Options) (err error) {
@@ -59,6 +125,7 @@ func (c *command) emulate(ctx context.Context, listen string, options emulator.O
 	if options.RequestsPerSecond < 0 {
 		return usagef("--rate-limit %d: write a number of requests a second, or 0 for no limit", options.RequestsPerSecond)
 	}
+	options.Users = serviceUser()
 	server, err := emulator.Open(options)
 	if err != nil {
 		return err
@@ -75,6 +142,9 @@ func (c *command) emulate(ctx context.Context, listen string, options emulator.O
 		if s.Changed() {
 			fmt.Fprintf(c.stdout, "switch          %s=%s: %s\n", s.Name, s, s.Changes)
 		}
+	}
+	if options.Identity != nil {
+		fmt.Fprintf(c.stdout, "identity        asked of %s\n", options.Identity.VerifyURL)
 	}
 	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
 	go func() {

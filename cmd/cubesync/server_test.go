@@ -28,7 +28,7 @@ func ask(source string) (*server, error) {
 		client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 		return &server{base: source, http: client, close: func() error { return nil }}, nil
 	}
-	kept, err := openEmulator(&config.Config{Emulator: config.Emulator{Data: source}})
+	kept, err := openEmulator(&config.Config{Emulator: emulator.Options{Data: source}})
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ func (c *command) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check the configuration without touching anything",
-		Long:  "Reads the configuration and the secrets that it refers to, and says everything that is wrong with it.\nNeither the source nor ConnectyCube nor the state is touched. Exits with 0 or 2.",
+		Long:  "Reads the configuration and the secrets and certificates that it refers to, and says everything that is wrong with it.\nNeither the source nor ConnectyCube nor the state is touched. Exits with 0 or 2.",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.load()
@@ -22,8 +22,8 @@ func (c *command) validateCommand() *cobra.Command {
 				if p.Schedule != "" {
 					when = fmt.Sprintf("%s, %s", p.Schedule, p.Timezone)
 				}
-				fmt.Fprintf(c.stdout, "pipeline %s: tag %s, %s; updates %s, deletes %s, leavers %s\n",
-					p.Name, p.OwnerTag, when, p.Updates, p.Deletes, p.Policy.Leavers)
+				fmt.Fprintf(c.stdout, "pipeline %s: tag %s, %s; creates %s, updates %s, deletes %s, leavers %s\n",
+					p.Name, p.OwnerTag, when, p.Creates, p.Updates, p.Deletes, p.Policy.Leavers)
 			}
 			fmt.Fprintf(c.stdout, "%s is valid\n", c.configPath)
 			return nil

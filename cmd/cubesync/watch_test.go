@@ -27,6 +27,9 @@ type watch struct {
 	secrets     map[string]string // spelling → what it is
 	keys        map[string]bool   // secrets that passwords may be derived from
 	externalIDs map[string]bool
+
+	proxy   *connectProxy   // nil until the script starts one
+	backend *companyBackend // likewise
 }
 
 type watchKey struct{}
@@ -39,7 +42,7 @@ func newWatch(dir string) *watch {
 const shortest = 8
 
 // secretLine is a line of a configuration that holds a secret in the open.
-var secretLine = regexp.MustCompile(`(?m)^\s*(?:auth_key|admin_key|password|secret|previous):\s*"?([^"\s#$]+)`)
+var secretLine = regexp.MustCompile(`(?m)^\s*(?:auth_key|auth_secret|admin_key|password|secret|previous|token|access_token):\s*"?([^"\s#$]+)`)
 
 // secret adds one secret.
 func (w *watch) secret(text string) {

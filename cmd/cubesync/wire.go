@@ -57,14 +57,12 @@ func open(cfg *config.Config, log *slog.Logger) (_ *application, err error) {
 	}()
 	cube := cfg.ConnectyCube
 	options := connectycube.Options{
-		Endpoint: cube.Endpoint, ApplicationID: cube.ApplicationID, AuthKey: cube.AuthKey.Reveal(), AdminKey: cube.AdminKey.Reveal(),
-		RequestsPerSecond: cube.RateLimit, Timeout: cube.Timeout, Version: version, Log: log,
+		Endpoint: cube.Endpoint, ApplicationID: cube.ApplicationID,
+		AuthKey: cube.AuthKey.Reveal(), AuthSecret: cube.AuthSecret.Reveal(), AdminKey: cube.AdminKey.Reveal(),
+		User: credentials(cube.ServiceUser), RequestsPerSecond: cube.RateLimit, Timeout: cube.Timeout, Version: version, Log: log,
 	}
 	for _, p := range cfg.Pipelines {
 		options.Workers = max(options.Workers, p.Workers)
-	}
-	if u := cube.ServiceUser; u != nil {
-		options.User = &connectycube.Credentials{Login: u.Login, Email: u.Email, Password: u.Password.Reveal(), ID: u.ID}
 	}
 	if cube.Embedded() {
 		if app.emulator, err = openEmulator(cfg); err != nil {
@@ -72,6 +70,8 @@ func open(cfg *config.Config, log *slog.Logger) (_ *application, err error) {
 		}
 		options.Endpoint = "http://emulator.invalid"
 		options.Base = app.emulator.Transport()
+	} else {
+		options.Proxy, options.RootCAs = proxy(cube.Proxy), roots(cube.CAs)
 	}
 	if app.client, err = connectycube.New(options); err != nil {
 		return nil, err
@@ -86,19 +86,21 @@ func open(cfg *config.Config, log *slog.Logger) (_ *application, err error) {
 	return app, nil
 }
 
-// openEmulator opens the embedded emulator. It has the documented credentials whatever the configuration says, so that
-// wrong ones are refused here as they would be by the service.
+// openEmulator opens the embedded emulator.
 func openEmulator(cfg *config.Config) (*emulator.Server, error) {
-	return emulator.Open(emulator.Options{
-		Data: cfg.Emulator.Data,
-		Users: []emulator.SeedUser{{
-			Login: emulatorServiceLogin, Password: config.EmulatorServicePassword, FullName: "cubesync service user",
-		}},
-	})
+	options := cfg.Emulator
+	options.Users = serviceUser()
+	return emulator.Open(options)
 }
 
 // emulatorServiceLogin is the service user that every emulator starts with.
 const emulatorServiceLogin = "cubesync-service"
+
+func serviceUser() []emulator.SeedUser {
+	return []emulator.SeedUser{{
+		Login: emulatorServiceLogin, Password: config.EmulatorServicePassword, FullName: "cubesync service user",
+	}}
+}
 
 func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcile.Pipeline, error) {
 	source, accept, err := openSource(p)
@@ -116,7 +118,7 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 	pipeline := &reconcile.Pipeline{
 		Name: p.Name, Source: source, Mapper: mapper, Accept: accept, Password: password,
 		Service: a.client.Service(connectycube.Authority{
-			Updates: connectycube.Updates(p.Updates), Deletes: connectycube.Deletes(p.Deletes), Passwords: candidates,
+			SignUps: connectycube.SignUps(p.Creates), Updates: connectycube.Updates(p.Updates), Deletes: connectycube.Deletes(p.Deletes), Passwords: candidates,
 		}),
 		Policy: p.Policy, Guards: p.Guards, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest,
 		StateDir: cfg.State, Identity: identity, KeepRuns: cfg.KeepRuns,

@@ -26,6 +26,29 @@ directive.bad.yaml:1:1: a YAML directive is not understood here; take this line 
 	"documents.bad.yaml": `
 documents.bad.yaml:3:1: a second document begins here; keep one document a file: take the line --- and what follows out
 `,
+	"emulator.bad.yaml": `
+emulator.bad.yaml:5:10: connectycube.proxy: has no use with the embedded emulator, which no network leads to; take the line out, or name another endpoint
+emulator.bad.yaml:6:12: connectycube.ca_file: has no use with the embedded emulator, which no network leads to; take the line out, or name another endpoint
+emulator.bad.yaml:8:9: emulator.data: is empty; give it a value or take the line out
+emulator.bad.yaml:9:3: emulator.application_id: is a group of keys where text belongs; write one value
+emulator.bad.yaml:10:13: emulator.auth_key: is a number where text belongs; put it in quotes
+emulator.bad.yaml:11:16: emulator.auth_secret: the environment variable UNSET is not set; set it, or write file:PATH
+emulator.bad.yaml:12:14: emulator.admin_key: missing.txt can't be read: no such file or directory; make the file, or permit reading it
+emulator.bad.yaml:13:15: emulator.rate_limit: -1 is out of range; write a whole number from 0
+emulator.bad.yaml:14:3: emulator.write_others: unknown key; the keys here are data, application_id, auth_key, auth_secret, admin_key, rate_limit, switches, identity
+emulator.bad.yaml:16:5: emulator.switches.write-others: unknown key; did you mean write_others?
+emulator.bad.yaml:17:19: emulator.switches.write_others: is a number where true or false belongs; write true or false
+emulator.bad.yaml:18:5: emulator.switches.list_lags: unknown key; did you mean list_lag?
+emulator.bad.yaml:19:15: emulator.switches.list_lag: unknown value "soon"; write a duration like 2s, 0s or more
+emulator.bad.yaml:20:16: emulator.switches.in_values: unknown value "-5"; write a whole number, 0 or more
+emulator.bad.yaml:21:20: emulator.switches.others_answer: unknown value "500"; write one of 403|404
+emulator.bad.yaml:22:11: emulator.switches.tags: is a list where text belongs; write one value
+emulator.bad.yaml:23:12: emulator.switches.no_v1: is text where true or false belongs; write true or false
+emulator.bad.yaml:24:5: emulator.switches.require_signature: is empty; give it a value or take the line out
+emulator.bad.yaml:25:3: emulator.identity.verify_url: is missing; write the address that answers who a token stands for
+emulator.bad.yaml:25:29: emulator.identity.mapping.uid: is a number where text belongs; put it in quotes
+emulator.bad.yaml:25:33: emulator.identity.verify: unknown key; the keys here are verify_url, mapping
+`,
 	"empty.bad.yaml": `
 empty.bad.yaml:1:1: the file is empty; begin with a copy of the config.yaml that comes with cubesync
 `,
@@ -44,7 +67,7 @@ guards.bad.yaml:17:15: pipelines[0].guards.shrink: "NaN%" is not a share from 0%
 	"keys.bad.yaml": `
 keys.bad.yaml:1:1: conectycube: unknown key; did you mean connectycube?
 keys.bad.yaml:6:3: connectycube.auth_key: stands twice, first in line 5; keep one of them
-keys.bad.yaml:7:3: connectycube.password: unknown key; the keys here are endpoint, application_id, auth_key, service_user, admin_key, rate_limit, timeout
+keys.bad.yaml:7:3: connectycube.password: unknown key; the keys here are endpoint, application_id, auth_key, auth_secret, service_user, admin_key, rate_limit, timeout, proxy, ca_file
 keys.bad.yaml:10:5: pipelines[0].owner-tag: unknown key; did you mean owner_tag?
 keys.bad.yaml:12:37: pipelines[0].source.csv.separator: unknown key; the keys here are path, delimiter, null_value, completeness
 keys.bad.yaml:14:33: pipelines[0].mapping.external_id.owner: unknown key; the keys here are column, template, constant
@@ -69,21 +92,24 @@ leavers.bad.yaml:16:14: pipelines[1].leavers: delete needs vanished to be said; 
 leavers.bad.yaml:22:14: pipelines[2].updates: shared needs connectycube.service_user; add it, or choose another
 leavers.bad.yaml:23:14: pipelines[2].deletes: admin needs connectycube.admin_key; add it, or choose another
 leavers.bad.yaml:32:14: pipelines[3].deletes: owner needs passwords that cubesync can compute; add passwords.derive, or choose another
-leavers.bad.yaml:40:14: pipelines[4].deletes: shared needs connectycube.service_user; add it, or choose another
+leavers.bad.yaml:39:14: pipelines[4].creates: shared needs connectycube.service_user; add it, or choose key
+leavers.bad.yaml:41:14: pipelines[4].deletes: shared needs connectycube.service_user; add it, or choose another
 `,
 	"list.bad.yaml": `
 list.bad.yaml:1:1: is a list where a group of keys belongs; begin with a copy of the config.yaml that comes with cubesync
 `,
 	"live.bad.yaml": `
 live.bad.yaml:4:13: connectycube.auth_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
-live.bad.yaml:5:3: connectycube.service_user: says login and email; keep one of them
-live.bad.yaml:5:78: connectycube.service_user.password: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
-live.bad.yaml:5:109: connectycube.service_user.id: 0 is out of range; write a whole number from 1
-live.bad.yaml:6:14: connectycube.admin_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
-live.bad.yaml:7:15: connectycube.rate_limit: 0 is out of range; write a number above 0
-live.bad.yaml:8:12: connectycube.timeout: "11m" is not a span of time from 1s to 10m; write a number and its unit, such as 30s, 5m, 72h or 3d
-live.bad.yaml:14:34: pipelines[0].passwords.derive.secret: is the sample's, which everybody can read; write your own of at least 32 characters: ${NAME} or file:PATH
-live.bad.yaml:14:68: pipelines[0].passwords.derive.previous: is shorter than 32 characters; make one with: openssl rand -base64 33
+live.bad.yaml:5:16: connectycube.auth_secret: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
+live.bad.yaml:6:3: connectycube.service_user: says login and email; keep one of them
+live.bad.yaml:6:78: connectycube.service_user.password: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
+live.bad.yaml:6:109: connectycube.service_user.id: 0 is out of range; write a whole number from 1
+live.bad.yaml:7:14: connectycube.admin_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
+live.bad.yaml:8:15: connectycube.rate_limit: 0 is out of range; write a number above 0
+live.bad.yaml:9:12: connectycube.timeout: "11m" is not a span of time from 1s to 10m; write a number and its unit, such as 30s, 5m, 72h or 3d
+live.bad.yaml:13:26: pipelines[0].source.csv.path: is the sample, whose users are refused with any endpoint but an emulator on this machine; name your own file
+live.bad.yaml:15:34: pipelines[0].passwords.derive.secret: is the sample's, which everybody can read; write your own of at least 32 characters: ${NAME} or file:PATH
+live.bad.yaml:15:68: pipelines[0].passwords.derive.previous: is shorter than 32 characters; make one with: openssl rand -base64 33
 `,
 	"mapping.bad.yaml": `
 mapping.bad.yaml:7:31: pipelines[0].mapping.external_id.constant: gives every record the same external ID; name the column that tells persons apart: {column: NAME}
@@ -109,8 +135,7 @@ mapping.bad.yaml:50:5: pipelines[4].mapping: custom_data: a key has no name; cor
 missing.bad.yaml:1:1: connectycube.endpoint: is missing; write emulator, or the https address of the service
 missing.bad.yaml:1:1: connectycube.application_id: is missing; copy it from the application's overview page
 missing.bad.yaml:1:1: connectycube.auth_key: is missing; copy it from the application's overview page
-missing.bad.yaml:3:3: connectycube.service_user.password: is missing; write ${NAME} or file:PATH
-missing.bad.yaml:3:3: connectycube.service_user: says none of login, email; add login or email
+missing.bad.yaml:3:3: connectycube.service_user: says none of login, email, guest, facebook, twitter, firebase_phone, firebase_email, custom_identity; add login, email, guest, facebook, twitter, firebase_phone, firebase_email or custom_identity
 missing.bad.yaml:5:5: pipelines[0].name: is missing; name it, in small letters, digits and hyphens
 missing.bad.yaml:5:5: pipelines[0].owner_tag: is missing; choose a tag that marks this pipeline's accounts
 missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv
@@ -185,25 +210,29 @@ types.bad.yaml:5:17: connectycube.service_user: is text where a group of keys be
 types.bad.yaml:6:3: connectycube.admin_key: is empty; give it a value or take the line out
 types.bad.yaml:7:15: connectycube.rate_limit: is text where a number belongs; write a number above 0
 types.bad.yaml:8:12: connectycube.timeout: "30" is not a span of time from 1s to 10m; write a number and its unit, such as 30s, 5m, 72h or 3d
-types.bad.yaml:9:11: emulator: is text where a group of keys belongs; write data: PATH under it
-types.bad.yaml:10:8: state: is a number where text belongs; put it in quotes
-types.bad.yaml:11:12: keep_runs: is text where a number belongs; write a whole number from 1
-types.bad.yaml:13:11: pipelines[0].name: is true or false where text belongs; put it in quotes
-types.bad.yaml:14:16: pipelines[0].owner_tag: is empty; give it a value or take the line out
-types.bad.yaml:15:15: pipelines[0].schedule: is a number where text belongs; put it in quotes
-types.bad.yaml:17:19: pipelines[0].source.csv: is text where a group of keys belongs; write path: under it
-types.bad.yaml:19:20: pipelines[0].mapping.external_id: is text where a group of keys belongs; write {column: NAME}
-types.bad.yaml:20:14: pipelines[0].mapping.email: is text where a group of keys belongs; write {column: NAME}, {constant: TEXT} or {template: "{given_name} {family_name}"}
-types.bad.yaml:21:13: pipelines[0].mapping.tags: is text where a list belongs; write a list such as [{column: tags, split: ";"}]
-types.bad.yaml:22:27: pipelines[0].mapping.custom_data.keys: is a list where a group of keys belongs; write a rule for each key
-types.bad.yaml:23:25: pipelines[0].passwords.random: is text where true or false belongs; write random: true
-types.bad.yaml:24:14: pipelines[0].updates: unknown value "true"; choose owner, shared or off
-types.bad.yaml:25:14: pipelines[0].leavers: is a list where text belongs; choose keep, release or delete
-types.bad.yaml:26:12: pipelines[0].grace: is a number where a group of keys belongs; write none, or {reads: 3, span: 72h}
-types.bad.yaml:27:23: pipelines[0].guards.deletes: is a number where a group of keys belongs; write {floor: 3, share: 5%, most: 500}
-types.bad.yaml:27:34: pipelines[0].guards.shrink: "0.2" is not a share from 0% to 100%; write one such as 5%
-types.bad.yaml:28:14: pipelines[0].workers: is text where a number belongs; write a whole number from 1 to 256
-types.bad.yaml:29:5: pipelines[1]: is text where a group of keys belongs; write the keys of a pipeline
+types.bad.yaml:9:16: connectycube.auth_secret: is a number where text belongs; put it in quotes
+types.bad.yaml:10:10: connectycube.proxy: is true or false where text belongs; put it in quotes
+types.bad.yaml:11:12: connectycube.ca_file: is a list where text belongs; write one value
+types.bad.yaml:12:11: emulator: is text where a group of keys belongs; write data: PATH under it
+types.bad.yaml:13:8: state: is a number where text belongs; put it in quotes
+types.bad.yaml:14:12: keep_runs: is text where a number belongs; write a whole number from 1
+types.bad.yaml:16:11: pipelines[0].name: is true or false where text belongs; put it in quotes
+types.bad.yaml:17:16: pipelines[0].owner_tag: is empty; give it a value or take the line out
+types.bad.yaml:18:15: pipelines[0].schedule: is a number where text belongs; put it in quotes
+types.bad.yaml:20:19: pipelines[0].source.csv: is text where a group of keys belongs; write path: under it
+types.bad.yaml:22:20: pipelines[0].mapping.external_id: is text where a group of keys belongs; write {column: NAME}
+types.bad.yaml:23:14: pipelines[0].mapping.email: is text where a group of keys belongs; write {column: NAME}, {constant: TEXT} or {template: "{given_name} {family_name}"}
+types.bad.yaml:24:13: pipelines[0].mapping.tags: is text where a list belongs; write a list such as [{column: tags, split: ";"}]
+types.bad.yaml:25:27: pipelines[0].mapping.custom_data.keys: is a list where a group of keys belongs; write a rule for each key
+types.bad.yaml:26:25: pipelines[0].passwords.random: is text where true or false belongs; write random: true
+types.bad.yaml:27:14: pipelines[0].creates: unknown value "admin"; choose key or shared
+types.bad.yaml:28:14: pipelines[0].updates: unknown value "true"; choose owner, shared or off
+types.bad.yaml:29:14: pipelines[0].leavers: is a list where text belongs; choose keep, release or delete
+types.bad.yaml:30:12: pipelines[0].grace: is a number where a group of keys belongs; write none, or {reads: 3, span: 72h}
+types.bad.yaml:31:23: pipelines[0].guards.deletes: is a number where a group of keys belongs; write {floor: 3, share: 5%, most: 500}
+types.bad.yaml:31:34: pipelines[0].guards.shrink: "0.2" is not a share from 0% to 100%; write one such as 5%
+types.bad.yaml:32:14: pipelines[0].workers: is text where a number belongs; write a whole number from 1 to 256
+types.bad.yaml:33:5: pipelines[1]: is text where a group of keys belongs; write the keys of a pipeline
 `,
 }
 

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"crypto/x509"
 	"net/url"
 	"time"
 
+	"cubesync/sink/emulator"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 )
@@ -12,10 +14,12 @@ import (
 type Config struct {
 	Path         string // of the file, absolute
 	ConnectyCube ConnectyCube
-	Emulator     Emulator
-	State        string // the folder of the state, absolute
+	Emulator     emulator.Options // without users; its keys are shown to whoever starts it
+	State        string           // the folder of the state, absolute
 	KeepRuns     int
 	Pipelines    []Pipeline // at least one
+
+	places places
 }
 
 // ConnectyCube is the application whose users are kept equal.
@@ -23,10 +27,13 @@ type ConnectyCube struct {
 	Endpoint      string // EmbeddedEmulator, or a URL without a slash at its end
 	ApplicationID string
 	AuthKey       Secret
+	AuthSecret    Secret       // zero: sessions aren't signed
 	ServiceUser   *ServiceUser // nil: reading needs no user
 	AdminKey      Secret       // zero without one
 	RateLimit     float64      // requests a second
 	Timeout       time.Duration
+	Proxy         Proxy
+	CAs           []*x509.Certificate // trusted besides the system's
 }
 
 // EmbeddedEmulator is the endpoint that means the emulator within this process.
@@ -44,19 +51,6 @@ func (c ConnectyCube) Local() bool {
 	return err == nil && loopback(endpoint.Hostname())
 }
 
-// ServiceUser is the user that the shared session signs in as, by login or by e-mail.
-type ServiceUser struct {
-	Login    string // "" where Email is set
-	Email    string
-	Password Secret
-	ID       int64 // the account it must be; 0: any
-}
-
-// Emulator is about the embedded emulator.
-type Emulator struct {
-	Data string // the file its users live in, absolute
-}
-
 // Pipeline is one source whose users are kept equal.
 type Pipeline struct {
 	Name     string
@@ -67,6 +61,7 @@ type Pipeline struct {
 	Source    Source
 	Mapping   mapping.Spec
 	Passwords Passwords
+	Creates   Authority // WithKey or AsShared
 	Updates   Authority // AsOwner, AsShared or Off
 	Deletes   Authority // AsAdmin, AsOwner, AsShared or Off
 	Policy    plan.Policy
@@ -110,6 +105,7 @@ type Authority string
 
 // The authorities.
 const (
+	WithKey  Authority = "key"    // the authorization key; creates only
 	AsOwner  Authority = "owner"  // a short session of the user who is written
 	AsShared Authority = "shared" // the session of the service user
 	AsAdmin  Authority = "admin"  // the Admin API; deletes only

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -13,6 +12,7 @@ import (
 type application struct {
 	reach       reach
 	serviceUser bool
+	guest       bool // the service user is one
 	adminKey    bool
 }
 
@@ -27,7 +27,7 @@ const (
 
 func (c *checker) connectyCube(n node) (ConnectyCube, application) {
 	group := n.object("write endpoint, application_id and auth_key under it",
-		"endpoint", "application_id", "auth_key", "service_user", "admin_key", "rate_limit", "timeout")
+		"endpoint", "application_id", "auth_key", "auth_secret", "service_user", "admin_key", "rate_limit", "timeout", "proxy", "ca_file")
 	if !n.given() || group.broken {
 		return ConnectyCube{}, application{serviceUser: true, adminKey: true}
 	}
@@ -36,34 +36,20 @@ func (c *checker) connectyCube(n node) (ConnectyCube, application) {
 		Endpoint:      endpoint,
 		ApplicationID: group.need("application_id", "copy it from the application's overview page").identifier(),
 		AuthKey:       group.need("auth_key", "copy it from the application's overview page").credential(reach, EmulatorAuthKey),
+		AuthSecret:    group.get("auth_secret").credential(reach, EmulatorAuthSecret),
 		ServiceUser:   c.serviceUser(group.get("service_user"), reach),
 		AdminKey:      group.get("admin_key").credential(reach, EmulatorAdminKey),
 		RateLimit:     group.get("rate_limit").positive(defaultRateLimit),
 		Timeout:       group.get("timeout").duration(defaultTimeout, time.Second, 10*time.Minute),
+		Proxy:         group.get("proxy").reachable(endpoint).proxy(),
+		CAs:           group.get("ca_file").reachable(endpoint).certificates(endpoint),
 	}
 	return app, application{
 		reach:       reach,
 		serviceUser: group.get("service_user").given(),
+		guest:       app.ServiceUser != nil && app.ServiceUser.Guest != "",
 		adminKey:    group.get("admin_key").given(),
 	}
-}
-
-func (c *checker) serviceUser(n node, reach reach) *ServiceUser {
-	if !n.given() {
-		return nil
-	}
-	group := n.object("write login and password under it", "login", "email", "password", "id")
-	service := &ServiceUser{
-		Password: group.need("password", "write ${NAME} or file:PATH").credential(reach, EmulatorServicePassword),
-		ID:       int64(group.get("id").integer(0, 1, math.MaxInt)),
-	}
-	switch group.one("login", "email") {
-	case "login":
-		service.Login, _ = group.get("login").resolved()
-	case "email":
-		service.Email, _ = group.get("email").resolved()
-	}
-	return service
 }
 
 // credential returns a secret, and refuses the emulator's with a live endpoint.

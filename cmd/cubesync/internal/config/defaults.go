@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"cubesync/sink/emulator"
+)
 
 // What holds where the file says nothing. The guards' defaults are plan.DefaultLimits.
 const (
@@ -19,6 +23,7 @@ const (
 
 	// Deletes are off unless an authority is named; leavers: delete asks for one.
 	defaultDeletes   = Off
+	defaultCreates   = WithKey
 	defaultVanished  = recreateVanished
 	defaultDataMode  = mergeData
 	defaultOwner     = ownerSource
@@ -29,7 +34,8 @@ const (
 // emulator or a server on this machine.
 const (
 	SampleSecret            = "emulator-sample-secret"
-	EmulatorAuthKey         = "emulator-auth-key"
-	EmulatorAdminKey        = "emulator-admin-key"
+	EmulatorAuthKey         = emulator.DefaultAuthKey
+	EmulatorAuthSecret      = emulator.DefaultAuthSecret
+	EmulatorAdminKey        = emulator.DefaultAdminKey
 	EmulatorServicePassword = "emulator-service-password"
 )

@@ -43,6 +43,8 @@ func (p Pipeline) digest(app ConnectyCube) string {
 	if p.Passwords.Derive != nil {
 		secrets = append(secrets, hash(p.Passwords.Derive.Secret), hash(p.Passwords.Derive.Previous))
 	}
+	// How sessions are signed, and the way to the service, decide nothing about users: a run isn't held for them.
+	app.AuthSecret, app.Proxy, app.CAs = Secret{}, Proxy{}, nil
 	p.Settings, p.Digest = nil, ""
 	return digest([]any{app, p, fmt.Sprint(p.Timezone), secrets})
 }

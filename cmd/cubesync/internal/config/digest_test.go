@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
@@ -25,7 +26,13 @@ func digested(t *testing.T, folder, old, replacement string) config.Pipeline {
 		t.Fatalf("the fixture has no %q", old)
 	}
 	text = []byte(strings.Replace(string(text), old, replacement, 1))
-	for name, content := range map[string][]byte{"config.yaml": text, "service-password.txt": []byte("of-a-file")} {
+	ca, err := os.ReadFile("testdata/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{
+		"config.yaml": text, "service-password.txt": []byte("of-a-file"), "ca.pem": ca, "other.pem": ca[:bytes.LastIndex(ca, []byte("-----BEGIN"))],
+	} {
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -45,6 +52,15 @@ func TestDigests(t *testing.T) {
 		{"default-written-out", "column: phone, empty: keep", "column: phone", nil, true},
 		{"order-of-keys", "{floor: 1, share: 2.5%, most: 0}", "{most: 0, share: 2.5%, floor: 1}", nil, true},
 		{"other-pipeline", "name: guests", "name: visitors", nil, true},
+		{"auth-secret", "${AUTH_SECRET}", "x${AUTH_SECRET}", nil, true},
+		{"no-auth-secret", "  auth_secret: ${AUTH_SECRET}\n", "", nil, true},
+		{"proxy", "proxy.example.com", "proxy.example.org", nil, true},
+		{"proxy-of-the-environment", "  proxy: http://sync:${PROXY_WORD}@proxy.example.com:3128\n", "", nil, true},
+		{"ca-file", "ca_file: ca.pem", "ca_file: other.pem", nil, true},
+		{"emulator", "write_others: true", "write_others: false", nil, true},
+		{"emulators-key", "local-auth-key", "other-auth-key", nil, true},
+		{"application-id", "application_id: ${APP}", "application_id: 4712", nil, false},
+		{"creates", "creates: shared", "creates: key", nil, false},
 		{"auth-key", "k-${AUTH_KEY}", "l-${AUTH_KEY}", nil, false},
 		{"admin-key", "${ADMIN_KEY}", "x${ADMIN_KEY}", nil, false},
 		{"service-password", `"file:service-password.txt"`, "another", nil, false},

@@ -1,7 +1,8 @@
 // Package config reads and checks cubesync's configuration, and is the only one that knows YAML. What it hands on is
 // plain and resolved: paths are absolute, secrets are what they refer to, defaults are filled in.
 //
-// Checking touches nothing but the configuration and the files that its secrets lie in: no source, no state, no network.
+// Checking touches nothing but the configuration and the files that its secrets and certificates lie in: no source, no
+// state, no network.
 //
 // # How a file is read
 //

@@ -14,14 +14,19 @@ const (
 	leaveVanished    = "leave"
 )
 
-// writes reads whose right updates and deletes are made with, and checks that there is such a right.
+// writes reads whose right each kind of write is made with, and checks that there is such a right.
 func (c *checker) writes(group object, app application, p *Pipeline) {
+	creates := group.get("creates")
 	updates := group.need("updates", "say who writes: owner, shared or off")
 	deletes := group.get("deletes")
+	p.Creates = Authority(creates.choice(string(defaultCreates), string(WithKey), string(AsShared)))
 	p.Updates = Authority(updates.choice("", string(AsOwner), string(AsShared), string(Off)))
 	p.Deletes = Authority(deletes.choice(string(defaultDeletes), string(AsAdmin), string(AsOwner), string(AsShared), string(Off)))
 	p.Policy.UpdatesOff = p.Updates == Off
 
+	if p.Creates == AsShared && !app.serviceUser {
+		creates.complain("shared needs connectycube.service_user", "add it, or choose key")
+	}
 	updates.permitted(p.Updates, p.Passwords, app)
 	deletes.permitted(p.Deletes, p.Passwords, app)
 }
@@ -33,6 +38,9 @@ func (n node) permitted(as Authority, passwords Passwords, app application) {
 		n.complain("owner needs passwords that cubesync can compute", "add passwords.derive, or choose another")
 	case as == AsShared && !app.serviceUser:
 		n.complain("shared needs connectycube.service_user", "add it, or choose another")
+	case as == AsShared && app.guest:
+		n.complain("shared can't be a guest, who is another user in each session and has no right to others' accounts",
+			"sign in as a user with a login under connectycube.service_user, or choose another")
 	case as == AsAdmin && !app.adminKey:
 		n.complain("admin needs connectycube.admin_key", "add it, or choose another")
 	}

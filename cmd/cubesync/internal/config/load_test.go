@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,8 +11,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sink/emulator"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/user"
@@ -21,13 +25,15 @@ const rootConfiguration = "../../../../config.yaml"
 // env is the environment of the fixtures.
 func env(name string) (string, bool) {
 	value, ok := map[string]string{
-		"APP":        "4711",
-		"AUTH_KEY":   "auth-key-of-the-environment",
-		"ADMIN_KEY":  "admin-key-of-the-environment",
-		"NEW_SECRET": "new-secret-of-the-environment-0123456789",
-		"OLD_SECRET": "old-secret-of-the-environment-0123456789",
-		"EMPTY":      "",
-		"LITERAL":    "file:${APP}",
+		"APP":         "4711",
+		"AUTH_KEY":    "auth-key-of-the-environment",
+		"AUTH_SECRET": "auth-secret-of-the-environment",
+		"ADMIN_KEY":   "admin-key-of-the-environment",
+		"NEW_SECRET":  "new-secret-of-the-environment-0123456789",
+		"OLD_SECRET":  "old-secret-of-the-environment-0123456789",
+		"PROXY_WORD":  "proxy-password-of-the-environment",
+		"EMPTY":       "",
+		"LITERAL":     "file:${APP}",
 	}[name]
 	return value, ok
 }
@@ -71,8 +77,24 @@ func zones() cmp.Option {
 	return cmp.Comparer(func(a, b *time.Location) bool { return (a == nil) == (b == nil) && a.String() == b.String() })
 }
 
+// unshown leaves out what Config has beside its fields: the places of keys, and the address of a proxy.
+func unshown() cmp.Option { return cmpopts.IgnoreUnexported(config.Config{}, config.Proxy{}) }
+
+// named compares certificates by the names of their subjects.
+func named() cmp.Option {
+	return cmp.Transformer("Subject", func(c *x509.Certificate) string { return c.Subject.CommonName })
+}
+
 // revealed compares secrets by their texts, which the difference shows.
 func revealed() cmp.Option { return cmp.Transformer("Reveal", config.Secret.Reveal) }
+
+// emulatorOptions are those of an emulator of which nothing is said.
+func emulatorOptions(data string) emulator.Options {
+	return emulator.Options{
+		Data: data, ApplicationID: emulator.DefaultApplicationID, AuthKey: emulator.DefaultAuthKey,
+		AuthSecret: emulator.DefaultAuthSecret, AdminKey: emulator.DefaultAdminKey,
+	}
+}
 
 func TestRootConfiguration(t *testing.T) {
 	got := load(t, rootConfiguration)
@@ -112,6 +134,34 @@ func TestRootConfiguration(t *testing.T) {
 	}
 }
 
+// What the commented example has as remarks can be uncommented.
+func TestRootConfigurationsRemarks(t *testing.T) {
+	content, err := os.ReadFile(rootConfiguration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	for _, key := range []string{"auth_secret", "proxy", "ca_file", "switches", "identity", "creates"} {
+		if strings.Count(text, " # "+key+": ") != 1 {
+			t.Errorf("%s isn't a remark", key)
+		}
+		text = strings.Replace(text, " # "+key+": ", " "+key+": ", 1)
+	}
+	text = strings.Replace(text, "endpoint: emulator", "endpoint: https://127.0.0.1:8443", 1) // proxies and certificates are of no use without a network
+	path := section(t, text)
+	ca, err := os.ReadFile("testdata/ca.pem")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(filepath.Dir(path), "company-ca.pem"), ca, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.Load(path, func(string) (string, bool) { return "value", true }, schedule)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	got := load(t, "testdata/minimal.good.yaml")
 	folder, err := filepath.Abs("testdata")
@@ -127,9 +177,9 @@ func TestDefaults(t *testing.T) {
 		Path: filepath.Join(folder, "minimal.good.yaml"),
 		ConnectyCube: config.ConnectyCube{
 			Endpoint: config.EmbeddedEmulator, ApplicationID: "1", AuthKey: config.NewSecret(config.EmulatorAuthKey),
-			RateLimit: 50, Timeout: 30 * time.Second,
+			RateLimit: 50, Timeout: 30 * time.Second, Proxy: config.Proxy{Environment: true},
 		},
-		Emulator: config.Emulator{Data: filepath.Join(folder, ".cubesync", "emulator.jsonl")},
+		Emulator: emulatorOptions(filepath.Join(folder, ".cubesync", "emulator.jsonl")),
 		State:    filepath.Join(folder, ".cubesync", "state"),
 		KeepRuns: 100,
 		Pipelines: []config.Pipeline{{
@@ -140,7 +190,7 @@ func TestDefaults(t *testing.T) {
 				Fields:     map[user.Field]mapping.Rule{user.Email: {Column: "email"}},
 			},
 			Passwords: config.Passwords{Random: true},
-			Updates:   config.Off, Deletes: config.Off,
+			Creates:   config.WithKey, Updates: config.Off, Deletes: config.Off,
 			Policy: plan.Policy{
 				OwnerTag: "staff-sync", UpdatesOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
 				Owners: map[user.Field]plan.Ownership{},
@@ -148,7 +198,7 @@ func TestDefaults(t *testing.T) {
 			Guards: plan.DefaultLimits(), Workers: 8,
 		}},
 	}
-	if diff := cmp.Diff(got, want, zones(), revealed()); diff != "" {
+	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named()); diff != "" {
 		t.Errorf("(-got +want)\n%s", diff)
 	}
 }
@@ -176,9 +226,16 @@ func TestEveryKey(t *testing.T) {
 		ConnectyCube: config.ConnectyCube{
 			Endpoint: "https://chat.example.com/api", ApplicationID: "4711", AuthKey: config.NewSecret("k-auth-key-of-the-environment"),
 			ServiceUser: &config.ServiceUser{Email: "sync@example.com", Password: config.NewSecret("service-password-of-a-file"), ID: 7},
+			AuthSecret:  config.NewSecret("auth-secret-of-the-environment"),
 			AdminKey:    config.NewSecret("admin-key-of-the-environment"), RateLimit: 12.5, Timeout: 90 * time.Second,
+			CAs: []*x509.Certificate{{Subject: pkix.Name{CommonName: "Example Root"}}, {Subject: pkix.Name{CommonName: "Example Second Root"}}},
 		},
-		Emulator: config.Emulator{Data: "/var/lib/emulator.jsonl"},
+		Emulator: emulator.Options{
+			Data: "/var/lib/emulator.jsonl", ApplicationID: "4711", AuthKey: "local-auth-key", AuthSecret: "local-auth-secret",
+			AdminKey: "local-admin-key", RequestsPerSecond: 80,
+			WriteOthers: true, OthersAnswer: "404", ListLag: 2 * time.Second, InValues: 100, Tags: "array",
+			Identity: &emulator.Identity{VerifyURL: "https://example.com/verify?v=1", Mapping: map[string]string{"uid": "#{id}", "full_name": "#{name}"}},
+		},
 		State:    filepath.Join(filepath.Dir(folder), "state"),
 		KeepRuns: 7,
 		Pipelines: []config.Pipeline{{
@@ -196,7 +253,7 @@ func TestEveryKey(t *testing.T) {
 			Passwords: config.Passwords{Derive: &config.Derive{
 				Secret: config.NewSecret("new-secret-of-the-environment-0123456789"), Previous: config.NewSecret("old-secret-of-the-environment-0123456789"),
 			}},
-			Updates: config.AsShared, Deletes: config.AsOwner,
+			Creates: config.AsShared, Updates: config.AsShared, Deletes: config.AsOwner,
 			Policy: plan.Policy{
 				OwnerTag: "staff-sync", OtherOwnerTags: []string{"Gäste"}, ReplaceCustomData: true, Leavers: plan.DeleteLeavers,
 				GraceReads: 5, GraceSpan: 108 * time.Hour, LeaveVanished: true,
@@ -213,7 +270,7 @@ func TestEveryKey(t *testing.T) {
 				Fields:     map[user.Field]mapping.Rule{user.CustomData: {Column: "data"}},
 			},
 			Passwords: config.Passwords{Random: true},
-			Updates:   config.AsShared, Deletes: config.Off,
+			Creates:   config.WithKey, Updates: config.AsShared, Deletes: config.Off,
 			Policy: plan.Policy{
 				OwnerTag: "Gäste", OtherOwnerTags: []string{"staff-sync"}, Leavers: plan.ReleaseLeavers,
 				Owners: map[user.Field]plan.Ownership{},
@@ -221,7 +278,7 @@ func TestEveryKey(t *testing.T) {
 			Guards: plan.DefaultLimits(), Workers: 8,
 		}},
 	}
-	if diff := cmp.Diff(got, want, zones(), revealed()); diff != "" {
+	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named()); diff != "" {
 		t.Errorf("(-got +want)\n%s", diff)
 	}
 }

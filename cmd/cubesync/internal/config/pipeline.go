@@ -16,7 +16,7 @@ func (c *checker) pipelines(n node, app application) []Pipeline {
 	names, tags := map[string]int{}, map[string]int{}
 	for i, item := range items {
 		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "mapping",
-			"passwords", "updates", "deletes", "leavers", "grace", "vanished", "guards", "workers")
+			"passwords", "creates", "updates", "deletes", "leavers", "grace", "vanished", "guards", "workers")
 		pipelines[i] = c.pipeline(group, app)
 		group.get("name").unique(pipelines[i].Name, i, names)
 		group.get("owner_tag").unique(pipelines[i].OwnerTag, i, tags)
@@ -35,7 +35,7 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p := Pipeline{
 		Name:      group.need("name", "name it, in small letters, digits and hyphens").name(),
 		OwnerTag:  group.need("owner_tag", "choose a tag that marks this pipeline's accounts").ownerTag(),
-		Source:    c.source(group.need("source", "say where the users come from: csv")),
+		Source:    c.source(group.need("source", "say where the users come from: csv"), app),
 		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive or random"), app),
 		Guards:    c.guards(group.get("guards")),
 		Workers:   group.get("workers").integer(defaultWorkers, 1, 256),

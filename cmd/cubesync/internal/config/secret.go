@@ -76,17 +76,25 @@ func (n node) resolved() (string, bool) {
 	if ok && isFile {
 		text, ok = n.contentOf(text)
 	}
-	switch {
-	case !ok:
+	if !ok {
 		return "", false
-	case text == "":
-		n.complain("is empty once it is resolved", "put a value into the variable or the file")
-		return "", false
-	case strings.ContainsFunc(text, unicode.IsControl):
-		n.complain("holds a line break or another control character", "put one line of plain text there")
+	}
+	if problem, remedy := unfit(text); problem != "" {
+		n.complain(problem, remedy)
 		return "", false
 	}
 	return text, true
+}
+
+// unfit says what keeps a resolved text from being a value; "" for nothing.
+func unfit(text string) (problem, remedy string) {
+	switch {
+	case text == "":
+		return "is empty once it is resolved", "put a value into the variable or the file"
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "holds a line break or another control character", "put one line of plain text there"
+	}
+	return "", ""
 }
 
 // expanded replaces every ${NAME}, and complains of each that can't be.
@@ -114,25 +122,48 @@ func (n node) expanded(raw string) (string, bool) {
 	}
 }
 
-// contentOf reads the file of a secret, without the line break at its end.
+// secretFile returns the file that the text refers to.
+func (n node) secretFile() (path string, isFile bool) {
+	raw, _ := n.text()
+	path, isFile = strings.CutPrefix(raw, "file:")
+	if !isFile {
+		return "", false
+	}
+	path, isFile = n.expanded(path)
+	return n.absolute(path), isFile
+}
+
+// contentOf reads the file of a secret.
 func (n node) contentOf(path string) (string, bool) {
-	path = n.absolute(path)
+	text, problem, remedy := readSecret(n.absolute(path))
+	if problem != "" {
+		n.complain(problem, remedy)
+	}
+	return text, problem == ""
+}
+
+// readSecret reads the file of a secret, without the line break at its end; problem is "" where it could.
+func readSecret(path string) (text, problem, remedy string) {
+	content, problem, remedy := readWhole(path, maxSecretBytes, "the secret")
+	text = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	return text, problem, remedy
+}
+
+// readWhole reads a file of at most so many bytes that holds what.
+func readWhole(path string, most int64, what string) (content []byte, problem, remedy string) {
 	file, err := os.Open(path)
 	if err != nil {
-		n.complain(fmt.Sprintf("%s can't be read: %s", path, cause(err)), "make the file, or permit reading it")
-		return "", false
+		return nil, fmt.Sprintf("%s can't be read: %s", path, cause(err)), "make the file, or permit reading it"
 	}
 	defer func() { _ = file.Close() }() // nothing was written
-	content, err := io.ReadAll(io.LimitReader(file, maxSecretBytes+1))
+	content, err = io.ReadAll(io.LimitReader(file, most+1))
 	if err != nil {
-		n.complain(fmt.Sprintf("%s can't be read: %s", path, cause(err)), "name a file that holds the secret")
-		return "", false
+		return nil, fmt.Sprintf("%s can't be read: %s", path, cause(err)), "name a file that holds " + what
 	}
-	if len(content) > maxSecretBytes {
-		n.complain(path+" is larger than 64 KiB", "name a file that holds the secret and nothing else")
-		return "", false
+	if int64(len(content)) > most {
+		return nil, fmt.Sprintf("%s is larger than %d KiB", path, most>>10), "name a file that holds " + what + " and nothing else"
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), true
+	return content, "", ""
 }
 
 // absolute resolves a path against the folder of the configuration.

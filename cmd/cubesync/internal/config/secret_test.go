@@ -71,8 +71,9 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	// What hangs on a pointer is printed as its address: look at it by itself.
 	parts := []any{*got, *got.ConnectyCube.ServiceUser, *got.Pipelines[0].Passwords.Derive, got.Pipelines[0]}
 	secrets := []config.Secret{
-		got.ConnectyCube.AuthKey, got.ConnectyCube.AdminKey, got.ConnectyCube.ServiceUser.Password,
+		got.ConnectyCube.AuthKey, got.ConnectyCube.AuthSecret, got.ConnectyCube.AdminKey, got.ConnectyCube.ServiceUser.Password,
 		got.Pipelines[0].Passwords.Derive.Secret, got.Pipelines[0].Passwords.Derive.Previous,
+		config.NewSecret("proxy-password-of-the-environment"),
 	}
 	for _, part := range parts {
 		for way, text := range shown(t, part) {
@@ -166,6 +167,13 @@ func TestComplaintsHoldNoSecret(t *testing.T) {
 		"auth_key hunter2: x",
 		"auth_keys: hunter2",
 		"service_user: hunter2",
+		"service_user: {facebook: hunter2}",
+		"service_user: {facebook: {token: hunter2${UNSET}}}",
+		"service_user: {twitter: {token: hunter2}}",
+		"service_user: {facebook: {token: hunter2}, password: hunter2}",
+		"auth_key: emulator-auth-key\n  proxy: 'http://ann:hunter2@proxy.example.com'",
+		"auth_key: emulator-auth-key\n  proxy: 'http://ann:hunter2/%@proxy.example.com'",
+		"auth_key: emulator-auth-key\n  proxy: 'ftp://ann:hunter2@proxy.example.com/x'",
 		"service_user: {password: hunter2, {}}",
 		"service_user: {login: x, password hunter2}",
 		"auth_key: emulator-auth-key\n  endpoint: https://ann:hunter2@example.com",

@@ -1,27 +1,35 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 )
 
-func (c *checker) source(n node) Source {
+// samplePath is how the path of the sample ends, wherever the repository was cloned to.
+const samplePath = "/docs/sample/users.csv"
+
+func (c *checker) source(n node, app application) Source {
 	group := n.object("write csv: under it", "csv")
 	if !n.given() || group.broken {
 		return Source{}
 	}
-	return Source{CSV: c.csv(group.need("csv", "write {csv: {path: users.csv}}"))}
+	return Source{CSV: c.csv(group.need("csv", "write {csv: {path: users.csv}}"), app)}
 }
 
-func (c *checker) csv(n node) *CSV {
+func (c *checker) csv(n node, app application) *CSV {
 	group := n.object("write path: under it", "path", "delimiter", "null_value", "completeness")
 	if !n.given() || group.broken {
 		return nil
 	}
+	path := group.need("path", "name the file")
 	csv := &CSV{
-		Path:            group.need("path", "name the file").filePath(""),
+		Path:            path.filePath(""),
 		Delimiter:       group.get("delimiter").delimiter(),
 		AcceptPlausible: group.get("completeness").choice("", "plausible") != "",
+	}
+	if app.reach == liveReach && strings.HasSuffix(filepath.ToSlash(csv.Path), samplePath) {
+		path.complain("is the sample, whose users are refused with any endpoint but an emulator on this machine", "name your own file")
 	}
 	// An empty null_value is a value: it makes null of every empty cell.
 	if null := group.get("null_value"); null.is(textKind, "write one value") {
