@@ -80,7 +80,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("cubesync {{.Version}}\n")
 	root.PersistentFlags().StringVar(&c.logFormat, "log-format", "text", "how log lines are written to standard error: text or json")
-	root.AddCommand(c.syncCommand(), c.planCommand(), c.approveCommand(), c.serveCommand(), c.validateCommand(), c.emulatorCommand(), c.versionCommand())
+	root.AddCommand(c.syncCommand(), c.planCommand(), c.approveCommand(), c.serveCommand(), c.validateCommand(), c.doctorCommand(), c.emulatorCommand(), c.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
