@@ -15,7 +15,7 @@ SDK := sink/emulator/sdk/node_modules/.package-lock.json
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build test test-packages lint bench sample clean
+.PHONY: help build test test-packages mutants lint live bench sample clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,12 +53,20 @@ lint: $(GOLANGCI)-$(GOLANGCI_VERSION) ## gofmt, go mod tidy, go vet, golangci-li
 	if [[ -n "$$unformatted" ]]; then printf 'not formatted, run gofmt -w:\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go mod tidy -diff
 	go vet ./...
+	go vet -tags live ./sink/connectycube
 	$< run ./...
 
 # The version is part of the file's name, so another pin is another file.
 $(GOLANGCI)-$(GOLANGCI_VERSION):
 	GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)
 	mv $(GOLANGCI) $@
+
+# The environment names the application; without it, the run says what it needs. The pace is a live service's.
+live: ## prove the client on your own application, on throw-away accounts: see the README
+	go test -tags live -count=1 -timeout 1h -v -run '^TestLive$$' ./sink/connectycube
+
+mutants: ## break each listed rule and see its test fail; AREA=client takes one list, or one mutant by its name
+	go run ./cmd/cubesync/internal/mutants $(AREA)
 
 bench: ## measure users a second and the use of the limit against the emulator
 	go run ./cmd/cubesync/internal/bench
