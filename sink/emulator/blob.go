@@ -148,7 +148,7 @@ func downloadBlob(s *Server, c *call) (answer, error) {
 	}
 	params := c.r.URL.Query()
 	if !b.Public && c.session.token == "" {
-		if _, valid := s.tokens.prolong(params.Get("token"), time.Now()); !valid {
+		if _, valid := s.sessionOf(params.Get("token"), time.Now()); !valid {
 			return answer{}, noSession()
 		}
 	}

@@ -3,10 +3,12 @@ package emulator
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,4 +150,83 @@ func TestUploads(t *testing.T) {
 			t.Errorf("%d requests to the storage were counted", got-before)
 		}
 	})
+}
+
+func TestTokenOfADeletedUserReadsNoFiles(t *testing.T) {
+	client := open(t, Options{})
+	client.signUp(ann)
+	session := client.session(ann)
+	_, uid := session.upload(false, "content")
+	client.with("CB-Administration-API-Key", DefaultAdminKey).do("DELETE", "/admin/user/1", "").want(t, 200, "")
+	client.do("GET", "/blobs/"+uid+"?token="+session.header["CB-Token"], "").want(t, 401, noSessionBody)
+}
+
+// An upload is the file last, and nothing of the file is read before everything else is right.
+func TestUploadForms(t *testing.T) {
+	client := open(t, Options{})
+	client.signUp(ann)
+	address := client.session(ann).do("POST", "/blobs", fmt.Sprintf(note, true)).text("blob.blob_object_access.params")
+	target, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		edit  func(url.Values)
+		after string // the file
+		want  int
+		read  bool // the file is
+	}{
+		"good":             {asIs, "\r\n--x--\r\n", 201, true},
+		"field-after-file": {asIs, "\r\n--x\r\nContent-Disposition: form-data; name=\"more\"\r\n\r\n1\r\n--x--\r\n", 400, true},
+		"cut-off":          {asIs, "", 400, true},
+		"wrong-policy":     {func(v url.Values) { v.Set("policy", "x") }, "\r\n--x--\r\n", 403, false},
+		"large-fields":     {func(v url.Values) { v.Set("a", strings.Repeat("x", maxBody)); v.Set("b", "x") }, "\r\n--x--\r\n", 400, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fields := target.Query()
+			c.edit(fields)
+			var head strings.Builder
+			for name := range fields {
+				fmt.Fprintf(&head, "--x\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", name, fields.Get(name))
+			}
+			head.WriteString("--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n")
+			file := strings.NewReader(strings.Repeat("x", 2<<20))
+			body := io.MultiReader(strings.NewReader(head.String()), file, strings.NewReader(c.after))
+			req, err := http.NewRequestWithContext(t.Context(), "POST", "http://emulator.test"+storagePath, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+			resp, err := client.server.Transport().RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if read := file.Len() < 1<<20; resp.StatusCode != c.want || read != c.read {
+				t.Errorf("%d, want %d; the file was read: %t", resp.StatusCode, c.want, read)
+			}
+		})
+	}
+}
+
+func TestUploadsOfOneFileAtATime(t *testing.T) {
+	client := open(t, Options{Data: t.TempDir() + "/users.jsonl"})
+	client.signUp(ann)
+	session := client.session(ann)
+	for range 5 {
+		made := session.do("POST", "/blobs", fmt.Sprintf(note, true))
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				content := strings.Repeat(fmt.Sprint(i), 100_000*(i+1))
+				session.form(made.text("blob.blob_object_access.params"), content, asIs).want(t, 201, "")
+			})
+		}
+		all.Wait()
+		b, _ := client.server.blobs.byUID(made.text("blob.uid"))
+		content, err := client.server.blobs.content(b)
+		if whole := strings.Repeat(string(content[:1]), len(content)); err != nil || string(content) != whole || b.Size != int64(len(content)) {
+			t.Errorf("%d bytes, known as %d, of one upload: %t, error %v", len(content), b.Size, string(content) == whole, err)
+		}
+	}
 }

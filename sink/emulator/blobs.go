@@ -95,6 +95,11 @@ func copied(b *blob) (blob, bool) {
 func (s *blobs) change(id int64, edit func(*blob)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.edit(id, edit)
+}
+
+// edit is change for those who hold the lock.
+func (s *blobs) edit(id int64, edit func(*blob)) error {
 	b := s.ids[id]
 	if b == nil {
 		return noBlob()
@@ -108,14 +113,21 @@ func (s *blobs) change(id int64, edit func(*blob)) error {
 	return nil
 }
 
-// fill takes the content of a file.
-func (s *blobs) fill(b blob, content []byte) error {
+// fill takes the content of a file. The lock is held while it is written: of two uploads one is the last, with content and
+// size.
+func (s *blobs) fill(id int64, content []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.ids[id]
+	if b == nil {
+		return noBlob()
+	}
 	if s.folder != "" {
 		if err := writeFile(filepath.Join(s.folder, b.UID), content); err != nil {
 			return err
 		}
 	}
-	return s.change(b.ID, func(b *blob) {
+	return s.edit(id, func(b *blob) {
 		b.Uploaded, b.Size = true, int64(len(content))
 		if s.folder == "" {
 			b.content = content

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxBody is the size of the largest request body, in bytes.
@@ -105,6 +106,9 @@ func formParams(raw string) (map[string]value, error) {
 	}
 	params := map[string]value{}
 	for key, texts := range form {
+		if !utf8.ValidString(key + "," + strings.Join(texts, ",")) { // no data file can keep it
+			return nil, malformed("The body isn't UTF-8")
+		}
 		name, rest, nested := strings.Cut(key, "[")
 		if !nested {
 			params[name] = value{text: texts[0]}

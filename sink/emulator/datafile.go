@@ -23,6 +23,9 @@ type header struct {
 
 const dataVersion = 1
 
+// maxID is more than there is memory for: a larger one is a slip, not a user.
+const maxID = 100_000_000
+
 // entry is any further line.
 type entry struct {
 	Op   operation `json:"op"`
@@ -40,10 +43,32 @@ type datafile struct {
 // ErrInUse is the data file of an emulator that runs already.
 var ErrInUse = errors.New("in use by another process")
 
+// ErrNoFolder is a data file whose folder can't be made, because the folder that this is in is missing.
+var ErrNoFolder = errors.New("there is no such folder")
+
+// makeFolder makes one folder. If more than that is missing, the path is a slip.
+func makeFolder(path string) error {
+	if isFolder(path) {
+		return nil
+	}
+	if above := filepath.Dir(path); !isFolder(above) {
+		return fmt.Errorf("%s: %w: make it, or write another path for the data file", above, ErrNoFolder)
+	}
+	if err := os.Mkdir(path, 0o700); !errors.Is(err, os.ErrExist) { // another process may have been faster
+		return err
+	}
+	return nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // openData reads the users of a data file into d and leaves d with a journal that appends to it. The file and its
 // folder are made when missing.
 func openData(path string, d *directory) (*datafile, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	f := &datafile{path: path, lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
@@ -136,6 +161,9 @@ func readHeader(line []byte, d *directory) error {
 	if h.Version != dataVersion {
 		return fmt.Errorf("data file version %d, this server reads version %d", h.Version, dataVersion)
 	}
+	if h.LastID < 0 || h.LastID > maxID {
+		return fmt.Errorf("damaged: last_id %d", h.LastID)
+	}
 	d.people = make([]record, h.LastID)
 	d.written = h.Written
 	return nil
@@ -149,7 +177,7 @@ func readEntry(line []byte, d *directory) error {
 	exists := d.exists(e.ID)
 	switch e.Op {
 	case opUser, opSignUp, opOnTheFly:
-		if e.ID < 1 || exists || e.User == nil {
+		if e.ID < 1 || e.ID > maxID || exists || e.User == nil {
 			return fmt.Errorf("damaged: %s of user %d can't come here", e.Op, e.ID)
 		}
 	case opUpdate:
@@ -166,6 +194,9 @@ func readEntry(line []byte, d *directory) error {
 	}
 	if e.User != nil {
 		e.User.ID = e.ID
+		if other := d.indexOf("login").first(e.User.Login); other != 0 && other != e.ID {
+			return fmt.Errorf("damaged: user %d has the login %q too", other, e.User.Login)
+		}
 	}
 	d.apply(e.Op, e.ID, e.User)
 	return nil

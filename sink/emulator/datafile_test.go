@@ -159,15 +159,21 @@ func TestDamagedFiles(t *testing.T) {
 	const first = `{"cubesync_emulator":1,"last_id":0,"written":{}}` + "\n"
 	const user = `"user":{"id":1,"login":"ann","created":1,"updated":1,"password":"00000000000000000000000000000000000000000000000000000000000000000000000000000000"}}`
 	for name, c := range map[string]struct{ content, want string }{
-		"foreign":         {"root:x:0:0\n", ":1: not a data file of this server"},
-		"foreign-cut":     {"some notes", ":1: not a data file of this server"},
-		"version":         {`{"cubesync_emulator":2}` + "\n", ":1: data file version 2"},
-		"damaged-line":    {first + `{"op":"sign_up","id":1,` + user + "\n{\"op\":\"del\n" + `{"op":"delete","id":1}` + "\n", ":3: damaged"},
-		"same-id-twice":   {first + `{"op":"sign_up","id":1,` + user + "\n" + `{"op":"sign_up","id":1,` + user + "\n", ":3: damaged"},
-		"update-nobody":   {first + `{"op":"update","id":1,` + user + "\n", ":2: damaged"},
-		"delete-nobody":   {first + `{"op":"delete","id":1}` + "\n", ":2: damaged"},
-		"unknown-op":      {first + `{"op":"grow","id":1}` + "\n", ":2: damaged"},
-		"no-user":         {first + `{"op":"sign_up","id":1}` + "\n", ":2: damaged"},
+		"foreign":       {"root:x:0:0\n", ":1: not a data file of this server"},
+		"foreign-cut":   {"some notes", ":1: not a data file of this server"},
+		"version":       {`{"cubesync_emulator":2}` + "\n", ":1: data file version 2"},
+		"damaged-line":  {first + `{"op":"sign_up","id":1,` + user + "\n{\"op\":\"del\n" + `{"op":"delete","id":1}` + "\n", ":3: damaged"},
+		"same-id-twice": {first + `{"op":"sign_up","id":1,` + user + "\n" + `{"op":"sign_up","id":1,` + user + "\n", ":3: damaged"},
+		"update-nobody": {first + `{"op":"update","id":1,` + user + "\n", ":2: damaged"},
+		"delete-nobody": {first + `{"op":"delete","id":1}` + "\n", ":2: damaged"},
+		"unknown-op":    {first + `{"op":"grow","id":1}` + "\n", ":2: damaged"},
+		"no-user":       {first + `{"op":"sign_up","id":1}` + "\n", ":2: damaged"},
+		"negative-last": {strings.Replace(first, ":0,", ":-1,", 1), ":1: damaged: last_id -1"},
+		"huge-last":     {strings.Replace(first, ":0,", ":4611686018427387904,", 1), ":1: damaged: last_id 4611686018427387904"},
+		"huge-id":       {first + `{"op":"user","id":4611686018427387904,` + user + "\n", ":2: damaged"},
+		"login-twice":   {first + `{"op":"user","id":1,` + user + "\n" + `{"op":"user","id":2,` + user + "\n", `:3: damaged: user 1 has the login "ann" too`},
+		"login-taken": {first + `{"op":"user","id":1,` + user + "\n" + `{"op":"user","id":2,` + strings.Replace(user, "ann", "bob", 1) + "\n" +
+			`{"op":"update","id":2,` + user + "\n", ":4: damaged: user 1 has"},
 		"password-length": {first + `{"op":"sign_up","id":1,"user":{"password":"00"}}` + "\n", ":2: damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,12 +22,12 @@
 //
 // They are outside all this, neither counted nor limited (own.go):
 //
-//	GET /                       what this is, and the pages below
+//	GET /                       what this is, the pages below, and all words of faults (greeting.go); /__emulator is the same
 //	GET /__emulator/counters    Counters: requests by kind, refusals, the busiest second, successful writes
 //	GET /__emulator/requests    the last requests, as Request, without their secrets
 //	GET /__emulator/outbox      the e-mails it would have sent, as Mail
 //	GET /__emulator/faults      what goes wrong on purpose; POST {"seed":1,"faults":[{"do":"lose_after","call":"sign_up"}]}
-//	                            puts these Faults in the place of those there are
+//	                            puts these Faults in the place of those there are; what makes no sense is refused
 //	/__emulator/s3.amazonaws.com/   the storage that files are uploaded to and downloaded from (storage.go)
 //
 // Web apps served from this machine may call it from a browser (cors.go).

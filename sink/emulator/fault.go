@@ -1,10 +1,8 @@
 package emulator
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 )
@@ -12,56 +10,34 @@ import (
 // FaultKind is what goes wrong with a request.
 type FaultKind string
 
-// What can go wrong.
+// What can go wrong. faultKinds says what each of them means.
 const (
-	LoseBefore  FaultKind = "lose_before"  // the connection closes without an answer; nothing was done
-	LoseAfter   FaultKind = "lose_after"   // the same after it was done
-	Late        FaultKind = "late"         // the connection closes, or Status is answered; it is done Delay later
-	ErrorBefore FaultKind = "error_before" // Status (500) is answered; nothing was done
-	ErrorAfter  FaultKind = "error_after"  // the same after it was done
-	Throttle    FaultKind = "throttle"     // 429; nothing was done
-	EndSession  FaultKind = "end_session"  // the session ends before it is done
-	Slow        FaultKind = "slow"         // it is done, and answered Delay later
-	Truncate    FaultKind = "truncate"     // it is done, and the answer breaks off in the middle
-	Foreign     FaultKind = "foreign"      // it is done, and a proxy answers Status (502) with a page of its own
-	Reset       FaultKind = "reset"        // the connection is reset; nothing was done
-	ShiftPage   FaultKind = "shift_page"   // a list begins Shift (1) users later, as if that many before had gone
+	LoseBefore  FaultKind = "lose_before"
+	LoseAfter   FaultKind = "lose_after"
+	Late        FaultKind = "late"
+	ErrorBefore FaultKind = "error_before"
+	ErrorAfter  FaultKind = "error_after"
+	Throttle    FaultKind = "throttle"
+	EndSession  FaultKind = "end_session"
+	Slow        FaultKind = "slow"
+	Truncate    FaultKind = "truncate"
+	Foreign     FaultKind = "foreign"
+	Reset       FaultKind = "reset"
+	ShiftPage   FaultKind = "shift_page"
 )
-
-func faultKinds() []FaultKind {
-	return []FaultKind{
-		LoseBefore, LoseAfter, Late, ErrorBefore, ErrorAfter, Throttle, EndSession, Slow, Truncate, Foreign, Reset, ShiftPage,
-	}
-}
 
 // Fault is a plan for what goes wrong. It looks at the API requests of its Call in the order in which they arrive, without
 // those that the rate limit refused: it passes over the first Skip, and of the others strikes each with probability
-// Chance, at most Times times.
+// Chance, at most Times times. faultFields says the same to the users of its page.
 type Fault struct {
 	Do     FaultKind
-	Call   Kind          // "" is every call
+	Call   Kind          // "" is every call, and of ShiftPage List
 	Skip   int           // requests
 	Times  int           // 0 is once, and with a Chance without end
 	Chance float64       // 0 is always
-	Delay  time.Duration // of Late and Slow
+	Delay  time.Duration // of Late and Slow, which needs it
 	Status int           // of Late, ErrorBefore, ErrorAfter and Foreign; 0 is what the kind says
 	Shift  int           // users, of ShiftPage; 0 is 1
-}
-
-func (f Fault) check() error {
-	switch {
-	case !slices.Contains(faultKinds(), f.Do):
-		return fmt.Errorf("unknown fault %q; there are %q", f.Do, faultKinds())
-	case f.Call != "" && !slices.Contains(kinds(), f.Call):
-		return fmt.Errorf("unknown call %q; there are %q", f.Call, kinds())
-	case f.Skip < 0 || f.Times < 0 || f.Delay < 0:
-		return fmt.Errorf("fault %s: skip, times and delay can't be negative", f.Do)
-	case f.Chance < 0 || f.Chance > 1:
-		return fmt.Errorf("fault %s: chance %v isn't between 0 and 1", f.Do, f.Chance)
-	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
-		return fmt.Errorf("fault %s: status %d isn't between 200 and 599", f.Do, f.Status)
-	}
-	return nil
 }
 
 // faults decides what goes wrong; safe for concurrent use. With one request at a time, the same seed gives the same faults.
@@ -85,6 +61,9 @@ func (s *Server) SetFaults(seed uint64, plans ...Fault) error {
 	for i, f := range plans {
 		if err := f.check(); err != nil {
 			return err
+		}
+		if f.Do == ShiftPage {
+			f.Call = List
 		}
 		next[i].Fault = f
 	}

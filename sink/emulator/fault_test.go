@@ -197,18 +197,27 @@ func TestFaultsOverHTTP(t *testing.T) {
 	}
 	client.do("GET", "/__emulator/faults", "").want(t, 200, `{"do":"throttle","struck":1}`)
 	for body, fragment := range map[string]string{
-		`{"faults":[{"do":"explode"}]}`:                     `unknown fault \"explode\"`,
-		`{"faults":[{"do":"late","call":"dial"}]}`:          `unknown call \"dial\"`,
-		`{"faults":[{"do":"late","delay":"soon"}]}`:         "invalid duration",
-		`{"faults":[{"do":"late","delay":"-1s"}]}`:          "can't be negative",
-		`{"faults":[{"do":"late","chance":1.5}]}`:           "isn't between 0 and 1",
-		`{"faults":[{"do":"error_before","status":99}]}`:    "isn't between 200 and 599",
-		`{"faults":[{"do":"error_before","statsu":500}]}`:   "unknown field",
-		`{"faults":[{"do":"error_before","status":"500"}]}`: "cannot unmarshal",
+		`{"faults":[{"do":"explode"}]}`:                     `unknown fault \"explode\"; there are lose_before, lose_after, late, `,
+		`{"faults":[{"call":"list"}]}`:                      `a fault needs do: one of lose_before, `,
+		`{"faults":[{"do":"late","call":"dial"}]}`:          `unknown call \"dial\"; there are session_create, `,
+		`{"faults":[{"do":"late","delay":"soon"}]}`:         `fault late: delay \"soon\" isn't a time such as 2s or 500ms`,
+		`{"faults":[{"do":"late","delay":"-1s"}]}`:          `can't be negative`,
+		`{"faults":[{"do":"late","chance":1.5}]}`:           `isn't between 0 and 1`,
+		`{"faults":[{"do":"error_before","status":99}]}`:    `isn't between 200 and 599`,
+		`{"faults":[{"do":"error_before","statsu":500}]}`:   `unknown field \"statsu\"; a plan has seed and faults, and each fault has do, call, skip, times, chance, delay, status, shift`,
+		`{"faults":[{"do":"error_before","status":"500"}]}`: `status: wrong kind of value (string); a plan has seed and faults`,
+		`[]`:                         `the body: wrong kind of value (array)`,
+		`{"do":"throttle"}`:          `do, call, skip, times, chance, delay, status, shift`,
+		`{"faults":[{"do":"slow"}]}`: `fault slow needs a delay`,
+		`{"faults":[{"do":"throttle","delay":"2s"}]}`:     `fault throttle takes no delay`,
+		`{"faults":[{"do":"lose_after","status":500}]}`:   `fault lose_after takes no status`,
+		`{"faults":[{"do":"lose_after","shift":1}]}`:      `fault lose_after takes no shift`,
+		`{"faults":[{"do":"shift_page","call":"login"}]}`: `fault shift_page: login has no pages to shift; its call is list`,
 	} {
 		client.do("POST", "/__emulator/faults", body).want(t, 400, fragment)
 	}
 	client.do("GET", "/__emulator/faults", "").want(t, 200, `"seed":7`) // what was refused changed nothing
+	client.do("POST", "/__emulator/faults", `{"faults":[{"do":"shift_page"}]}`).want(t, 200, `{"do":"shift_page","call":"list","struck":0}`)
 	client.do("POST", "/__emulator/faults", `{"faults":[]}`).want(t, 200, `{"seed":0,"faults":[]}`)
 	if _, err := Open(Options{Faults: []Fault{{Do: "explode"}}}); err == nil {
 		t.Error("opened with an unknown fault")

@@ -43,7 +43,19 @@ func (i *Identity) Check() error {
 	if i.Mapping != nil && i.Mapping["uid"] == "" {
 		return errors.New("the identity provider's mapping needs uid")
 	}
+	if i.Mapping != nil && !varies(i.Mapping["uid"]) {
+		return errors.New("the identity provider's mapping makes everybody one user: write a part of the answer as uid, such as #{user.id}")
+	}
 	return nil
+}
+
+// Backend is VerifyURL to be shown: without its password and its query, which may hold keys.
+func (i *Identity) Backend() string {
+	address, err := url.Parse(i.VerifyURL)
+	if err != nil {
+		return "" // Check refuses it
+	}
+	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
 }
 
 // signInByIdentity finds or makes the user that the backend knows by the token. A user is made once: what the backend says
@@ -82,6 +94,13 @@ func (s *Server) signInByIdentity(ctx context.Context, user map[string]value, no
 		return nil, err
 	}
 	return s.findOrMake(p, "custom_id", now)
+}
+
+// varies reports whether a template has a place for a part of the answer.
+func varies(template string) bool {
+	_, rest, found := strings.Cut(template, "#{")
+	path, _, closed := strings.Cut(rest, "}")
+	return found && closed && path != ""
 }
 
 // filled puts the parts of an answer in the places of a template: #{a.b} is the answer's {"a":{"b":…}}, and nothing where

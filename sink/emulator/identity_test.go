@@ -159,6 +159,7 @@ func TestIdentityOptions(t *testing.T) {
 		"no-url":        {Identity{}, "must be like https://example.com/user/verify"},
 		"no-host":       {Identity{VerifyURL: "http:///verify"}, "must be like"},
 		"other-scheme":  {Identity{VerifyURL: "ftp://example.com/"}, "must be like"},
+		"one-uid":       {Identity{VerifyURL: "http://127.0.0.1/", Mapping: map[string]string{"uid": "x #{}"}}, "makes everybody one user"},
 		"no-uid":        {Identity{VerifyURL: "http://127.0.0.1/", Mapping: map[string]string{"login": "#{login}"}}, "needs uid"},
 		"unknown-field": {Identity{VerifyURL: "http://127.0.0.1/", Mapping: map[string]string{"uid": "#{id}", "password": "x"}}, `has "password"`},
 	} {
@@ -167,5 +168,12 @@ func TestIdentityOptions(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+func TestBackendShowsNoKeys(t *testing.T) {
+	i := Identity{VerifyURL: "https://ann:sesame@example.com:8443/user/verify?key=open#x"}
+	if got, want := i.Backend(), "https://example.com:8443/user/verify"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

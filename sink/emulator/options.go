@@ -16,13 +16,13 @@ const (
 // Options say how a server behaves. The zero value is a server in memory with the default credentials, no limit, and
 // the service's documented defaults.
 type Options struct {
-	ApplicationID string // "" is DefaultApplicationID
+	ApplicationID string // a number; "" is DefaultApplicationID
 	AuthKey       string // "" is DefaultAuthKey
 	AuthSecret    string // "" is DefaultAuthSecret; only signed sessions need it
 	AdminKey      string // "" is DefaultAdminKey
 
-	// Data is the file the users live in, made when missing (mode 0600, its folder 0700); "" keeps them in memory. Uploaded
-	// files live in the folder Data + ".blobs".
+	// Data is the file the users live in, made when missing (mode 0600), and so is its folder (0700), but not the folder that
+	// this is in; "" keeps them in memory. Uploaded files live in the folder Data + ".blobs".
 	Data string
 	// Users are made by Open where their login doesn't exist yet. They don't count as writes.
 	Users []SeedUser

@@ -1,8 +1,10 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
-	"io"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -11,23 +13,17 @@ import (
 // own are the pages that aren't the API: uncounted, unlimited, for tests and for people.
 func (s *Server) own() *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, greeting) // the client may be gone
-	})
-	mux.HandleFunc("GET /__emulator/counters", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, s.Counters())
-	})
-	mux.HandleFunc("GET /__emulator/outbox", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, outboxBody{s.Outbox()})
-	})
-	mux.HandleFunc("GET /__emulator/requests", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, requestsBody{s.Requests()})
-	})
-	mux.HandleFunc("GET /__emulator/faults", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, s.shownFaults())
-	})
-	mux.Handle("POST /__emulator/faults", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.planFaults)))
+	for _, path := range []string{"/{$}", "/__emulator", "/__emulator/{$}"} {
+		mux.HandleFunc("GET "+path, greet)
+	}
+	show := func(path string, body func() any) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, body()) })
+	}
+	show(countersPath, func() any { return s.Counters() })
+	show(requestsPath, func() any { return requestsBody{s.Requests()} })
+	show(outboxPath, func() any { return outboxBody{s.Outbox()} })
+	show(faultsPath, func() any { return s.shownFaults() })
+	mux.HandleFunc("POST "+faultsPath, s.planFaults)
 	mux.HandleFunc(storagePath, func(w http.ResponseWriter, r *http.Request) {
 		seen := &witness{ResponseWriter: w}
 		s.storage.ServeHTTP(seen, r)
@@ -36,7 +32,9 @@ func (s *Server) own() *http.ServeMux {
 	return mux
 }
 
-func isOwn(path string) bool { return path == "/" || strings.HasPrefix(path, "/__emulator/") }
+func isOwn(path string) bool {
+	return path == "/" || path == "/__emulator" || strings.HasPrefix(path, "/__emulator/")
+}
 
 // witness notes the status of an answer.
 type witness struct {
@@ -77,23 +75,35 @@ func (s *Server) planFaults(w http.ResponseWriter, r *http.Request) {
 	var body faultsBody
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
-	err := d.Decode(&body)
+	if err := d.Decode(&body); err != nil {
+		writeJSON(w, http.StatusBadRequest, message{notAPlan(err)})
+		return
+	}
 	plans := make([]Fault, len(body.Faults))
 	for i, b := range body.Faults {
-		f := Fault{Do: b.Do, Call: b.Call, Skip: b.Skip, Times: b.Times, Chance: b.Chance, Status: b.Status, Shift: b.Shift}
-		if b.Delay != "" && err == nil {
-			f.Delay, err = time.ParseDuration(b.Delay)
+		delay, err := time.ParseDuration(cmp.Or(b.Delay, "0s"))
+		if err != nil {
+			writeJSON(w, http.StatusBadRequest, message{fmt.Sprintf("fault %s: delay %q isn't a time such as 2s or 500ms", b.Do, b.Delay)})
+			return
 		}
-		plans[i] = f
+		plans[i] = Fault{
+			Do: b.Do, Call: b.Call, Skip: b.Skip, Times: b.Times, Chance: b.Chance, Delay: delay, Status: b.Status, Shift: b.Shift,
+		}
 	}
-	if err == nil {
-		err = s.SetFaults(body.Seed, plans...)
-	}
-	if err != nil {
+	if err := s.SetFaults(body.Seed, plans...); err != nil {
 		writeJSON(w, http.StatusBadRequest, message{err.Error()})
 		return
 	}
 	writeJSON(w, http.StatusOK, s.shownFaults())
+}
+
+// notAPlan says what is wrong with a body, and which fields there are.
+func notAPlan(err error) string {
+	said := err.Error()
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		said = fmt.Sprintf("%s: wrong kind of value (%s)", cmp.Or(wrong.Field, "the body"), wrong.Value)
+	}
+	return fmt.Sprintf("%s; a plan has seed and faults, and each fault has %s", said, names(faultFields()))
 }
 
 func (s *Server) shownFaults() faultsBody {
@@ -114,12 +124,3 @@ func (s *Server) shownFaults() faultsBody {
 type outboxBody struct {
 	Mails []Mail `json:"mails"`
 }
-
-const greeting = `This is cubesync's emulator: a local server that answers as the ConnectyCube REST API does.
-It is for development and tests, and holds no real users.
-GET /__emulator/counters   what it was asked
-GET /__emulator/requests   the last requests, without secrets
-GET /__emulator/outbox     the e-mails it would have sent
-GET /__emulator/faults     what goes wrong on purpose; POST {"seed":1,"faults":[{"do":"lose_after","call":"sign_up"}]}
-                           makes it go wrong once, {"faults":[]} ends it
-`

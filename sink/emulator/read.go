@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -103,13 +104,13 @@ func (s *Server) answerOld(q query, params url.Values, wrong problems) (answer, 
 	if text := params.Get("per_page"); text != "" {
 		q.limit = min(wholeParam("per_page", text, 1, wrong), pageSize)
 	}
-	q.offset = (page - 1) * q.limit
 	if text := params.Get("order"); text != "" {
 		q.order(text, wrong)
 	}
 	if err := wrong.failure(); err != nil {
 		return answer{}, err
 	}
+	q.offset = min(page-1, math.MaxInt/q.limit) * q.limit
 	found, total, sequence := s.users.search(q)
 	body := wrappedBody{Page: page, PerPage: q.limit, Total: total, Items: make([]userBody, len(found))}
 	for i, p := range found {

@@ -117,3 +117,10 @@ func TestDeleteByExternalID(t *testing.T) {
 		t.Errorf("%d users are left, want 1", n)
 	}
 }
+
+func TestPageFarPastTheEnd(t *testing.T) {
+	client := open(t, Options{Users: []SeedUser{{Login: "ann", Password: "annspassword"}}}).session("")
+	for _, page := range []string{"92233720368547760&per_page=100", "9223372036854775807"} {
+		client.do("GET", "/users?page="+page, "").want(t, 200, `"total_entries":1,"items":[]`)
+	}
+}

@@ -35,10 +35,11 @@ type requestLog struct {
 	ring   []Request // the request with number n is at (n-1) % keep
 }
 
-// The number of requests that are kept, and how much of a body. What is longer isn't shown.
+// The number of requests that are kept, and how much of a body, and of each part of a head. What is longer isn't shown.
 const (
 	usualRequests = 500
 	keptBody      = 16 << 10
+	keptHead      = 16 << 10
 )
 
 func newRequestLog(keep int, tokens bool) *requestLog {
@@ -54,7 +55,11 @@ func (l *requestLog) add(r *http.Request, body []byte, kind Kind, fault FaultKin
 		return
 	}
 	seen := Request{
-		At: time.Now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header, Kind: kind, Fault: fault, Status: status,
+		At: time.Now(), Method: kept(r.Method), Path: kept(r.URL.Path), Query: kept(r.URL.RawQuery), Header: http.Header{},
+		Kind: kind, Fault: fault, Status: status,
+	}
+	if sizeOf(r.Header) <= keptHead {
+		seen.Header = r.Header
 	}
 	if len(body) <= keptBody {
 		seen.Body = string(body)
@@ -68,6 +73,24 @@ func (l *requestLog) add(r *http.Request, body []byte, kind Kind, fault FaultKin
 		return
 	}
 	l.ring[int((l.last-1)%int64(l.keep))] = seen
+}
+
+// kept is a part of a request's first line, without the rest of that line in memory.
+func kept(text string) string {
+	if len(text) > keptHead {
+		return "(too long)"
+	}
+	return strings.Clone(text)
+}
+
+func sizeOf(h http.Header) (bytes int) {
+	for name, texts := range h {
+		bytes += len(name)
+		for _, text := range texts {
+			bytes += len(text)
+		}
+	}
+	return bytes
 }
 
 // Requests returns the last requests, the oldest first: as many as Options.KeepRequests says.
@@ -85,14 +108,19 @@ func (s *Server) Requests() []Request {
 
 const hidden = "(hidden)"
 
+// secretName reports whether a parameter or a header is a secret, be it inside another as in user[password].
 func secretName(name string) bool {
-	switch strings.ToLower(name) {
-	case "password", "old_password", "auth_key", "signature", "token", "secret", "access_token", "policy", "x-amz-signature",
-		"cb-token", "cb-authkey", "cb-administration-api-key", "authorization", "cookie":
-		return true
-	}
-	return false
+	return slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(name), isBracket), func(part string) bool {
+		switch part {
+		case "password", "old_password", "auth_key", "signature", "token", "secret", "access_token", "policy", "x-amz-signature",
+			"cb-token", "cb-authkey", "cb-administration-api-key", "authorization", "proxy-authorization", "cookie":
+			return true
+		}
+		return false
+	})
 }
+
+func isBracket(r rune) bool { return r == '[' || r == ']' }
 
 // hide replaces the request's secrets; the login is one of them where it is a token.
 func (r *Request) hide(login bool) {
@@ -102,14 +130,7 @@ func (r *Request) hide(login bool) {
 			r.Header[name] = []string{hidden}
 		}
 	}
-	if query, err := url.ParseQuery(r.Query); err == nil {
-		for name := range query {
-			if secretName(name) {
-				query.Set(name, hidden)
-				r.Query = query.Encode()
-			}
-		}
-	}
+	r.Query = hiddenQuery(r.Query)
 	if r.Body == "" {
 		return
 	}
@@ -125,6 +146,21 @@ func (r *Request) hide(login bool) {
 	e.SetEscapeHTML(false)
 	_ = e.Encode(hide(body, login)) // what was decoded can be encoded
 	r.Body = strings.TrimSpace(shown.String())
+}
+
+// hiddenQuery is a query as it was, but for its secrets.
+func hiddenQuery(raw string) string {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return "(not a query)"
+	}
+	for name := range query {
+		if secretName(name) {
+			query.Set(name, hidden)
+			raw = query.Encode()
+		}
+	}
+	return raw
 }
 
 func hide(v any, login bool) any {

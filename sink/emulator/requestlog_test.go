@@ -65,3 +65,41 @@ func TestRequestLogKeepsNoLongOrStrangeBodies(t *testing.T) {
 		}
 	}
 }
+
+func TestRequestLogHidesSecrets(t *testing.T) {
+	client := open(t, Options{})
+	for _, name := range []string{
+		"CB-Token", "CB-AuthKey", "CB-Administration-API-Key", "Authorization", "Proxy-Authorization", "Cookie",
+	} {
+		client.with(name, "sesame").do("GET", "/session", "")
+	}
+	for _, name := range []string{
+		"password", "old_password", "auth_key", "signature", "token", "secret", "access_token", "policy", "x-amz-signature",
+	} {
+		client.do("GET", "/session?a=b&"+name+"=sesame", "")
+		client.do("GET", "/session?user["+name+"][]=sesame", "")
+		client.do("POST", "/session", `{"keys":[{"`+name+`":"sesame"}]}`)
+	}
+	client.do("GET", "/session?token=sesame&x=%zz", "")
+	client.do("GET", "/session?x=%zz&a=1;token=sesame", "")
+	if page := client.do("GET", requestsPath, "").body; strings.Contains(page, "sesame") {
+		for _, r := range client.server.Requests() {
+			if shown := fmt.Sprint(r.Query, r.Header, r.Body); strings.Contains(shown, "sesame") {
+				t.Errorf("shown: %s", shown)
+			}
+		}
+	}
+}
+
+func TestRequestLogKeepsNoLongHeads(t *testing.T) {
+	client := open(t, Options{})
+	long := strings.Repeat("x", keptHead)
+	client.with("X-Long", long).do("GET", "/session", "")
+	client.do("GET", "/session?a="+long, "")
+	client.do("GET", "/"+long, "")
+	for i, r := range client.server.Requests() {
+		if size := len(fmt.Sprint(r.Path, r.Query, r.Header)); size > 100 || r.Method != "GET" || r.Status == 0 {
+			t.Errorf("request %d: %d bytes are kept, %s %d", i, size, r.Method, r.Status)
+		}
+	}
+}

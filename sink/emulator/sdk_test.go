@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -38,21 +39,42 @@ func TestSDKIdentity(t *testing.T) {
 
 func runSDK(t *testing.T, suite string, server http.Handler) {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat("sdk/node_modules/connectycube")
-	}
-	if err != nil {
-		if os.Getenv("REQUIRE_SERVERS") != "" {
-			t.Fatalf("install Node.js, and run npm ci --ignore-scripts in sdk: %v", err)
-		}
-		t.Skipf("needs Node.js, and npm ci --ignore-scripts in sdk: %v", err)
-	}
+	needSDK(t)
 	web := httptest.NewServer(server)
 	defer web.Close()
-	run := exec.CommandContext(t.Context(), node, suite, web.URL)
+	run := exec.CommandContext(t.Context(), "node", suite, web.URL)
 	run.Dir = "sdk"
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+// needSDK returns the folder of the SDK's package, where Node.js finds it.
+func needSDK(t *testing.T) string {
+	t.Helper()
+	need(t, "node")
+	modules, err := filepath.Abs("sdk/node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(modules, "connectycube")); err != nil {
+		missing(t, "run npm ci --ignore-scripts in sdk")
+	}
+	return modules
+}
+
+// need skips a test on a machine that lacks a command.
+func need(t *testing.T, command string) {
+	t.Helper()
+	if _, err := exec.LookPath(command); err != nil {
+		missing(t, "install "+command)
+	}
+}
+
+func missing(t *testing.T, remedy string) {
+	t.Helper()
+	if os.Getenv("REQUIRE_SERVERS") != "" {
+		t.Fatal(remedy)
+	}
+	t.Skip(remedy)
 }

@@ -27,7 +27,7 @@ type Server struct {
 // Open makes a server, reads its data file if it has one, and makes the users it should start with. It fails when the
 // file is in use by another process, or damaged anywhere but in a last line that a crash cut off.
 func Open(o Options) (*Server, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
 	s := &Server{
@@ -76,9 +76,22 @@ func (s *Server) Counters() Counters {
 	return s.tally.counters(written)
 }
 
-// ServeHTTP implements http.Handler: the API, and off its paths the server's own pages (own.go), which aren't counted.
+// ServeHTTP implements http.Handler: the API, and off its paths the server's own pages (own.go), which aren't counted. It
+// answers only those who call this machine by number or as localhost.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !calledHere(r.Host) {
+		writeJSON(w, http.StatusMisdirectedRequest, message{misdirected})
+		return
+	}
+	s.serve(w, r)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if letBrowsers(w, r) {
+		return
+	}
+	if foreignWrite(r) {
+		writeJSON(w, http.StatusForbidden, message{foreign})
 		return
 	}
 	if isOwn(r.URL.Path) {
@@ -99,24 +112,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.send(w)
 }
 
-// identify finds the session of the request's token, if that is valid, and prolongs it. A deleted user's sessions are
-// no longer valid.
+// identify finds the session of the request's token, if that is valid, and prolongs it.
 func (s *Server) identify(c *call) {
-	token := c.r.Header.Get("CB-Token")
-	if token == "" {
-		return
-	}
 	now := time.Now()
-	session, ok := s.tokens.prolong(token, now)
+	session, ok := s.sessionOf(c.r.Header.Get("CB-Token"), now)
 	if !ok {
-		return
-	}
-	if session.user != 0 && !s.users.touch(session.user, now.Unix(), false) {
-		s.tokens.end(token)
 		return
 	}
 	c.session = session
 	announceExpiry(c.w, now)
+}
+
+// sessionOf returns a token's session, if that is valid, and prolongs it. A deleted user's sessions are no longer valid.
+func (s *Server) sessionOf(token string, now time.Time) (session, bool) {
+	found, ok := s.tokens.prolong(token, now)
+	if ok && found.user != 0 && !s.users.touch(found.user, now.Unix(), false) {
+		s.tokens.end(token)
+		return session{}, false
+	}
+	return found, ok
 }
 
 func announceExpiry(w http.ResponseWriter, now time.Time) {

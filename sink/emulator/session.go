@@ -11,15 +11,15 @@ import (
 
 // sessionView is a session as the API shows it.
 type sessionView struct {
-	ID            int64  `json:"id"`
-	UserID        int64  `json:"user_id"` // 0 for an application session
-	ApplicationID any    `json:"application_id"`
-	Token         string `json:"token"`
-	Timestamp     int64  `json:"ts"`
-	Nonce         string `json:"nonce"`
-	CreatedAt     string `json:"created_at"`
-	UpdatedAt     string `json:"updated_at"`
-	User          *view  `json:"user,omitempty"`
+	ID            int64       `json:"id"`
+	UserID        int64       `json:"user_id"` // 0 for an application session
+	ApplicationID json.Number `json:"application_id"`
+	Token         string      `json:"token"`
+	Timestamp     int64       `json:"ts"`
+	Nonce         string      `json:"nonce"`
+	CreatedAt     string      `json:"created_at"`
+	UpdatedAt     string      `json:"updated_at"`
+	User          *view       `json:"user,omitempty"`
 }
 
 type (
@@ -160,7 +160,7 @@ func logout(s *Server, c *call) (answer, error) {
 
 func (s *Server) sessionAnswer(status int, opened session, p *person) answer {
 	v := sessionView{
-		ID: opened.id, UserID: opened.user, ApplicationID: numberIfDigits(s.options.ApplicationID), Token: opened.token,
+		ID: opened.id, UserID: opened.user, ApplicationID: json.Number(s.options.ApplicationID), Token: opened.token,
 		Timestamp: opened.timestamp, Nonce: opened.nonce,
 		CreatedAt: rfc3339(opened.created.Unix()), UpdatedAt: rfc3339(opened.updated.Unix()),
 	}
@@ -178,12 +178,4 @@ func idOf(p *person) int64 {
 		return 0
 	}
 	return p.ID
-}
-
-// numberIfDigits shows the usual numeric application id as a number, any other as text.
-func numberIfDigits(id string) any {
-	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
-		return json.Number(strconv.FormatInt(n, 10))
-	}
-	return id
 }

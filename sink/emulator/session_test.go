@@ -47,6 +47,11 @@ func TestFormBodies(t *testing.T) {
 	client := open(t, Options{}).with("Content-Type", "application/x-www-form-urlencoded")
 	client.do("POST", "/session", "application_id=1&auth_key=emulator-auth-key&user[login]=ann&user%5bpassword%5d=annspassword").
 		want(t, 201, `"login":"ann"`)
+	for name, body := range map[string]string{"value": "user[login]=ann%ff", "list": "user[tag_list][]=a&user[tag_list][]=%fe", "name": "user[%ff]=ann"} {
+		t.Run("not-utf-8-"+name, func(t *testing.T) {
+			client.do("POST", "/session", "application_id=1&auth_key=emulator-auth-key&"+body).want(t, 400, "isn't UTF-8")
+		})
+	}
 }
 
 func TestOnTheFlyCanBeDenied(t *testing.T) {
@@ -79,6 +84,34 @@ func TestSignature(t *testing.T) {
 
 		time.Sleep(maxSkew + time.Second)
 		client.do("POST", "/session", fmt.Sprintf(signed, "7", good)).want(t, 422, "more than 60 minutes")
+	})
+}
+
+func TestTimestamps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := open(t, Options{})
+		for ahead, want := range map[time.Duration]int{
+			-maxSkew: 201, maxSkew: 201, -maxSkew - time.Second: 422, maxSkew + time.Second: 422,
+		} {
+			at := time.Now().Add(ahead).Unix()
+			client.do("POST", "/session", strings.TrimSuffix(plainSession, "}")+fmt.Sprintf(`,"timestamp":%d}`, at)).want(t, want, "")
+		}
+	})
+}
+
+func TestOldNoncesAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := open(t, Options{})
+		for range 3 {
+			for nonce := range leastSweep {
+				client.do("POST", "/session", strings.TrimSuffix(plainSession, "}")+
+					fmt.Sprintf(`,"timestamp":%d,"nonce":%d}`, time.Now().Unix(), nonce)).want(t, 201, "")
+			}
+			time.Sleep(tokenLife + maxSkew)
+		}
+		if n := len(client.server.tokens.used); n > leastSweep+1 {
+			t.Errorf("%d nonces are kept", n)
+		}
 	})
 }
 

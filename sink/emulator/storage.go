@@ -90,38 +90,49 @@ func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *storage) upload(w http.ResponseWriter, r *http.Request) {
-	fields, content, err := readUpload(http.MaxBytesReader(w, r.Body, maxBlob+maxBody), r.Header.Get("Content-Type"))
+	form, err := readUpload(http.MaxBytesReader(w, r.Body, maxBlob+maxBody), r.Header.Get("Content-Type"))
 	if err != nil {
 		refuseXML(w, http.StatusBadRequest, "MalformedPOSTRequest", err.Error())
 		return
 	}
-	b, known := s.blobs.byUID(fields["key"])
-	if !known {
-		refuseXML(w, http.StatusForbidden, "AccessDenied", "no upload of this key was asked for")
+	b, refusal := s.admit(form.fields)
+	if refusal != "" {
+		refuseXML(w, http.StatusForbidden, "AccessDenied", refusal)
 		return
 	}
-	if time.Since(time.Unix(b.Created, 0)) > accessLife {
-		refuseXML(w, http.StatusForbidden, "AccessDenied", "Invalid according to Policy: Policy expired.")
+	content, err := form.content()
+	if err != nil {
+		refuseXML(w, http.StatusBadRequest, "MalformedPOSTRequest", err.Error())
 		return
 	}
-	want := s.fields(b)
-	for name := range want {
-		if fields[name] != want.Get(name) {
-			refuseXML(w, http.StatusForbidden, "AccessDenied", "Invalid according to Policy: "+name)
-			return
-		}
-	}
-	for name := range fields {
-		if !want.Has(name) {
-			refuseXML(w, http.StatusForbidden, "AccessDenied", "Invalid according to Policy: Extra input fields: "+name)
-			return
-		}
-	}
-	if err := s.blobs.fill(b, content); err != nil {
+	if err := s.blobs.fill(b.ID, content); err != nil {
 		refuseXML(w, http.StatusInternalServerError, "InternalError", err.Error())
 		return
 	}
 	writeXML(w, http.StatusCreated, posted{Location: base(r) + b.UID, Key: b.UID})
+}
+
+// admit returns the file that the fields of a form are for, or why they are refused.
+func (s *storage) admit(fields map[string]string) (b blob, refusal string) {
+	b, known := s.blobs.byUID(fields["key"])
+	if !known {
+		return b, "no upload of this key was asked for"
+	}
+	if time.Since(time.Unix(b.Created, 0)) > accessLife {
+		return b, "Invalid according to Policy: Policy expired."
+	}
+	want := s.fields(b)
+	for name := range want {
+		if fields[name] != want.Get(name) {
+			return b, "Invalid according to Policy: " + name
+		}
+	}
+	for name := range fields {
+		if !want.Has(name) {
+			return b, "Invalid according to Policy: Extra input fields: " + name
+		}
+	}
+	return b, ""
 }
 
 func (s *storage) download(w http.ResponseWriter, r *http.Request, key string) {

@@ -14,6 +14,7 @@ type Switch struct {
 	Name    string
 	Changes string
 	Default string
+	now     string // what a setting other than the default means, with %s in its place
 	setting
 }
 
@@ -27,40 +28,55 @@ type setting interface {
 // Changed reports whether the switch isn't at its default.
 func (s Switch) Changed() bool { return s.String() != s.Default }
 
+// Key is the switch's name in a configuration.
+func (s Switch) Key() string { return strings.ReplaceAll(s.Name, "-", "_") }
+
+// Says is what a switch that isn't at its default makes the server do.
+func (s Switch) Says() string { return strings.ReplaceAll(s.now, "%s", s.String()) }
+
+// onOff is a switch that is off by default. What it changes is what it does when it is on.
+func onOff(name, changes string, on *bool) Switch {
+	return Switch{name, changes, "false", changes, (*boolean)(on)}
+}
+
 // Switches is the table of all switches. Setting one changes the options it was taken from.
 func (o *Options) Switches() []Switch {
 	return []Switch{
-		{"write-others", "a user session may update and delete other users", "false", (*boolean)(&o.WriteOthers)},
-		{"others-answer", "a refused write to another user answers 403 or 404", "403", choice{&o.OthersAnswer, "403|404"}},
-		{"no-admin-api", "the Admin API refuses every key, as on smaller plans", "false", (*boolean)(&o.NoAdminAPI)},
-		{"shared-external-ids", "several users may have one external ID", "false", (*boolean)(&o.SharedExternalIDs)},
-		{"shared-emails", "several users may have one e-mail", "false", (*boolean)(&o.SharedEmails)},
-		{"shared-social-ids", "several users may have one Facebook or Twitter id", "false", (*boolean)(&o.SharedSocialIDs)},
-		{"fixed-external-ids", "PUT /users/{id} ignores external_id", "false", (*boolean)(&o.FixedExternalIDs)},
-		{"any-case-logins", "logins that differ in case only are one", "false", (*boolean)(&o.AnyCaseLogins)},
-		{"keeps-email-case", "e-mails are shown as written, not in lower case", "false", (*boolean)(&o.KeepsEmailCase)},
-		{"keeps-spaces", "the spaces around a text stay", "false", (*boolean)(&o.KeepsSpaces)},
-		{"any-password", "a password may have any length", "false", (*boolean)(&o.AnyPassword)},
-		{"deny-on-the-fly", "POST /session makes no users of unknown logins", "false", (*boolean)(&o.DenyOnTheFly)},
-		{"login-creates-users", "POST /login makes users of unknown logins too", "false", (*boolean)(&o.LoginCreatesUsers)},
-		{"sign-in-ends-others", "a sign-in ends the user's other sessions", "false", (*boolean)(&o.SignInEndsOthers)},
-		{"sign-in-updates", "a sign-in moves the user's updated_at", "false", (*boolean)(&o.SignInUpdates)},
-		{"activity-updates", "a user's sign-ins and requests move updated_at", "false", (*boolean)(&o.ActivityUpdates)},
-		{"no-retry-after", "429 comes without Retry-After", "false", (*boolean)(&o.NoRetryAfter)},
-		{"list-lag", "lists show a write only so long after it", "0s", (*span)(&o.ListLag)},
-		{"newest-first", "lists begin with the newest user unless a sort is asked for", "false", (*boolean)(&o.NewestFirst)},
-		{"tags", "tags are an array in v2 lists and text elsewhere (mixed), or always one of them", "mixed", choice{&o.Tags, "mixed|array|text"}},
-		{"in-values", "how many values [in] and [nin] take, more are refused with 400; 0: any number", "0", (*whole)(&o.InValues)},
-		{"require-signature", "POST /session must be signed", "false", (*boolean)(&o.RequireSignature)},
-		{"reset-by", "the methods that reset a password; another answers 405", "both", choice{&o.ResetBy, "both|get|post"}},
-		{"empty-answers", "calls with nothing to tell answer nothing instead of {}", "false", (*boolean)(&o.EmptyAnswers)},
-		{"no-v1", "the deprecated reads of v1 are forbidden, as in new applications", "false", (*boolean)(&o.NoV1)},
-		{"no-v2", "GET /users/v2 doesn't exist, as on old servers of one's own", "false", (*boolean)(&o.NoV2)},
+		onOff("write-others", "a user session may update and delete other users", &o.WriteOthers),
+		{"others-answer", "a refused write to another user answers 403 or 404", "403", "a refused write to another user answers %s", choice{&o.OthersAnswer, "403|404"}},
+		onOff("no-admin-api", "the Admin API refuses every key, as on smaller plans", &o.NoAdminAPI),
+		onOff("shared-external-ids", "several users may have one external ID", &o.SharedExternalIDs),
+		onOff("shared-emails", "several users may have one e-mail", &o.SharedEmails),
+		onOff("shared-social-ids", "several users may have one Facebook or Twitter id", &o.SharedSocialIDs),
+		onOff("fixed-external-ids", "PUT /users/{id} ignores external_id", &o.FixedExternalIDs),
+		onOff("any-case-logins", "logins that differ in case only are one", &o.AnyCaseLogins),
+		onOff("keeps-email-case", "e-mails are shown as written, not in lower case", &o.KeepsEmailCase),
+		onOff("keeps-spaces", "the spaces around a text stay", &o.KeepsSpaces),
+		onOff("any-password", "a password may have any length", &o.AnyPassword),
+		onOff("deny-on-the-fly", "POST /session makes no users of unknown logins", &o.DenyOnTheFly),
+		onOff("login-creates-users", "POST /login makes users of unknown logins too", &o.LoginCreatesUsers),
+		onOff("sign-in-ends-others", "a sign-in ends the user's other sessions", &o.SignInEndsOthers),
+		onOff("sign-in-updates", "a sign-in moves the user's updated_at", &o.SignInUpdates),
+		onOff("activity-updates", "a user's sign-ins and requests move updated_at", &o.ActivityUpdates),
+		onOff("no-retry-after", "429 comes without Retry-After", &o.NoRetryAfter),
+		{"list-lag", "lists show a write only so long after it", "0s", "lists show a write %s after it", (*span)(&o.ListLag)},
+		onOff("newest-first", "lists begin with the newest user unless a sort is asked for", &o.NewestFirst),
+		{"tags", "tags are an array in v2 lists and text elsewhere (mixed), or always one of them", "mixed", "tags are always shown as %s", choice{&o.Tags, "mixed|array|text"}},
+		{"in-values", "how many values [in] and [nin] take, more are refused with 400; 0: any number", "0", "[in] and [nin] take at most %s values, more are refused with 400", (*whole)(&o.InValues)},
+		onOff("require-signature", "POST /session must be signed", &o.RequireSignature),
+		{"reset-by", "the methods that reset a password; another answers 405", "both", "only the method %s resets a password, another answers 405", choice{&o.ResetBy, "both|get|post"}},
+		onOff("empty-answers", "calls with nothing to tell answer nothing instead of {}", &o.EmptyAnswers),
+		onOff("no-v1", "the deprecated reads of v1 are forbidden, as in new applications", &o.NoV1),
+		onOff("no-v2", "GET /users/v2 doesn't exist, as on old servers of one's own", &o.NoV2),
 	}
 }
 
-// check says which switch has a setting that it can't have, and what is wrong with the identity provider.
-func (o Options) check() error {
+// Check says what no server can work with: an application id that isn't a number, a switch with a setting that it can't
+// have, an impossible identity provider. Open refuses it too.
+func (o Options) Check() error {
+	if id, _ := strconv.ParseInt(o.ApplicationID, 10, 64); o.ApplicationID != "" && (id < 1 || strconv.FormatInt(id, 10) != o.ApplicationID) {
+		return fmt.Errorf("the application id %q must be a number above 0, as the service's are", o.ApplicationID)
+	}
 	for _, s := range o.Switches() {
 		if err := s.Set(s.String()); err != nil {
 			return fmt.Errorf("switch %s: %w", s.Name, err)

@@ -6,12 +6,13 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Transport answers requests in this process: the same handler without sockets and without goroutines, so it works
 // inside a testing/synctest bubble. A request whose context is over before it is sent is never carried out; one whose
 // context ends while it is being answered is carried out, and the caller gets the context's error, as over a network.
-func (s *Server) Transport() http.RoundTripper { return inProcess{s} }
+func (s *Server) Transport() http.RoundTripper { return inProcess{http.HandlerFunc(s.serve)} }
 
 type inProcess struct{ handler http.Handler }
 
@@ -73,6 +74,9 @@ func (r *reply) Write(p []byte) (int, error) {
 
 func (r *reply) response(req *http.Request) *http.Response {
 	r.WriteHeader(http.StatusOK)
+	if r.header.Get("Date") == "" { // as the server of net/http does
+		r.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
 	length, body := int64(r.body.Len()), io.Reader(&r.body)
 	if r.broken != nil {
 		length, _ = strconv.ParseInt(r.header.Get("Content-Length"), 10, 64)
