@@ -58,13 +58,16 @@ type call struct {
 	query   string        // encoded
 	body    []byte        // JSON; nil: none
 	fresh   func() []byte // makes the body anew at each sending: a signature is accepted once
-	once    bool          // never repeated where it may have acted, even though it is a GET
+	once    bool          // never repeated where it may have acted, whatever it is
 	limit   int64         // of the answer, in bytes; 0: maxAnswer
 	shared  bool          // made as the shared session: token sets pass at each sending
 	pass    pass
 	read    func(body []byte) error // reads a 200 or 201; an error makes the answer an unreadable one. nil: not read
 	hint    string                  // what to check where the service refuses the credentials
 	secrets []string                // what the body holds that no error may show
+
+	oldPassword string    // that the account's user signed in with; "" where somebody else writes
+	released    time.Time // when it was first let go by the limiter; zero: it never was
 }
 
 // writes reports whether the call changes something that lasts, so that a lost answer leaves something to find out.
@@ -79,16 +82,16 @@ func (c *call) writes() bool {
 	}
 }
 
-// reads reports whether the call can be repeated without a second effect.
-func (c *call) reads() bool { return c.method == http.MethodGet && !c.once }
-
 // harmless reports whether the call may be sent twice: it changes nobody.
 func (c *call) harmless() bool {
+	if c.once {
+		return false
+	}
 	switch c.kind {
 	case sessionCall, loginCall, logoutCall, destroyCall:
 		return true
 	default:
-		return c.reads()
+		return c.method == http.MethodGet
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -43,7 +42,7 @@ type Options struct {
 	AuthSecret        string            // the application's authorization secret; "" where sessions aren't signed
 	AdminKey          string            // the Administration API key; "" where nothing is deleted as admin
 	User              *Credentials      // the service user of the shared session; nil: an application session, which only reads
-	RequestsPerSecond float64           // 0: no limit
+	RequestsPerSecond float64           // 0: no limit; otherwise from 0.01 to 100,000
 	Workers           int               // how many callers there will be: the number of connections that are kept
 	Base              http.RoundTripper // nil: a transport of our own
 	Timeout           time.Duration     // of one request, waiting for its permit not included; 0: 30 seconds
@@ -106,8 +105,8 @@ func (o Options) check() error {
 		return errors.New("connectycube: the application id is missing")
 	case o.AuthKey == "":
 		return errors.New("connectycube: the authorization key is missing")
-	case o.RequestsPerSecond < 0 || math.IsNaN(o.RequestsPerSecond) || math.IsInf(o.RequestsPerSecond, 0):
-		return errors.New("connectycube: requests per second must be a number from 0, which means no limit")
+	case o.RequestsPerSecond != 0 && !(o.RequestsPerSecond >= slowestLimit && o.RequestsPerSecond <= fastestLimit): // nor is it a number, where it isn't one
+		return fmt.Errorf("connectycube: requests per second must be from %v to %v, or 0, which means no limit", slowestLimit, fastestLimit)
 	case o.Base != nil && (o.Proxy != nil || o.RootCAs != nil):
 		return errors.New("connectycube: a proxy and root certificates belong to the transport that is given")
 	case o.User != nil:
@@ -141,6 +140,9 @@ func (c *Client) Service(authority Authority) account.Service {
 // "update", "delete", "session", "login", "logout", "destroy", "password reset", "file", "upload". Kinds that were never
 // sent are left out.
 func (c *Client) Calls() map[string]int { return c.exchange.counts() }
+
+// Throttled returns how many requests the service answered with 429 so far: it had too many.
+func (c *Client) Throttled() int { return int(c.exchange.throttled.Load()) }
 
 // Close destroys the sessions that the client made, and its guest, and closes its idle connections. It gives up after a few seconds:
 // what it can't destroy dies by itself, two hours after its last use. The client isn't used afterwards.

@@ -95,11 +95,11 @@ func find(t *testing.T, s account.Service, key account.Key, value string) []acco
 }
 
 // setting returns a change that sets the field.
-func setting(field user.Field, text string) func(account.Account) (user.Values, error) {
-	return func(account.Account) (user.Values, error) {
+func setting(field user.Field, text string) func(account.Account) (account.Write, error) {
+	return func(account.Account) (account.Write, error) {
 		var values user.Values
 		values[field] = user.Text(text)
-		return values, nil
+		return account.Write{Values: values}, nil
 	}
 }
 
@@ -165,6 +165,7 @@ func TestCredentialsRefused(t *testing.T) {
 		"another-user": {func(o *connectycube.Options) {
 			o.User = &connectycube.Credentials{Login: "service", Password: servicePassword, ID: 424242}
 		}, "connectycube.service_user"},
+		"endpoint": {func(o *connectycube.Options) { o.Endpoint += "/api" }, "; check connectycube.endpoint"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

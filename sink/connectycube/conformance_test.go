@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"cubesync/sink/connectycube"
 	"cubesync/sink/emulator"
@@ -160,4 +161,22 @@ func nowAndThen(first int, do emulator.FaultKind, calls ...emulator.Kind) []emul
 		}
 	}
 	return faults
+}
+
+// Where lists lag for longer than anybody guessed, cases may fail, but leave nobody behind.
+func TestCasesRemoveTheirAccountsUnderLag(t *testing.T) {
+	for _, c := range sinktest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := variant{options: emulator.Options{ListLag: 6 * time.Second}}.open(t)
+				client := newClient(t, credentials(connectycube.Options{Endpoint: "https://emulator.example.org", Base: server.Transport()}))
+				guess := emulator.Options{ListLag: 2 * time.Second}
+				err := c.Prove(t.Context(), application(client, "throw-away", guess, 5))
+				written := server.Counters().Written
+				if left := written.SignUp - written.Delete - written.AdminDelete; left != 0 || err != nil && strings.Contains(err.Error(), "can't be removed") {
+					t.Errorf("of %d accounts %d are left; error %v", written.SignUp, left, err)
+				}
+			})
+		})
+	}
 }

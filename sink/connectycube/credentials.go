@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Credentials are those of the service user: exactly one of Login, Email, Guest and Provider.
@@ -75,6 +76,7 @@ type signIn struct {
 	fields     map[string]any
 	secrets    []string
 	name, hint string
+	since      time.Time // when it was sent for the first time; zero: it wasn't yet
 }
 
 // withPassword signs in with a password; the login is preferred.
@@ -86,6 +88,14 @@ func withPassword(login, email, password, name, hint string) signIn {
 		fields["email"] = email
 	}
 	return signIn{fields: fields, secrets: []string{password}, name: name, hint: hint}
+}
+
+// who is the login or e-mail of a sign-in with a password.
+func (w signIn) who() any {
+	if w.fields["login"] != nil {
+		return w.fields["login"]
+	}
+	return w.fields["email"]
 }
 
 const serviceSignIn = "sign in as the service user"

@@ -31,12 +31,26 @@ func (c *Client) Session(ctx context.Context) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	s.Skew = time.Since(got.date()).Round(time.Second)
+	s.Skew = time.Since(got.date()).Truncate(time.Second) // the service tells whole seconds, rounded down
 	s.Took = got.took
 	if current := c.token.current.Load(); current != nil {
 		s.Expires = time.Unix(0, current.expires.Load())
 	}
 	return s, nil
+}
+
+// UserID returns the account id of the service user, whose own account nothing may touch; 0 where there is none. Where the
+// id isn't configured, the service is asked.
+func (c *Client) UserID(ctx context.Context) (int64, error) {
+	who := c.options.User
+	if who == nil {
+		return 0, nil
+	}
+	if who.ID != 0 {
+		return who.ID, nil
+	}
+	s, err := c.Session(ctx)
+	return s.UserID, err
 }
 
 func readSession(into *Session) func(body []byte) error {

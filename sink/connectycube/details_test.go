@@ -50,7 +50,7 @@ func TestSessionDetailsThatCannotBeRead(t *testing.T) {
 		base := options.Base
 		odd := answering(new([]string), http.StatusOK, body)
 		options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
-			if r.Method == http.MethodGet {
+			if r.Method == http.MethodGet && r.URL.Path == "/session.json" {
 				return odd(r)
 			}
 			return base.RoundTrip(r)

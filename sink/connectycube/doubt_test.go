@@ -133,5 +133,8 @@ func TestThrottledByTheServer(t *testing.T) {
 		if got := server.Counters(); got.Written.SignUp != 160 || got.Refused[emulator.SignUp] == 0 {
 			t.Errorf("got %+v", got)
 		}
+		if got, want := c.Throttled(), server.Counters().Refused[emulator.SignUp]; int64(got) < want {
+			t.Errorf("%d requests were counted as throttled, want %d", got, want)
+		}
 	})
 }

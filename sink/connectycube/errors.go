@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net/http"
 
 	"cubesync/sync/account"
@@ -17,7 +18,7 @@ const (
 	hintServiceUser = "check connectycube.service_user and what this user may do"
 	hintAdmin       = "check connectycube.admin_key: the Administration API is part of larger plans only"
 	hintEndpoint    = "check connectycube.endpoint"
-	hintProxy       = "check connectycube.proxy"
+	hintProxy       = "check connectycube.proxy, or HTTPS_PROXY in the environment"
 	hintTrust       = "check connectycube.endpoint, and connectycube.ca_file where the certificate is of an authority of your own"
 	hintOwner       = "check what the application lets users do with their own account"
 )
@@ -30,7 +31,7 @@ func (c *Client) failure(call *call, got *answer, err error) error {
 	result := &account.Error{Call: call.name}
 	if err != nil {
 		result.Kind = kindOfError(call, err)
-		result.Words = c.clean(call, err.Error())
+		result.Words = c.clean(call, inWords(err))
 		if unreadable, ok := errors.AsType[*unreadableError](err); ok {
 			result.Status = unreadable.status
 			result.RequestID = c.clean(call, unreadable.requestID)
@@ -41,7 +42,7 @@ func (c *Client) failure(call *call, got *answer, err error) error {
 			said = readComplaint(got.body)
 		}
 		result.Kind = kindOfStatus(call, got.status, said)
-		result.Field = said.field
+		result.Field = knownField(said.field)
 		result.Words = c.clean(call, said.words)
 		result.Status = got.status
 		result.RequestID = c.clean(call, got.requestID())
@@ -65,7 +66,8 @@ func (c *Client) failure(call *call, got *answer, err error) error {
 //	407                  unavailable: a proxy's, so nothing happened
 //	429                  throttled
 //	other 4xx            invalid
-//	3xx                  unavailable: redirects aren't followed, so nothing happened
+//	302, 303             in doubt, as below: servers redirect so after they acted
+//	other 3xx            unavailable: redirects aren't followed, so nothing happened
 //	202, 408, 5xx, else  in doubt: ambiguous for a write; nothing happened otherwise
 func kindOfStatus(call *call, status int, said complaint) account.Kind {
 	switch {
@@ -85,6 +87,8 @@ func kindOfStatus(call *call, status int, said complaint) account.Kind {
 		return account.Conflict
 	case status >= 400 && status < 500:
 		return account.Invalid
+	case status == http.StatusFound, status == http.StatusSeeOther:
+		return doubt(call)
 	case status >= 300 && status < 400:
 		return account.Unavailable
 	default:
@@ -105,6 +109,25 @@ func doubt(call *call) account.Kind {
 		return account.Ambiguous
 	}
 	return account.Unavailable
+}
+
+// inWords is what kept a call from being answered. What Go only says for programmers is said for people before it.
+func inWords(err error) string {
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	switch {
+	case noTLS:
+		return "what answers there doesn't speak TLS, as https needs: " + err.Error()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed before the answer: " + err.Error()
+	default:
+		return err.Error()
+	}
+}
+
+// AtProxy reports whether it was a proxy that kept a call from the service.
+func AtProxy(err error) bool {
+	failed, ok := errors.AsType[*account.Error](err)
+	return ok && failed.Hint == hintProxy
 }
 
 func hint(call *call, failed *account.Error, err error) string {

@@ -36,6 +36,20 @@ type exchange struct {
 	userAgent string
 	timeout   time.Duration
 	calls     [kindCount]atomic.Int64
+	throttled atomic.Int64
+	told      atomic.Pointer[told]
+}
+
+// told is the service's clock of its last answer, and when that arrived.
+type told struct{ date, at time.Time }
+
+// clock returns what time it is by the service's clock; zero where it never told.
+func (e *exchange) clock() time.Time {
+	last := e.told.Load()
+	if last == nil {
+		return time.Time{}
+	}
+	return last.date.Add(time.Since(last.at))
 }
 
 func newExchange(o Options) *exchange {
@@ -78,7 +92,13 @@ func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, &unsentError{err}
 	}
-	return e.roundTrip(request, c)
+	got, err := e.roundTrip(request, c)
+	if err == nil {
+		if date, err := http.ParseTime(got.header.Get("Date")); err == nil {
+			e.told.Store(&told{date, time.Now()})
+		}
+	}
+	return got, err
 }
 
 // roundTrip sends the request and reads its answer whole.
@@ -92,6 +112,9 @@ func (e *exchange) roundTrip(request *http.Request, c *call) (*answer, error) {
 	defer func() { _ = response.Body.Close() }() // nothing is lost with it: what was read was read
 	body, err := readBody(response, cmp.Or(c.limit, maxAnswer))
 	got := &answer{status: response.StatusCode, header: response.Header, body: body, took: time.Since(began)}
+	if got.status == http.StatusTooManyRequests {
+		e.throttled.Add(1)
+	}
 	if got.status >= http.StatusBadRequest {
 		return got, nil // the status says it; the body would only have explained it
 	}
@@ -116,8 +139,11 @@ func (e *exchange) request(ctx context.Context, c *call) (*http.Request, error) 
 		content = c.fresh()
 	}
 	var body io.Reader
-	if content != nil {
+	switch {
+	case content != nil:
 		body = bytes.NewReader(content)
+	case c.method == http.MethodGet:
+		body = unrepeatable{}
 	}
 	request, err := http.NewRequestWithContext(ctx, c.method, address, body)
 	if err != nil {
@@ -133,6 +159,12 @@ func (e *exchange) request(ctx context.Context, c *call) (*http.Request, error) 
 	}
 	return request, nil
 }
+
+// unrepeatable is an empty body that net/http can't read twice, and sends as none. A GET without a body is one that
+// net/http repeats by itself where a kept connection was lost: past the limit and the count, and even if it acts.
+type unrepeatable struct{}
+
+func (unrepeatable) Read([]byte) (int, error) { return 0, io.EOF }
 
 // readBody returns what it could read of at most limit bytes, even with an error.
 func readBody(response *http.Response, limit int64) ([]byte, error) {

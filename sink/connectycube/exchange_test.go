@@ -168,6 +168,30 @@ func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
+// Every GET that is sent was let go and counted: net/http repeats none by itself.
+func TestLostConnectionRepeatsNothing(t *testing.T) {
+	arrived := 0
+	e := newTestExchange(t, func(w http.ResponseWriter, r *http.Request) {
+		if arrived++; arrived == 2 {
+			panic(http.ErrAbortHandler)
+		}
+		if r.ContentLength != 0 || r.TransferEncoding != nil {
+			t.Errorf("a GET has a body: %d, %v", r.ContentLength, r.TransferEncoding)
+		}
+		_, _ = io.WriteString(w, "{}")
+	})
+	e.timeout = 10 * time.Second
+	for i := range 3 {
+		_, err := e.send(t.Context(), &call{method: http.MethodGet, path: "/", kind: lookUpCall})
+		if (err != nil) != (i == 1) {
+			t.Errorf("error %v", err)
+		}
+	}
+	if got := e.counts()["look-up"]; got != 3 || arrived != 3 {
+		t.Errorf("%d were counted, %d arrived", got, arrived)
+	}
+}
+
 func TestConnectionsAreReused(t *testing.T) {
 	var mu sync.Mutex
 	connections := map[string]bool{}

@@ -25,6 +25,12 @@ const (
 	share = 1000
 )
 
+// The limits that can be kept: the bucket counts neither in smaller nor in larger numbers, and nobody has use for them.
+const (
+	slowestLimit = 0.01
+	fastestLimit = 100_000
+)
+
 // How a refusal (429) is answered.
 const (
 	slower     = 0.9              // times the rate, for each refusal that isn't of the same storm
@@ -71,6 +77,9 @@ func (l *limiter) send(ctx context.Context, c *call) (*answer, error) {
 	released, err := l.wait(ctx)
 	if err != nil {
 		return nil, &unsentError{err}
+	}
+	if c.released.IsZero() {
+		c.released = released
 	}
 	got, err := l.next.send(ctx, c)
 	if err == nil {
@@ -168,7 +177,7 @@ func (l *limiter) learn(got *answer, released time.Time) {
 	}
 	if !known {
 		l.log.Warn("the service asks to slow down", "pause", l.opens.Sub(now).Round(time.Millisecond),
-			"requests_per_second", math.Round(l.limit*l.factor), "configured", l.limit)
+			"requests_per_second", math.Round(l.limit*l.factor), "limit", l.limit)
 	}
 }
 

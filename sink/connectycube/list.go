@@ -165,6 +165,9 @@ func (w *walk[T]) use(got page[T], number int) error {
 		items = items[1:]
 	}
 	for _, item := range items {
+		if w.what.field != "" && !holdsAny(w.what.field, w.form.holds(item, w.what.field), w.what.values) {
+			return w.ignored(item, "check connectycube.endpoint: something on the way may change queries")
+		}
 		id := w.id(item)
 		if id <= w.last {
 			return &movedError{fmt.Sprintf("user %d came after user %d", id, w.last)}

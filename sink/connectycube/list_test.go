@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,9 +60,19 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ids = ids[min(offset, total):min(offset+100, total)]
 	items := make([]string, len(ids))
 	for i, id := range ids {
-		items[i] = fmt.Sprintf(`{"id":%d}`, id)
+		items[i] = fmt.Sprintf(`{"id":%d,"external_id":%q,"user_tags":[%q]}`, id, holder(d.external, query["external_id[in][]"], id), query.Get("user_tags"))
 	}
 	_, _ = fmt.Fprintf(w, `{"limit":100,"skip":%d,"total_entries":%d,"items":[%s]}`, offset, total, strings.Join(items, ","))
+}
+
+// holder is the value among those asked for that the id has.
+func holder(external map[string][]int64, asked []string, id int64) string {
+	for _, value := range asked {
+		if slices.Contains(external[value], id) {
+			return value
+		}
+	}
+	return ""
 }
 
 func newTestClient(t *testing.T, handler http.Handler) *Client {
@@ -167,10 +178,10 @@ func TestListThatMoves(t *testing.T) {
 }
 
 func TestListThatIsNoList(t *testing.T) {
-	for name, items := range map[string]string{
-		"fewer-than-announced": `{"id":1},{"id":2}`,
-		"one-twice":            `{"id":1},{"id":1},{"id":2}`,
-		"falling":              `{"id":3},{"id":2},{"id":1}`,
+	for name, ids := range map[string]string{
+		"fewer-than-announced": `1,2`,
+		"one-twice":            `1,1,2`,
+		"falling":              `3,2,1`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newTestClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -178,6 +189,7 @@ func TestListThatIsNoList(t *testing.T) {
 					_, _ = fmt.Fprint(w, `{"session":{"token":"t"}}`)
 					return
 				}
+				items := regexp.MustCompile(`\d`).ReplaceAllString(ids, `{"id":$0,"user_tags":["our tag+"]}`)
 				_, _ = fmt.Fprintf(w, `{"total_entries":3,"items":[%s]}`, items)
 			}))
 			if got, err := listed(c, t); account.KindOf(err) != account.Unavailable {

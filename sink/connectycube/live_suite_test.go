@@ -1,6 +1,7 @@
 package connectycube_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -68,6 +69,20 @@ func liveOptions(lookup func(string) (string, bool)) (connectycube.Options, erro
 	return options, nil
 }
 
+// liveCredentials fails where no case could work.
+func liveCredentials(ctx context.Context, client *connectycube.Client, options connectycube.Options) error {
+	if err := client.TryApplication(ctx); err != nil {
+		return fmt.Errorf("CONNECTYCUBE_ENDPOINT, _APPLICATION_ID, _AUTH_KEY or _AUTH_SECRET: %w", err)
+	}
+	if options.User == nil {
+		return nil
+	}
+	if _, err := client.Session(ctx); err != nil {
+		return fmt.Errorf("CONNECTYCUBE_SERVICE_LOGIN or _SERVICE_PASSWORD: %w", err)
+	}
+	return nil
+}
+
 // live runs the suite over the application that the environment names.
 func live(t *testing.T, lookup func(string) (string, bool), lag time.Duration) {
 	t.Helper()
@@ -76,10 +91,18 @@ func live(t *testing.T, lookup func(string) (string, bool), lag time.Duration) {
 		t.Fatal(err)
 	}
 	client := newClient(t, options)
+	if err := liveCredentials(t.Context(), client, options); err != nil {
+		t.Fatal(err)
+	}
 	secret := rand.Text()
 	password := func(externalID string) string { return user.DerivePassword(secret, externalID) }
 	run := "cubesync-" + strings.ToLower(rand.Text()[:10])
 	t.Logf("every account of this run has a tag, and a login, that begin with %s", run)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("accounts that were left, if any, have a tag, and a login, that begin with %s", run)
+		}
+	})
 	var cases atomic.Int64
 	sinktest.Run(t, func(t *testing.T) *sinktest.Application {
 		app := &sinktest.Application{
@@ -151,5 +174,23 @@ func TestLiveRunSaysWhatIsMissing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// With wrong credentials a run would fail in every case, for a minute: it says so at once instead.
+func TestLiveRunNeedsItsCredentials(t *testing.T) {
+	for name, spoil := range map[string]func(*connectycube.Options){
+		"CONNECTYCUBE_ENDPOINT, _APPLICATION_ID, _AUTH_KEY": func(o *connectycube.Options) { o.AuthKey = "wrong-auth-key" },
+		"CONNECTYCUBE_SERVICE_LOGIN or _SERVICE_PASSWORD": func(o *connectycube.Options) {
+			o.User = &connectycube.Credentials{Login: "service", Password: "wrong-service-password"}
+		},
+		"": func(*connectycube.Options) {},
+	} {
+		_, options := open(t)
+		spoil(&options)
+		err := liveCredentials(t.Context(), newClient(t, options), options)
+		if (err == nil) != (name == "") || err != nil && !strings.HasPrefix(err.Error(), name) {
+			t.Errorf("got error %v, want %q", err, name)
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/user"
@@ -17,30 +16,33 @@ const ownerSignIn = "sign in as the account's user"
 // session and the account as the service shows it to its owner. The session must be given to release or discard.
 func (c *Client) signInAsOwner(ctx context.Context, known account.Account, passwords []string) (*session, account.Account, error) {
 	s := c.sessions.take()
-	pooled := s != nil
-	var err error
-	if !pooled {
-		if s, err = c.openSession(ctx); err != nil {
-			return nil, account.Account{}, err
+	for last := false; ; last = true {
+		if s == nil {
+			var err error
+			if s, err = c.openSession(ctx); err != nil {
+				return nil, account.Account{}, err
+			}
 		}
-	}
-	now, err := c.tryPasswords(ctx, s, known, passwords)
-	if pooled && account.KindOf(err) == account.PasswordNotOurs && !c.alive(ctx, s) {
-		// The session was refused, not the passwords: both are a 401.
-		if s, err = c.openSession(ctx); err != nil {
+		now, err := c.tryPasswords(ctx, s, known, passwords)
+		switch {
+		case err == nil:
+			return s, now, nil
+		case account.KindOf(err) != account.PasswordNotOurs:
+			c.discard(ctx, s)
 			return nil, account.Account{}, err
+		case c.alive(ctx, s):
+			c.sessions.give(s) // nobody signed in on it
+			return nil, account.Account{}, err
+		case last:
+			return nil, account.Account{}, errEndedAgain(ownerSignIn, account.Ambiguous)
 		}
-		now, err = c.tryPasswords(ctx, s, known, passwords)
+		s = nil // the session was refused, not the passwords: both are a 401
 	}
-	switch {
-	case err == nil:
-		return s, now, nil
-	case account.KindOf(err) == account.PasswordNotOurs:
-		c.sessions.give(s) // nobody signed in on it
-	default:
-		c.discard(ctx, s)
-	}
-	return nil, account.Account{}, err
+}
+
+// errEndedAgain is a session that ended before it was used, twice. It says nothing about the credentials.
+func errEndedAgain(name string, kind account.Kind) error {
+	return &account.Error{Kind: kind, Call: name, Status: http.StatusUnauthorized, Words: "the session ended before the call arrived, twice"}
 }
 
 // tryPasswords signs in on the session and makes sure that it is the account's user who did.
@@ -53,11 +55,12 @@ func (c *Client) tryPasswords(ctx context.Context, s *session, known account.Acc
 		}
 	}
 	for _, password := range passwords {
-		began := time.Now()
-		in, err := c.login(ctx, s, withPassword(login, email, password, ownerSignIn, hintOwner))
+		with := withPassword(login, email, password, ownerSignIn, hintOwner)
+		in, err := c.login(ctx, s, with)
 		if account.KindOf(err) == account.Unauthenticated {
 			continue
 		}
+		err = c.afterDoubt(ctx, with, known.ID, in, err)
 		if failed, ok := errors.AsType[*account.Error](err); ok && failed.Kind == account.Unavailable && failed.Status >= http.StatusInternalServerError {
 			one := *failed
 			one.Kind = account.Ambiguous // the service answers, only not for this user: no reason to end the run
@@ -69,10 +72,11 @@ func (c *Client) tryPasswords(ctx context.Context, s *session, known account.Acc
 		if in.user.ID != known.ID {
 			return account.Account{}, &account.Error{
 				Kind: account.Forbidden, Call: ownerSignIn,
-				Words: fmt.Sprintf("user %d signed in, not user %d%s", in.user.ID, known.ID, c.undo(ctx, s, in, began)),
+				Words: fmt.Sprintf("user %d signed in, not user %d%s", in.user.ID, known.ID, c.undo(ctx, s, in, with)),
 				Hint:  "nothing was written; the next full list shows who has the login now",
 			}
 		}
+		s.opened = password
 		if !in.whole {
 			return c.byID(ctx, known.ID)
 		}
@@ -85,19 +89,26 @@ func (c *Client) tryPasswords(ctx context.Context, s *session, known account.Acc
 	}
 }
 
-// alive reports whether the service still knows the session.
+// alive reports whether the service still knows the session. A server that doesn't tell isn't taken to have ended it.
 func (c *Client) alive(ctx context.Context, s *session) bool {
 	got, err := c.do(ctx, &call{name: "look at a session", kind: sessionCall, method: http.MethodGet, path: "/session.json", pass: s.pass()})
 	if err == nil {
 		s.prolong(got)
+		return true
 	}
-	return err == nil
+	switch account.KindOf(err) {
+	case account.NotFound, account.Forbidden, account.Invalid:
+		return true
+	default:
+		return false
+	}
 }
 
 // release signs the owner out and keeps the session for the next one.
 func (c *Client) release(ctx context.Context, s *session) {
 	ctx, cancel := tidying(ctx)
 	defer cancel()
+	s.opened = ""
 	if err := c.logout(ctx, s); err != nil {
 		c.discard(ctx, s)
 		return
@@ -107,7 +118,7 @@ func (c *Client) release(ctx context.Context, s *session) {
 
 func (c *Client) updateAsOwner(ctx context.Context, known account.Account, passwords []string, change changeFunc) (updated account.Account, err error) {
 	err = c.asOwner(ctx, known, passwords, func(s *session, now account.Account) error {
-		if updated, err = c.write(ctx, now, change, &call{pass: s.pass(), hint: hintOwner}); err != nil {
+		if updated, err = c.write(ctx, now, change, &call{pass: s.pass(), hint: hintOwner, oldPassword: s.opened}); err != nil {
 			return err
 		}
 		c.release(ctx, s)
@@ -128,7 +139,7 @@ func (c *Client) deleteAsOwner(ctx context.Context, known account.Account, passw
 
 // asOwner signs in as the account's user to act, and once more where the session ends before the write arrives: the
 // user, too, signs in and out, and the refusal is definite. A session that ends again is that user's trouble, not the
-// end of the run.
+// end of the run, and no refusal of what was to be written.
 func (c *Client) asOwner(ctx context.Context, known account.Account, passwords []string, act func(s *session, now account.Account) error) error {
 	for last := false; ; last = true {
 		s, now, err := c.signInAsOwner(ctx, known, passwords)
@@ -145,9 +156,7 @@ func (c *Client) asOwner(ctx context.Context, known account.Account, passwords [
 			return err
 		}
 		if last {
-			one := *ended
-			one.Kind = account.Forbidden
-			return &one
+			return errEndedAgain(ended.Call, account.Ambiguous)
 		}
 	}
 }

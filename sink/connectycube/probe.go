@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"cubesync/sync/account"
+	"cubesync/sync/user"
 )
 
 // TryApplication makes a session of the application, which everything else rests on. Its errors are about the
@@ -31,62 +34,94 @@ const (
 
 const eraseName = "sign in with an unknown login"
 
-// Erase signs in with a login and a password, and deletes whoever that signs in, through their own session: it finds
-// out whether an entrance makes users of unknown logins, and takes such a user away. So it is for logins of the caller's
-// own invention only. The id is that of the user who signed in, and 0 where nobody did; with an error beside an id, the
-// user may still be there.
+// Erase signs in with a login that nobody has, and deletes the user whom the service makes of it, through their own
+// session: it finds out whether an entrance makes users of unknown logins, and takes such a user away. The id is that of
+// the user who signed in, and 0 where nobody did; with an error beside an id, the user is still there, or may be.
+//
+// A login that somebody has already is a Conflict, and nobody signs in. Nor is anybody deleted but a user who has the login,
+// nothing else, and was made after the request: for others the id comes with a Conflict, too.
 func (c *Client) Erase(ctx context.Context, by Entrance, login, password string) (id int64, err error) {
-	s, id, err := c.enter(ctx, by, login, password)
+	s, err := c.vacancy(ctx, login)
 	if err != nil {
 		return 0, err
 	}
 	defer c.discard(ctx, s)
-	ctx, cancel := tidying(ctx) // a user who was made for nothing goes, whoever is gone
-	defer cancel()
-	return id, c.remove(ctx, id, &call{pass: s.pass(), hint: hintOwner})
+	with := withPassword(login, "", password, eraseName, hintOwner)
+	in, err := c.enter(ctx, s, by, login, with)
+	switch {
+	case account.KindOf(err) == account.Unauthenticated && !c.alive(ctx, s): // both are a 401
+		return 0, &account.Error{Kind: account.Unavailable, Call: eraseName, Words: "the session ended meanwhile"}
+	case err != nil:
+		return in.user.ID, c.afterDoubt(ctx, with, 0, in, err)
+	case in.origin != madeNow || !user.Login.Equal(in.user.Values[user.Login].Text, login):
+		return in.user.ID, &account.Error{
+			Kind: account.Conflict, Call: eraseName,
+			Words: fmt.Sprintf("user %d signed in, who doesn't seem to be new, bare and of the login %s, and was left alone", in.user.ID, login),
+		}
+	}
+	return in.user.ID, c.expel(ctx, s, in, with)
 }
 
-// enter signs in by the entrance, on a session of its own.
-func (c *Client) enter(ctx context.Context, by Entrance, login, password string) (*session, int64, error) {
-	if by == BySession {
-		return c.enterBySession(ctx, login, password)
-	}
+// vacancy makes sure that nobody has the login, and returns the session on which that was asked.
+func (c *Client) vacancy(ctx context.Context, login string) (*session, error) {
 	s, err := c.openSession(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	in, err := c.login(ctx, s, withPassword(login, "", password, eraseName, hintOwner))
-	if account.KindOf(err) == account.Unauthenticated && !c.alive(ctx, s) { // both are a 401
-		err = &account.Error{Kind: account.Unavailable, Call: eraseName, Words: "the session ended meanwhile"}
+	holders, err := c.holders(ctx, s, FieldLogin, login)
+	if err == nil && len(holders) > 0 {
+		err = &account.Error{Kind: account.Conflict, Call: eraseName, Words: fmt.Sprintf("user %d has the login %s", holders[0].ID, login)}
 	}
 	if err != nil {
 		c.discard(ctx, s)
-		return nil, 0, err
+		return nil, err
 	}
-	return s, in.user.ID, nil
+	return s, nil
 }
 
-func (c *Client) enterBySession(ctx context.Context, login, password string) (*session, int64, error) {
-	var made struct {
-		Session struct {
-			Token  string `json:"token"`
-			UserID Number `json:"user_id"`
-		} `json:"session"`
+// enter signs in on the session by the entrance, which shows who that is: the making of a session need not.
+func (c *Client) enter(ctx context.Context, s *session, by Entrance, login string, with signIn) (signedIn, error) {
+	if by == ByLogin {
+		return c.login(ctx, s, with)
 	}
-	got, err := c.do(ctx, &call{
-		name: eraseName, kind: sessionCall, method: http.MethodPost, path: "/session.json", hint: hintApplication, secrets: []string{password},
-		fresh: func() []byte { return c.sessionBody(map[string]string{"login": login, "password": password}) },
-		read: func(body []byte) error {
-			if json.Unmarshal(body, &made) != nil || made.Session.Token == "" || made.Session.UserID.Number <= 0 {
-				return errors.New("it holds no session of a user")
-			}
-			return nil
-		},
-	})
+	made, sent, err := c.openUserSession(ctx, login, with)
 	if err != nil {
-		return nil, 0, err
+		return signedIn{sent: sent}, err
 	}
-	return newSession(made.Session.Token, got), made.Session.UserID.Number, nil
+	ctx, cancel := tidying(ctx) // a user who was made for nothing goes, whoever is gone
+	defer cancel()
+	defer c.discard(ctx, made)
+	in, err := c.login(ctx, s, with.sentAt(signedIn{sent: sent}))
+	if in.user.ID != made.user {
+		in.user.ID, in.origin = made.user, unclear
+	}
+	return in, err
+}
+
+// openUserSession makes a session of a user, and returns when that was asked for.
+func (c *Client) openUserSession(ctx context.Context, login string, with signIn) (*session, time.Time, error) {
+	s := &session{}
+	as := &call{
+		name: eraseName, kind: loginCall, method: http.MethodPost, path: "/session.json", hint: hintApplication, secrets: with.secrets,
+		fresh: func() []byte {
+			return c.sessionBody(map[string]string{"login": login, "password": fmt.Sprint(with.fields["password"])})
+		},
+	}
+	as.read = func(body []byte) error {
+		var made struct {
+			Session struct {
+				Token  string `json:"token"`
+				UserID Number `json:"user_id"`
+			} `json:"session"`
+		}
+		if json.Unmarshal(body, &made) != nil || made.Session.Token == "" || made.Session.UserID.Number <= 0 {
+			return errors.New("it holds no session of a user")
+		}
+		s.token, s.user = made.Session.Token, made.Session.UserID.Number
+		return nil
+	}
+	_, err := c.do(ctx, as)
+	return s, as.released, err
 }
 
 // PutExternalID writes an external ID to the account, as whoever the authority says updates are made, and returns the

@@ -35,7 +35,7 @@ func (e *unsentError) Unwrap() error { return e.cause }
 //	connection refused, nothing written         repeat        repeat
 //	everything else                             up            up
 //
-// * but for a GET that acts, as that for a password reset does.
+// * but for a call that acts each time: a password reset by GET, a guest's session.
 type retry struct{ next sender }
 
 func (r *retry) send(ctx context.Context, c *call) (*answer, error) {
@@ -73,15 +73,18 @@ func repeatable(c *call, got *answer, err error) bool {
 // neverConnected reports whether there was no connection to send the call over, be it to the service or to a proxy.
 func neverConnected(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
-	return ok && (failed.Op == "dial" || failed.Op == proxyConnect)
+	return ok && (failed.Op == "dial" || failed.Op == proxyConnect || failed.Op == socksConnect)
 }
 
-// proxyConnect is net/http's name for what goes wrong between us and a proxy.
-const proxyConnect = "proxyconnect"
+// net/http's names for what goes wrong between us and a proxy, or between the proxy and the service.
+const (
+	proxyConnect = "proxyconnect"
+	socksConnect = "socks connect"
+)
 
 func byProxy(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
-	return ok && failed.Op == proxyConnect
+	return ok && (failed.Op == proxyConnect || failed.Op == socksConnect)
 }
 
 // neverSent reports whether nothing of the call left this machine: it can't have acted.

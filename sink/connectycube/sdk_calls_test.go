@@ -154,7 +154,7 @@ func (k *caller) writes() {
 	now := k.account(ann, "ann")
 	write := func(name string, values user.Values) {
 		k.call(name, func(ctx context.Context) error {
-			_, err := ann.write(ctx, now, func(account.Account) (user.Values, error) { return values, nil }, &call{shared: true})
+			_, err := ann.write(ctx, now, func(account.Account) (account.Write, error) { return account.Write{Values: values}, nil }, &call{shared: true})
 			return err
 		})
 	}
@@ -203,8 +203,8 @@ func (k *caller) asOwner() {
 		})
 	}
 	k.call("as-owner/update", func(ctx context.Context) error {
-		_, err := as("bob").Update(ctx, bob, func(account.Account) (user.Values, error) {
-			return user.Values{user.FullName: user.Text("Bob Other")}, nil
+		_, err := as("bob").Update(ctx, bob, func(account.Account) (account.Write, error) {
+			return account.Write{Values: user.Values{user.FullName: user.Text("Bob Other")}}, nil
 		})
 		return err
 	})

@@ -29,6 +29,7 @@ const (
 // session is a session that the service made for us.
 type session struct {
 	token   string
+	opened  string        // the password of the account's user who is signed in; "" where nobody is
 	user    int64         // who was made or signed in with it; 0 where nobody was
 	margin  time.Duration // it is renewed this long before it expires
 	expires atomic.Int64  // Unix nanoseconds, by our clock
@@ -61,11 +62,12 @@ func (s *session) pass() pass { return pass{tokenHeader, s.token} }
 
 // openSession makes an application session.
 func (c *Client) openSession(ctx context.Context) (*session, error) {
-	return c.openSessionWith(ctx, nil)
+	return c.openSessionWith(ctx, nil, false)
 }
 
-// openSessionWith makes a session of the user with these fields, or of the application without any.
-func (c *Client) openSessionWith(ctx context.Context, userFields map[string]string) (*session, error) {
+// openSessionWith makes a session of the user with these fields, or of the application without any. It is asked for once
+// where each time makes a user.
+func (c *Client) openSessionWith(ctx context.Context, userFields map[string]string, once bool) (*session, error) {
 	var made struct {
 		Session struct {
 			Token  string `json:"token"`
@@ -73,7 +75,7 @@ func (c *Client) openSessionWith(ctx context.Context, userFields map[string]stri
 		} `json:"session"`
 	}
 	got, err := c.do(ctx, &call{
-		name: "open a session", kind: sessionCall, method: http.MethodPost, path: "/session.json", hint: hintApplication,
+		name: "open a session", kind: sessionCall, method: http.MethodPost, path: "/session.json", hint: hintApplication, once: once,
 		fresh: func() []byte { return c.sessionBody(userFields) },
 		read: func(body []byte) error {
 			if json.Unmarshal(body, &made) != nil || made.Session.Token == "" {
@@ -92,7 +94,10 @@ func (c *Client) openSessionWith(ctx context.Context, userFields map[string]stri
 
 // hintSession says what to check where a session was refused.
 func (c *Client) hintSession(refusal *answer) string {
-	if c.options.AuthSecret == "" {
+	switch {
+	case refusal != nil && refusal.status == http.StatusNotFound:
+		return hintEndpoint // no ConnectyCube is there
+	case c.options.AuthSecret == "":
 		return hintUnsigned
 	}
 	return cmp.Or(explainSkew(refusal), hintSigned)

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"cubesync/sync/account"
-	"cubesync/sync/user"
 )
 
 // signIn makes the shared session. It signs in on an application session, as making a session with a login and a
@@ -21,15 +19,23 @@ func (c *Client) signIn(ctx context.Context) (*session, error) {
 	if who != nil && who.Guest != "" { // guests are documented for the making of a session only
 		return c.signInGuest(ctx, who.Guest)
 	}
-	s, err := c.openSession(ctx)
-	if err != nil || who == nil {
-		return s, err
+	for last := false; ; last = true {
+		s, err := c.openSession(ctx)
+		if err != nil || who == nil {
+			return s, err
+		}
+		if err = c.signInServiceUser(ctx, s, who); err == nil {
+			return s, nil
+		}
+		refused, ok := errors.AsType[*account.Error](err)
+		if !ok || refused.Status != http.StatusUnauthorized || c.alive(ctx, s) {
+			c.discard(ctx, s)
+			return nil, err
+		}
+		if last { // the session was refused, not the credentials: both are a 401
+			return nil, errEndedAgain(serviceSignIn, account.Unavailable)
+		}
 	}
-	if err := c.signInServiceUser(ctx, s, who); err != nil {
-		c.discard(ctx, s)
-		return nil, err
-	}
-	return s, nil
 }
 
 // signInServiceUser signs in on the session and makes sure that it is the right user who did. Nobody new is: a login
@@ -39,53 +45,69 @@ func (c *Client) signInServiceUser(ctx context.Context, s *session, who *Credent
 	if err != nil {
 		return &account.Error{Kind: account.Unauthenticated, Call: serviceSignIn, Words: c.clean(&call{}, err.Error()), Hint: hintServiceUser}
 	}
-	expected, vacant := c.expectedUser(ctx, s, who)
-	began := time.Now()
+	expected, vacant, err := c.expectedUser(ctx, s, who)
+	if err != nil {
+		return err
+	}
 	in, err := c.login(ctx, s, with)
 	if err != nil {
+		if who.Provider == nil && (vacant || expected != 0) {
+			err = c.afterDoubt(ctx, with, expected, in, err)
+		}
 		return refusedCredentials(err, hintServiceUser)
 	}
-	words := ""
-	switch {
-	case expected != 0 && in.user.ID != expected:
-		words = fmt.Sprintf("user %d signed in, not user %d", in.user.ID, expected)
-		if who.Provider == nil { // a provider's users are made on their first sign-in: that is no mistake
-			words += c.undo(ctx, s, in, began)
+	if words, known := c.mistaken(ctx, s, in, with, expected, vacant); words != "" {
+		hint := hintServiceUser
+		if known && (who.ID != 0 || expected == 0) {
+			hint = fmt.Sprintf("write id: %d under connectycube.service_user if that is the right one", in.user.ID)
 		}
-	case vacant:
-		if undone := c.undo(ctx, s, in, began); undone != "" {
-			words = "nobody had the login or e-mail" + undone
-		}
-	}
-	if words != "" {
-		return &account.Error{Kind: account.Unauthenticated, Call: serviceSignIn, Words: words, Hint: hintServiceUser}
+		return &account.Error{Kind: account.Unauthenticated, Call: serviceSignIn, Words: words, Hint: hint}
 	}
 	c.serviceUser.Store(in.user.ID)
 	return nil
 }
 
+// mistaken says why it isn't the service user who signed in, "" if it is. known is a user who may be a real one.
+func (c *Client) mistaken(ctx context.Context, s *session, in signedIn, with signIn, expected int64, vacant bool) (words string, known bool) {
+	provided := c.options.User.Provider != nil // its users are made on their first sign-in: that is no mistake
+	switch {
+	case expected != 0 && in.user.ID == expected:
+		return "", false
+	case expected != 0:
+		words = fmt.Sprintf("user %d signed in, not user %d", in.user.ID, expected)
+		if provided {
+			return words, true
+		}
+		return words + c.undo(ctx, s, in, with), in.origin == there
+	case vacant && in.origin != there:
+		return "nobody had the login or e-mail" + c.undo(ctx, s, in, with), in.origin == unclear
+	case !provided && in.origin == madeNow: // and not known to be nobody's: left alone
+		return fmt.Sprintf("nobody could be looked up by the login or e-mail, and user %d, who signed in, seems to be made just now", in.user.ID), true
+	default:
+		return "", false
+	}
+}
+
 // expectedUser returns who has to sign in: the user who is configured, the one who signed in before, or the one who has
 // the login already; 0 where nothing tells. vacant is a login that nobody was found to have.
-func (c *Client) expectedUser(ctx context.Context, s *session, who *Credentials) (id int64, vacant bool) {
+func (c *Client) expectedUser(ctx context.Context, s *session, who *Credentials) (id int64, vacant bool, err error) {
 	if id = cmp.Or(who.ID, c.serviceUser.Load()); id != 0 || who.Provider != nil {
-		return id, false
+		return id, false, nil
 	}
-	holders := FieldLogin.Equal(who.Login)
-	if who.Login == "" {
-		holders = FieldEmail.Equal(who.Email)
+	field, value := FieldLogin, who.Login
+	if value == "" {
+		field, value = FieldEmail, who.Email
 	}
-	var got page[User]
-	_, err := c.do(ctx, &call{
-		name: "look the service user up", kind: sessionCall, method: http.MethodGet, path: "/users/v2.json", pass: s.pass(), hint: hintApplication,
-		query: strings.Join(holders.term().terms(), "&"), read: userForm().page(&got),
-	})
+	holders, err := c.holders(ctx, s, field, value)
 	switch {
-	case err != nil || len(got.items) > 1: // a server without v2, for one
-		return 0, false
-	case len(got.items) == 0:
-		return 0, true
+	case account.KindOf(err) == account.Unavailable || account.KindOf(err) == account.Throttled:
+		return 0, false, err // who may read nothing has no use for the session either
+	case err != nil || len(holders) > 1:
+		return 0, false, nil
+	case len(holders) == 0:
+		return 0, true, nil
 	}
-	return got.items[0].ID, false
+	return holders[0].ID, false, nil
 }
 
 // refusedCredentials makes every refusal of a sign-in one of its credentials: a session says nothing else that could
@@ -107,9 +129,15 @@ func refusedCredentials(err error, hint string) error {
 
 // signedIn is who did.
 type signedIn struct {
-	user  account.Account
-	whole bool      // the answer had every field; what an answer leaves out isn't empty
-	date  time.Time // the service's, of its answer
+	user   account.Account
+	whole  bool // the answer had every field; what an answer leaves out isn't empty
+	origin origin
+	sent   time.Time // when the sign-in was first let go; zero: it never was. It is known where nothing else is
+}
+
+// wholeFields are what an answer shows that shows all of a user.
+func wholeFields() []string {
+	return []string{"external_id", "login", "email", "full_name", "phone", "website", "custom_data", "user_tags"}
 }
 
 // readSignedIn reads who signed in, and whether the answer shows all of them.
@@ -126,7 +154,7 @@ func readSignedIn(in *signedIn) func(body []byte) error {
 			return err
 		}
 		in.whole = true
-		for _, name := range []string{"external_id", "login", "email", "full_name", "phone", "website", "custom_data", "user_tags"} {
+		for _, name := range wholeFields() {
 			if _, there := fields.User[name]; !there {
 				in.whole = false
 			}
@@ -138,39 +166,19 @@ func readSignedIn(in *signedIn) func(body []byte) error {
 // login makes an application session one of a user.
 func (c *Client) login(ctx context.Context, s *session, with signIn) (signedIn, error) {
 	var in signedIn
-	got, err := c.do(ctx, &call{
+	as := &call{
 		name: with.name, kind: loginCall, method: http.MethodPost, path: "/login.json", hint: with.hint,
 		pass: s.pass(), body: mustMarshal(with.fields), secrets: with.secrets, read: readSignedIn(&in),
-	})
+	}
+	got, err := c.do(ctx, as)
+	sent := as.released
+	if !with.since.IsZero() {
+		sent = with.since
+	}
 	if err != nil {
-		return signedIn{}, err
+		return signedIn{sent: sent}, err
 	}
 	s.prolong(got)
-	in.date = got.date()
+	in.sent, in.origin = sent, originOf(in, got, sent)
 	return in, nil
-}
-
-// undo deletes a user that the service made on the fly, of a login that it didn't know, and says so for an error.
-// Such a user is new and bare; anybody else is left alone.
-func (c *Client) undo(ctx context.Context, s *session, in signedIn, began time.Time) string {
-	requested := in.date.Add(-time.Since(began)).Truncate(time.Second) // created_at is in whole seconds
-	if in.user.CreatedAt.Before(requested) || !bare(in.user) {
-		return ""
-	}
-	ctx, cancel := tidying(ctx)
-	defer cancel()
-	if err := c.remove(ctx, in.user.ID, &call{pass: s.pass(), hint: hintOwner}); err != nil {
-		return fmt.Sprintf("; the service made user %d of an unknown login, who could not be deleted again: %v", in.user.ID, err)
-	}
-	return fmt.Sprintf("; the service made user %d of an unknown login, who was deleted again", in.user.ID)
-}
-
-// bare reports whether the account has nothing but what a sign-in could have given it.
-func bare(a account.Account) bool {
-	for _, field := range user.Fields() {
-		if field != user.Login && field != user.Email && a.Values[field].Text != "" {
-			return false
-		}
-	}
-	return a.ExternalID == ""
 }

@@ -25,7 +25,7 @@ func (s *tagServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.sent = append(s.sent, strings.TrimSuffix(tags, "}}"))
 	if status := s.refuses(s.sent[len(s.sent)-1]); status != 0 {
 		w.WriteHeader(status)
-		_, _ = fmt.Fprint(w, `{"errors":{"tag_list":["must be something else"]}}`)
+		_, _ = fmt.Fprintf(w, `{"errors":{"tag_list":["can't be the %s"]}}`, map[byte]string{'[': "array", '"': "text"}[s.sent[len(s.sent)-1][0]])
 		return
 	}
 	w.WriteHeader(http.StatusCreated)
@@ -70,6 +70,9 @@ func TestTagsAsTheServerTakesThem(t *testing.T) {
 			for range 2 {
 				err := signUpTagged(t, c, "a,b")
 				if (err != nil) != test.fails || (test.fails && account.KindOf(err) != test.kind) {
+					t.Errorf("got error %v", err)
+				}
+				if name == "neither" && !strings.Contains(err.Error(), "the array") { // it isn't the form: the first refusal says what is
 					t.Errorf("got error %v", err)
 				}
 			}

@@ -3,10 +3,13 @@ package connectycube
 import (
 	"crypto/x509"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"cubesync/sync/account"
@@ -86,6 +89,37 @@ func TestProxyThatRefuses(t *testing.T) {
 				t.Errorf("got error %v", err)
 			}
 		})
+	}
+}
+
+// A SOCKS proxy that can't reach the service leaves no connection either.
+func TestSOCKSProxyThatCannotConnect(t *testing.T) {
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			client, err := proxy.Accept()
+			if err != nil {
+				return
+			}
+			hello := make([]byte, 300)
+			_, _ = io.ReadAtLeast(client, hello, 3)
+			_, _ = client.Write([]byte{5, 0})
+			_, _ = io.ReadAtLeast(client, hello, 10)
+			_, _ = client.Write([]byte{5, 5, 0, 1, 0, 0, 0, 0, 0, 0}) // connection refused
+			_ = client.Close()
+		}
+	})
+	defer serving.Wait()
+	defer func() { _ = proxy.Close() }()
+	e := newExchange(Options{Endpoint: "https://api.example.org", Proxy: http.ProxyURL(&url.URL{Scheme: "socks5", Host: proxy.Addr().String()})})
+	defer e.closeIdle()
+	_, err = e.send(t.Context(), &call{method: http.MethodPost, path: "/users.json", kind: signUpCall})
+	if !neverConnected(err) || !byProxy(err) {
+		t.Errorf("got error %v", err)
 	}
 }
 

@@ -118,7 +118,7 @@ func TestSignInAnswerThatLeavesFieldsOut(t *testing.T) {
 		answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
 		return answer, err
 	})
-	_, err = newClient(t, options).Service(owner()).Update(t.Context(), made, func(now account.Account) (user.Values, error) {
+	_, err = newClient(t, options).Service(owner()).Update(t.Context(), made, func(now account.Account) (account.Write, error) {
 		if got := now.Values[user.CustomData].Text; !user.CustomData.Equal(got, `{"theirs":1}`) {
 			t.Errorf("custom_data is taken for %q", got)
 		}

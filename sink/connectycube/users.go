@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/user"
@@ -42,7 +43,7 @@ type Authority struct {
 	Passwords func(externalID string) []string
 }
 
-type changeFunc = func(now account.Account) (user.Values, error)
+type changeFunc = func(now account.Account) (account.Write, error)
 
 // service is the application under one pipeline's authority.
 type service struct {
@@ -66,7 +67,7 @@ func (s *service) Create(ctx context.Context, u user.User, password string) (acc
 	return s.client.signUp(ctx, u, password, &as)
 }
 
-func (s *service) Update(ctx context.Context, known account.Account, change func(now account.Account) (user.Values, error)) (account.Account, error) {
+func (s *service) Update(ctx context.Context, known account.Account, change func(now account.Account) (account.Write, error)) (account.Account, error) {
 	switch s.authority.Updates {
 	case UpdatesAsOwner:
 		return s.client.updateAsOwner(ctx, known, s.passwords(known), change)
@@ -82,6 +83,8 @@ func errNoUpdates() error {
 		Kind: account.Forbidden, Call: updateName, Words: "this pipeline has no authority to update accounts", Hint: "set updates to owner or shared",
 	}
 }
+
+func (s *service) Clock() time.Time { return s.client.exchange.clock() }
 
 func (s *service) Delete(ctx context.Context, known account.Account) error {
 	switch s.authority.Deletes {
@@ -126,25 +129,21 @@ func (c *Client) byID(ctx context.Context, id int64) (account.Account, error) {
 	if err != nil {
 		return account.Account{}, err
 	}
-	for _, now := range found {
-		if now.ID == id {
-			return now, nil
-		}
+	if len(found) == 0 {
+		return account.Account{}, &account.Error{Kind: account.NotFound, Call: updateName, Words: "the account was not found by its id"}
 	}
-	return account.Account{}, &account.Error{Kind: account.NotFound, Call: updateName, Words: "the account was not found by its id"}
+	return found[0], nil
 }
 
 // write lets change decide what to write over now, and writes it with the credentials of as.
 func (c *Client) write(ctx context.Context, now account.Account, change changeFunc, as *call) (account.Account, error) {
-	values, err := change(now)
+	w, err := change(now)
 	if err != nil {
 		return account.Account{}, err
 	}
-	fields := map[string]any{}
-	for _, field := range user.Fields() {
-		if value := values[field]; value.Set {
-			fields[wireName(field)] = wireValue(field, value.Text)
-		}
+	fields, err := as.fields(w)
+	if err != nil {
+		return account.Account{}, err
 	}
 	if len(fields) == 0 {
 		return now, nil
@@ -157,6 +156,30 @@ func (c *Client) write(ctx context.Context, now account.Account, change changeFu
 		return account.Account{}, err
 	}
 	return updated, nil
+}
+
+// fields spells what is to be written.
+func (c *call) fields(w account.Write) (map[string]any, error) {
+	fields := map[string]any{}
+	for _, field := range user.Fields() {
+		if value := w.Values[field]; value.Set {
+			fields[wireName(field)] = wireValue(field, value.Text)
+		}
+	}
+	if w.ExternalID != "" {
+		fields["external_id"] = w.ExternalID
+	}
+	if w.Password == "" {
+		return fields, nil
+	}
+	if c.oldPassword == "" {
+		return nil, &account.Error{
+			Kind: account.Forbidden, Call: updateName, Words: "a new password needs the old one, which only the account's user gives", Hint: "set updates to owner",
+		}
+	}
+	fields["password"], fields["old_password"] = w.Password, c.oldPassword
+	c.secrets = append(c.secrets, w.Password, c.oldPassword)
+	return fields, nil
 }
 
 func userPath(id int64) string { return "/users/" + strconv.FormatInt(id, 10) + ".json" }

@@ -40,7 +40,7 @@ func TestCreateListFindUpdateDelete(t *testing.T) {
 		t.Errorf("listed: got (-), want (+):\n%s", diff)
 	}
 
-	updated, err := s.Update(t.Context(), made, func(now account.Account) (user.Values, error) {
+	updated, err := s.Update(t.Context(), made, func(now account.Account) (account.Write, error) {
 		if diff := cmp.Diff(now, made); diff != "" {
 			t.Errorf("fresh read: got (-), want (+):\n%s", diff)
 		}
@@ -48,7 +48,7 @@ func TestCreateListFindUpdateDelete(t *testing.T) {
 		values[user.FullName] = user.Text("Ann New")
 		values[user.Website] = user.Text("")
 		values[user.Tags] = user.Text("hr-sync")
-		return values, nil
+		return account.Write{Values: values}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,12 +151,12 @@ func TestNothingToChangeWritesNothing(t *testing.T) {
 	server, options := open(t)
 	s := newClient(t, options).Service(owner())
 	made := signUp(t, s, "E1")
-	now, err := s.Update(t.Context(), made, func(account.Account) (user.Values, error) { return user.Values{}, nil })
+	now, err := s.Update(t.Context(), made, func(account.Account) (account.Write, error) { return account.Write{}, nil })
 	if diff := cmp.Diff(now, made); diff != "" || err != nil {
 		t.Errorf("error %v; got (-), want (+):\n%s", err, diff)
 	}
 	skip := errors.New("changed meanwhile")
-	if _, err := s.Update(t.Context(), made, func(account.Account) (user.Values, error) { return user.Values{}, skip }); err != skip { //nolint:errorlint // returned as it is
+	if _, err := s.Update(t.Context(), made, func(account.Account) (account.Write, error) { return account.Write{}, skip }); err != skip { //nolint:errorlint // returned as it is
 		t.Errorf("got error %v", err)
 	}
 	if got := server.Counters().ByKind[emulator.Update]; got != 0 {
@@ -206,7 +206,7 @@ func TestWritesAsTheyAreSent(t *testing.T) {
 	}
 	var values user.Values
 	values[user.Phone], values[user.Tags], values[user.FullName] = user.Text(""), user.Text(""), user.Text("A")
-	if _, err := c.Service(owner()).Update(t.Context(), known, func(account.Account) (user.Values, error) { return values, nil }); err != nil {
+	if _, err := c.Service(owner()).Update(t.Context(), known, func(account.Account) (account.Write, error) { return account.Write{Values: values}, nil }); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{

@@ -121,12 +121,8 @@ func (w *walk[T]) oldOnce(ctx context.Context, question oldQuestion) error {
 		}
 		w.total = got.total
 		for _, item := range got.items {
-			if !holdsAny(w.form.holds(item, w.what.field), question.values) {
-				return &account.Error{
-					Kind: account.Unavailable, Call: w.name,
-					Words: fmt.Sprintf("the server ignored the question for %s: it showed user %d", w.what.field, w.id(item)),
-					Hint:  "update the server to one with GET /users/v2",
-				}
+			if !holdsAny(w.what.field, w.form.holds(item, w.what.field), question.values) {
+				return w.ignored(item, "update the server to one with GET /users/v2")
 			}
 			if seen[w.id(item)] {
 				return &movedError{fmt.Sprintf("user %d came twice", w.id(item))}
@@ -158,10 +154,4 @@ func (w *walk[T]) oldPage(ctx context.Context, question oldQuestion, number int)
 		read:  w.form.oldPage(&got),
 	})
 	return got, err
-}
-
-func holdsAny(held, asked []string) bool {
-	return slices.ContainsFunc(held, func(value string) bool {
-		return slices.ContainsFunc(asked, func(want string) bool { return strings.EqualFold(value, want) })
-	})
 }

@@ -70,6 +70,17 @@ func complaintOf(value any) complaint {
 	return all
 }
 
+// knownField returns the name if it is one that the service has for a field, and "" otherwise: what a server answers
+// is shown only where it is cleaned, and decided upon only where it is known.
+func knownField(name string) string {
+	switch name {
+	case "login", "email", "password", "old_password", "full_name", "phone", "website", "external_id", "external_user_id",
+		"facebook_id", "twitter_id", "custom_data", "avatar", "blob_id", "timezone", tagField, "user_tags":
+		return name
+	}
+	return ""
+}
+
 func sortedKeys(fields map[string]any) []string {
 	names := make([]string, 0, len(fields))
 	for name := range fields {
@@ -115,9 +126,14 @@ func plainText(body []byte) string {
 	if !bytes.Contains(body, []byte("<")) {
 		return string(body)
 	}
-	hidden := regexp.MustCompile(`(?is)<(script|style)\b.*?</(script|style)\s*>`)
-	tags := regexp.MustCompile(`(?s)<[^>]*>`)
-	return html.UnescapeString(string(tags.ReplaceAll(hidden.ReplaceAll(body, []byte(" ")), []byte(" "))))
+	withoutTags := func(unseen string) string {
+		page := regexp.MustCompile(`(?is)<(`+unseen+`)\b.*?</(`+unseen+`)\s*>`).ReplaceAll(body, []byte(" "))
+		return html.UnescapeString(string(regexp.MustCompile(`(?s)<[^>]*>`).ReplaceAll(page, []byte(" "))))
+	}
+	if words := withoutTags("script|style|title"); strings.TrimSpace(words) != "" {
+		return words // the title says the same again
+	}
+	return withoutTags("script|style")
 }
 
 // clean makes words fit to be shown: without our secrets, in one line, and not too long.

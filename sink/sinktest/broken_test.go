@@ -19,7 +19,7 @@ type broken struct {
 	delete func(ctx context.Context, known account.Account) error
 }
 
-type changeFunc = func(account.Account) (user.Values, error)
+type changeFunc = func(account.Account) (account.Write, error)
 
 func (b broken) List(ctx context.Context, tag string, yield func(account.Account) error) error {
 	if b.list == nil {
@@ -42,7 +42,7 @@ func (b broken) Create(ctx context.Context, u user.User, password string) (accou
 	return b.create(ctx, u, password)
 }
 
-func (b broken) Update(ctx context.Context, known account.Account, change func(account.Account) (user.Values, error)) (account.Account, error) {
+func (b broken) Update(ctx context.Context, known account.Account, change func(account.Account) (account.Write, error)) (account.Account, error) {
 	if b.update == nil {
 		return b.Service.Update(ctx, known, change)
 	}

@@ -13,63 +13,75 @@ func brokenUpdates() []breach {
 	background := context.Background()
 	return []breach{
 		{"an update writes the other fields as they were known", "owner", "update-merges", updating(func(_ *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
-			return next.Update(background, known, func(now account.Account) (user.Values, error) {
-				values, err := change(known)
-				return values, err
+			return next.Update(background, known, func(now account.Account) (account.Write, error) {
+				w, err := change(known)
+				return w, err
 			})
 		})},
 		{"an update clears what change doesn't return", "owner", "update-changes-only-that-field", updating(func(_ *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
-			return next.Update(background, known, func(now account.Account) (user.Values, error) {
-				values, err := change(now)
-				if !values[user.Phone].Set {
-					values[user.Phone] = user.Text("")
+			return next.Update(background, known, func(now account.Account) (account.Write, error) {
+				w, err := change(now)
+				if !w.Values[user.Phone].Set {
+					w.Values[user.Phone] = user.Text("")
 				}
-				return values, err
+				return w, err
 			})
 		})},
 		{"an update answers with the account before it", "owner", "update-changes-only-that-field", updating(func(m *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
 			var before account.Account
-			_, err := next.Update(background, known, func(now account.Account) (user.Values, error) {
+			_, err := next.Update(background, known, func(now account.Account) (account.Write, error) {
 				before = now
 				return change(now)
 			})
 			return before, err
 		})},
 		{"an empty value is left out", "owner", "update-clears-a-field", updating(func(_ *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
-			return next.Update(background, known, func(now account.Account) (user.Values, error) {
-				values, err := change(now)
-				for field, value := range values {
-					values[field].Set = value.Set && value.Text != ""
+			return next.Update(background, known, func(now account.Account) (account.Write, error) {
+				w, err := change(now)
+				for field, value := range w.Values {
+					w.Values[field].Set = value.Set && value.Text != ""
 				}
-				return values, err
+				return w, err
 			})
 		})},
 		{"tags are added, never taken off", "owner", "update-changes-only-that-field", updating(func(_ *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
-			return next.Update(background, known, func(now account.Account) (user.Values, error) {
-				values, err := change(now)
-				if values[user.Tags].Set {
-					both := append(user.SplitTags(values[user.Tags].Text), user.SplitTags(now.Values[user.Tags].Text)...)
-					values[user.Tags].Text = user.JoinTags(both)
+			return next.Update(background, known, func(now account.Account) (account.Write, error) {
+				w, err := change(now)
+				if w.Values[user.Tags].Set {
+					both := append(user.SplitTags(w.Values[user.Tags].Text), user.SplitTags(now.Values[user.Tags].Text)...)
+					w.Values[user.Tags].Text = user.JoinTags(both)
 				}
-				return values, err
+				return w, err
 			})
 		})},
 		{"an update of nothing writes what was known", "owner", "update-of-nothing", updating(func(_ *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
-			return next.Update(background, known, func(now account.Account) (user.Values, error) {
-				values, err := change(now)
-				if err == nil && values == (user.Values{}) {
-					return known.Values, nil
+			return next.Update(background, known, func(now account.Account) (account.Write, error) {
+				w, err := change(now)
+				if err == nil && w == (account.Write{}) {
+					return account.Write{Values: known.Values}, nil
 				}
-				return values, err
+				return w, err
 			})
 		})},
+		{"an external ID is said to be taken, and isn't", "owner", "update-external-id", updating(func(_ *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
+			taken := ""
+			now, err := next.Update(background, known, func(now account.Account) (account.Write, error) {
+				w, err := change(now)
+				taken, w.ExternalID = w.ExternalID, ""
+				return w, err
+			})
+			if taken != "" {
+				now.ExternalID = taken
+			}
+			return now, err
+		})},
 		{"change's error is wrapped", "owner", "update-returns-changes-error", updating(func(_ *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
-			return next.Update(background, known, func(now account.Account) (user.Values, error) {
-				values, err := change(now)
+			return next.Update(background, known, func(now account.Account) (account.Write, error) {
+				w, err := change(now)
 				if err != nil {
 					err = fmt.Errorf("change: %w", err)
 				}
-				return values, err
+				return w, err
 			})
 		})},
 		{"change's error keeps nothing from being written", "owner", "update-returns-changes-error", updating(func(m *memory, next account.Service, known account.Account, change changeFunc) (account.Account, error) {
@@ -91,8 +103,8 @@ func brokenUpdates() []breach {
 			return next.Update(background, known, change)
 		})},
 		{"an update as shared is said to be done, and isn't", "shared", "update-as-shared", updating(func(_ *memory, _ account.Service, known account.Account, change changeFunc) (account.Account, error) {
-			values, err := change(known)
-			known.Values[user.FullName] = values[user.FullName]
+			w, err := change(known)
+			known.Values[user.FullName] = w.Values[user.FullName]
 			return known, err
 		})},
 		{"a refused update as shared ends the run", "shared", "update-as-shared", instead(account.Forbidden, account.Unauthenticated, "")},

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -162,7 +163,7 @@ func (a as) open(known account.Account) (account.Account, error) {
 	return now, nil
 }
 
-func (a as) Update(ctx context.Context, known account.Account, change func(account.Account) (user.Values, error)) (account.Account, error) {
+func (a as) Update(ctx context.Context, known account.Account, change func(account.Account) (account.Write, error)) (account.Account, error) {
 	if err := over(ctx); err != nil {
 		return account.Account{}, err
 	}
@@ -172,14 +173,17 @@ func (a as) Update(ctx context.Context, known account.Account, change func(accou
 	if err != nil {
 		return account.Account{}, err
 	}
-	values, err := change(now)
+	w, err := change(now)
 	if err != nil {
 		return account.Account{}, err
 	}
-	for field, value := range values {
+	for field, value := range w.Values {
 		if value.Set {
 			now.Values[field] = value
 		}
+	}
+	if w.ExternalID != "" {
+		now.ExternalID = w.ExternalID
 	}
 	if err := a.check(now); err != nil {
 		return account.Account{}, err
@@ -187,6 +191,8 @@ func (a as) Update(ctx context.Context, known account.Account, change func(accou
 	a.accounts[now.ID] = now
 	return now, nil
 }
+
+func (a as) Clock() time.Time { return time.Time{} }
 
 func (a as) Delete(ctx context.Context, known account.Account) error {
 	if err := over(ctx); err != nil {

@@ -20,8 +20,8 @@ type scene struct {
 	*Application
 
 	mu     sync.Mutex
-	logins []string // that somebody was, perhaps, signed up with
-	ids    []int64
+	traces map[int64]*trace     // of who was signed up, or was seen
+	doubts map[string]user.User // by login: who may have been signed up
 	wrote  time.Time
 }
 
@@ -47,11 +47,9 @@ func (s *scene) bare(name string) user.User {
 
 // create asks Owner to sign the user up and returns its answer as it is.
 func (s *scene) create(ctx context.Context, u user.User) (account.Account, error) {
-	s.mu.Lock()
-	s.logins = append(s.logins, u.Values[user.Login].Text)
-	s.mu.Unlock()
 	made, err := s.Owner.Create(ctx, u, s.Password(u.ExternalID))
-	s.written(made.ID)
+	s.written()
+	s.signedUp(u, made, err)
 	return made, err
 }
 
@@ -89,7 +87,10 @@ func (s *scene) update(ctx context.Context, as account.Service, known account.Ac
 		return account.Account{}, err
 	}
 	updated, err := as.Update(ctx, known, change)
-	s.written(0)
+	s.written()
+	if err == nil {
+		s.met(updated)
+	}
 	return updated, err
 }
 
@@ -99,17 +100,17 @@ func (s *scene) delete(ctx context.Context, as account.Service, known account.Ac
 		return err
 	}
 	err := as.Delete(ctx, known)
-	s.written(0)
+	s.written()
+	if err == nil {
+		s.accepted(known.ID)
+	}
 	return err
 }
 
-func (s *scene) written(id int64) {
+func (s *scene) written() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wrote = time.Now()
-	if id != 0 {
-		s.ids = append(s.ids, id)
-	}
 }
 
 // settle waits until all that was written must be visible.
@@ -139,6 +140,7 @@ func (s *scene) find(ctx context.Context, key account.Key, values ...string) ([]
 	if err != nil {
 		return nil, fmt.Errorf("looking %d values up by %s: %w", len(values), key, err)
 	}
+	s.saw(found)
 	return found, nil
 }
 
@@ -155,6 +157,7 @@ func (s *scene) list(ctx context.Context, tag string) ([]account.Account, error)
 	if err != nil {
 		return nil, fmt.Errorf("listing %q: %w", tag, err)
 	}
+	s.saw(listed)
 	return listed, nil
 }
 

@@ -1,6 +1,7 @@
 package sinktest_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"cubesync/sink/sinktest"
 	"cubesync/sync/account"
+	"cubesync/sync/user"
 )
 
 const tag = "throw-away"
@@ -122,22 +124,40 @@ func TestKnownFactsMustHold(t *testing.T) {
 func TestCasesRemoveTheirAccounts(t *testing.T) {
 	t.Run("also-when-they-fail", func(t *testing.T) {
 		for _, wrong := range brokenSignUps() {
-			m := newMemory()
-			if err := cases()[wrong.caught].Prove(t.Context(), application(m, wrong)); err == nil || len(m.accounts) != 0 {
-				t.Errorf("%s: error %v; %d accounts are left", wrong.rule, err, len(m.accounts))
-			}
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				if err := cases()[wrong.caught].Prove(t.Context(), application(m, wrong)); err == nil || len(m.accounts) != 0 {
+					t.Errorf("%s: error %v; %d accounts are left", wrong.rule, err, len(m.accounts))
+				}
+			})
 		}
 	})
 	t.Run("what-is-left-fails-the-case", func(t *testing.T) {
-		m := newMemory()
-		app := application(m, breach{})
-		nothing := broken{Service: app.Owner}
-		nothing.delete = deleting(func(*memory, account.Service, account.Account) error { return nil })(m, nil).delete
-		app.Owner, app.Admin = nothing, nothing
-		err := cases()["find-by-every-key"].Prove(t.Context(), app)
-		if err == nil || !strings.Contains(err.Error(), "account 1 can't be removed") {
-			t.Errorf("got error %v", err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemory()
+			app := application(m, breach{})
+			nothing := broken{Service: app.Owner}
+			nothing.delete = deleting(func(*memory, account.Service, account.Account) error { return nil })(m, nil).delete
+			app.Owner, app.Admin = nothing, nothing
+			err := cases()["find-by-every-key"].Prove(t.Context(), app)
+			if err == nil || !strings.Contains(err.Error(), "account 1 can't be removed") {
+				t.Errorf("got error %v", err)
+			}
+		})
+	})
+	t.Run("who-may-be-there-is-named", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			app := application(newMemory(), breach{})
+			lost := broken{Service: app.Owner}
+			lost.create = func(context.Context, user.User, string) (account.Account, error) {
+				return account.Account{}, &account.Error{Kind: account.Ambiguous, Call: "sign up", Words: "lost"}
+			}
+			app.Owner = lost
+			err := cases()["find-by-every-key"].Prove(t.Context(), app)
+			if err == nil || !strings.Contains(err.Error(), "an account of the login throw-away-ann can't be removed") {
+				t.Errorf("got error %v", err)
+			}
+		})
 	})
 	t.Run("as-owner-where-admin-is-refused", func(t *testing.T) {
 		m := newMemory()

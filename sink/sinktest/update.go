@@ -9,7 +9,7 @@ import (
 	"cubesync/sync/user"
 )
 
-type changeFunc = func(now account.Account) (user.Values, error)
+type changeFunc = func(now account.Account) (account.Write, error)
 
 func updateCases() []Case {
 	return []Case{
@@ -17,6 +17,7 @@ func updateCases() []Case {
 		{"update-clears-a-field", "an empty value clears its field", updateClearsAField},
 		{"update-merges", "change sees the account as it is now, so that what others wrote meanwhile, tags and custom_data, can be kept", updateMerges},
 		{"update-of-nothing", "when change returns no value nothing is written", updateOfNothing},
+		{"update-external-id", "a written external ID is taken, or the answer shows the one that stays", updateExternalID},
 		{"update-returns-changes-error", "the error of change comes back as it is, and nothing is written", updateReturnsChangesError},
 		{"update-conflict", "a taken login is a conflict about the login, and neither account changes", updateConflict},
 	}
@@ -24,10 +25,10 @@ func updateCases() []Case {
 
 // setting returns a change that sets the field.
 func setting(field user.Field, text string) changeFunc {
-	return func(account.Account) (user.Values, error) {
+	return func(account.Account) (account.Write, error) {
 		var values user.Values
 		values[field] = user.Text(text)
-		return values, nil
+		return account.Write{Values: values}, nil
 	}
 }
 
@@ -35,7 +36,7 @@ func setting(field user.Field, text string) changeFunc {
 func (s *scene) updateField(ctx context.Context, before account.Account, field user.Field, text string) (account.Account, error) {
 	var seen account.Account
 	want := with(before, field, text)
-	updated, err := s.update(ctx, s.Owner, before, func(now account.Account) (user.Values, error) {
+	updated, err := s.update(ctx, s.Owner, before, func(now account.Account) (account.Write, error) {
 		seen = now
 		return setting(field, text)(now)
 	})
@@ -97,25 +98,25 @@ func updateMerges(ctx context.Context, s *scene) error {
 		return err
 	}
 	before := accountOf(made.ID, u)
-	_, err = s.update(ctx, s.Owner, before, func(account.Account) (user.Values, error) {
+	_, err = s.update(ctx, s.Owner, before, func(account.Account) (account.Write, error) {
 		var values user.Values
 		values[user.Tags] = user.Text(user.JoinTags([]string{s.Tag, "staff", "theirs"}))
 		values[user.CustomData] = user.Text(`{"team":"sales","theirs":true}`)
-		return values, nil
+		return account.Write{Values: values}, nil
 	})
 	if err != nil {
 		return err
 	}
-	updated, err := s.update(ctx, s.Owner, before, func(now account.Account) (user.Values, error) {
+	updated, err := s.update(ctx, s.Owner, before, func(now account.Account) (account.Write, error) {
 		var values user.Values
 		tags := append(user.SplitTags(now.Values[user.Tags].Text), "ours")
 		values[user.Tags] = user.Text(user.JoinTags(tags))
 		merged, ok := user.MergeJSON(now.Values[user.CustomData].Text, `{"team":1}`, `{"ours":1}`)
 		if !ok {
-			return values, fmt.Errorf("custom_data isn't an object: %q", now.Values[user.CustomData].Text)
+			return account.Write{}, fmt.Errorf("custom_data isn't an object: %q", now.Values[user.CustomData].Text)
 		}
 		values[user.CustomData] = user.Text(merged)
-		return values, nil
+		return account.Write{Values: values}, nil
 	})
 	if err != nil {
 		return err
@@ -130,11 +131,39 @@ func updateOfNothing(ctx context.Context, s *scene) error {
 	if err != nil {
 		return err
 	}
-	now, err := s.update(ctx, s.Owner, before, func(account.Account) (user.Values, error) { return user.Values{}, nil })
+	now, err := s.update(ctx, s.Owner, before, func(account.Account) (account.Write, error) { return account.Write{}, nil })
 	if err != nil {
 		return err
 	}
 	return errors.Join(differences(now, want), s.stands(ctx, want))
+}
+
+func updateExternalID(ctx context.Context, s *scene) error {
+	u := s.person("ann")
+	made, err := s.signUp(ctx, u)
+	if err != nil {
+		return err
+	}
+	before := accountOf(made.ID, u)
+	want := with(before, user.FullName, "Zoë Lee")
+	another := before.ExternalID + "-moved"
+	updated, err := s.update(ctx, s.Owner, before, func(now account.Account) (account.Write, error) {
+		w, err := setting(user.FullName, "Zoë Lee")(now)
+		w.ExternalID = another
+		return w, err
+	})
+	if err != nil {
+		return err
+	}
+	if updated.ExternalID == another {
+		want.ExternalID = another
+	}
+	wrong := errors.Join(differences(updated, want), s.stands(ctx, want))
+	// Back again: the password, and with it the clean-up as owner, hangs on it.
+	_, err = s.update(ctx, s.Owner, before, func(account.Account) (account.Write, error) {
+		return account.Write{ExternalID: before.ExternalID}, nil
+	})
+	return errors.Join(wrong, err)
 }
 
 func updateReturnsChangesError(ctx context.Context, s *scene) error {
@@ -143,7 +172,7 @@ func updateReturnsChangesError(ctx context.Context, s *scene) error {
 		return err
 	}
 	skip := errors.New("not now")
-	_, err = s.update(ctx, s.Owner, before, func(now account.Account) (user.Values, error) { return now.Values, skip })
+	_, err = s.update(ctx, s.Owner, before, func(now account.Account) (account.Write, error) { return account.Write{Values: now.Values}, skip })
 	if err != skip { //nolint:errorlint // as it is, the contract says
 		return errors.Join(errors.New("this should be the error of change, as it is"), err)
 	}

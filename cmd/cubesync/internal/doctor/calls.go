@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"cubesync/sync/account"
@@ -48,12 +49,22 @@ func refused(err error) bool {
 	if !ok {
 		return false
 	}
+	if failed.Status == http.StatusUnauthorized && failed.Kind == account.Forbidden { // an owner's session that ended again
+		return false
+	}
 	switch failed.Kind {
 	case account.Invalid, account.Conflict, account.NotFound, account.PasswordNotOurs, account.Forbidden:
 		return true
 	default:
 		return false
 	}
+}
+
+// provesPresence reports whether a refusal can only be one of somebody who is there. A user who isn't found, or can't
+// sign in, may be gone.
+func provesPresence(err error) bool {
+	kind := account.KindOf(err)
+	return kind != account.NotFound && kind != account.PasswordNotOurs
 }
 
 // keyRefused is refused for calls that bring a credential of their own.

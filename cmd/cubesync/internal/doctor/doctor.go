@@ -22,6 +22,9 @@ const (
 	// tidyTime is what removing the throw-away accounts may take, also after an interruption: it fits into the 30
 	// seconds that service managers grant.
 	tidyTime = 20 * time.Second
+
+	// longest is how long an examination goes on. What it didn't get to then stays unknown.
+	longest = 3 * time.Minute
 )
 
 // Options are what an examination needs.
@@ -29,9 +32,11 @@ type Options struct {
 	Client      *connectycube.Client
 	ServiceUser bool // the client has one
 	AdminKey    bool // the client has one
-	// Password is that of all throw-away accounts. It has to be the same in every examination of an application, so
-	// that one can remove, as their owner, the accounts that another was killed over.
-	Password string
+	Identity    bool // an identity provider answers every sign-in by login
+	// Secret is what the passwords of throw-away accounts are derived from, and the logins that nobody has. It has to be
+	// the same in every examination of an application, so that one can remove, as their owner, the accounts that another
+	// was killed over. As logins are no secrets, it has to be one that nobody can guess.
+	Secret   string
 	Progress func() // called after each of Steps
 }
 
@@ -41,9 +46,14 @@ type Facts struct {
 	Latency time.Duration         // the median of a few calls
 	Lag     time.Duration         // how late a list showed a new account; 0: at once
 	Checks  []Check               // in order
+	Made    int                   // throw-away accounts of this examination
 	Removed int                   // accounts that an earlier doctor left behind
-	Left    []string              // logins of throw-away accounts that may still be there
+	Left    []string              // logins of throw-away accounts, and names of files, that may still be there
+	Others  bool                  // another doctor was at work
+	TooLong bool                  // there was no time left for everything
 	Trouble *Trouble              // what ended the examination early; nil: nothing
+
+	Throttled int // requests that the service refused as too many
 }
 
 // Answer returns the answer to a question.
@@ -75,9 +85,12 @@ type Trouble struct {
 
 type examination struct {
 	Options
-	key, shared, owner, admin account.Service // accounts are signed up, updated or deleted as
-	facts                     Facts
-	accounts                  accounts
+	key, shared, admin account.Service // accounts are signed up, updated or deleted as
+	facts              Facts
+	accounts           accounts
+	began              time.Time         // by the service's clock
+	blind              bool              // lists or look-ups lag further than we wait
+	strays             []account.Account // of a doctor that is at work, or was killed a moment ago
 }
 
 // step is a part of an examination: what it answers, and the stage it belongs to. An error ends the examination.
@@ -102,6 +115,7 @@ func (e *examination) steps() []step {
 		{AtWork, e.deletes},
 		{AtWork, e.file},
 		{AtWork, e.unknownLogins},
+		{AtWork, e.removeStrays},
 	}
 }
 
@@ -112,9 +126,16 @@ func Steps() int { return len((&examination{}).steps()) + 1 }
 // can't be are named.
 func Examine(ctx context.Context, o Options) Facts {
 	e := newExamination(o)
+	working, done := context.WithTimeout(ctx, longest)
+	defer done()
 	for _, s := range e.steps() {
-		err := s.do(ctx)
-		if interrupted := ctx.Err() != nil; err != nil || interrupted {
+		err := s.do(working)
+		interrupted, late := ctx.Err() != nil, working.Err() != nil && s.stage == AtWork
+		if late && !interrupted {
+			e.facts.TooLong = true
+			break
+		}
+		if err != nil || interrupted {
 			e.facts.Trouble = &Trouble{Stage: s.stage, Interrupted: interrupted, Err: err}
 			break
 		}
@@ -124,6 +145,7 @@ func Examine(ctx context.Context, o Options) Facts {
 	defer cancel()
 	e.tidy(tidying)
 	e.Progress()
+	e.facts.Throttled = e.Client.Throttled()
 	return e.facts
 }
 
@@ -135,13 +157,9 @@ func newExamination(o Options) *examination {
 	for _, q := range Questions() {
 		e.facts.Checks = append(e.facts.Checks, Check{Question: q, Words: "the examination ended before"})
 	}
-	passwords := func(string) []string { return []string{o.Password} }
 	e.key = o.Client.Service(connectycube.Authority{SignUps: connectycube.SignUpsWithKey})
 	e.shared = o.Client.Service(connectycube.Authority{
 		SignUps: connectycube.SignUpsAsShared, Updates: connectycube.UpdatesAsShared, Deletes: connectycube.DeletesAsShared,
-	})
-	e.owner = o.Client.Service(connectycube.Authority{
-		Updates: connectycube.UpdatesAsOwner, Deletes: connectycube.DeletesAsOwner, Passwords: passwords,
 	})
 	e.admin = o.Client.Service(connectycube.Authority{Deletes: connectycube.DeletesAsAdmin})
 	e.accounts = newAccounts()
@@ -155,6 +173,10 @@ func (e *examination) answer(q Question, a Answer, words string) {
 
 // refuse answers no with a refusal.
 func (e *examination) refuse(q Question, err error) {
+	if account.KindOf(err) == account.PasswordNotOurs {
+		e.answer(q, No, noSignIn)
+		return
+	}
 	i := slices.IndexFunc(e.facts.Checks, func(c Check) bool { return c.Question == q })
 	e.facts.Checks[i] = Check{Question: q, Answer: No, Words: said(err), Refused: true}
 }

@@ -14,24 +14,35 @@ func (e *examination) file(ctx context.Context) error {
 		e.answer(UploadFile, NotTried, noServiceUser)
 		return nil
 	}
+	name := prefix + e.accounts.run + ".txt"
 	var made connectycube.File
-	_, err := insist(ctx, func() (err error) {
+	doubt, err := insist(ctx, func() (err error) {
 		made, err = e.Client.Upload(ctx, connectycube.NewFile{
-			Name: Tag + ".txt", ContentType: "text/plain", Content: []byte("A throw-away file of cubesync doctor.\n"),
+			Name: name, ContentType: "text/plain", Content: []byte("A throw-away file of cubesync doctor.\n"),
 		})
 		return err
 	})
+	if doubt { // files can't be looked up by name
+		e.facts.Left = append(e.facts.Left, "file "+name)
+	}
 	if err != nil {
 		e.answerDone(UploadFile, err)
 		return ctx.Err()
 	}
-	_, err = insist(ctx, func() error { return e.Client.DeleteFile(ctx, made.ID) })
+	twice, err := insist(ctx, func() error { return e.Client.DeleteFile(ctx, made.ID) })
 	_, lookErr := e.Client.File(ctx, made.ID)
-	switch {
-	case account.KindOf(lookErr) == account.NotFound:
+	if account.KindOf(lookErr) == account.NotFound {
 		e.answer(UploadFile, Yes, "")
-	case err != nil:
+		return ctx.Err()
+	}
+	if !doubt {
+		e.facts.Left = append(e.facts.Left, "file "+name)
+	}
+	switch {
+	case refused(err) && !twice:
 		e.answer(UploadFile, No, fmt.Sprintf("file %d was uploaded, but not deleted: %s", made.ID, said(err)))
+	case err != nil:
+		e.answer(UploadFile, Unknown, fmt.Sprintf("whether file %d was deleted again: %s", made.ID, said(err)))
 	case lookErr != nil:
 		e.answer(UploadFile, Unknown, fmt.Sprintf("whether file %d was deleted again: %s", made.ID, said(lookErr)))
 	default:

@@ -1,13 +1,10 @@
 package doctor
 
 import (
-	"errors"
-	"net/http"
 	"slices"
 	"strings"
 
 	"cubesync/cmd/cubesync/internal/config"
-	"cubesync/sync/account"
 )
 
 // Gravity says what a finding means for whoever wants to sync.
@@ -23,7 +20,7 @@ const (
 // Finding is one thing to know or to do. It holds no secret.
 type Finding struct {
 	Gravity Gravity `json:"gravity"`
-	Place   string  `json:"place,omitempty"` // in the configuration, as config.yaml:12
+	Place   string  `json:"place,omitempty"` // in the configuration, as config.yaml:12; under config.yaml:5 where it isn't said
 	Key     string  `json:"key,omitempty"`   // what stands there, such as updates: shared
 	Problem string  `json:"problem"`
 	Remedy  string  `json:"remedy,omitempty"`
@@ -56,7 +53,7 @@ func Diagnose(cfg *config.Config, f Facts) []Finding {
 	}
 	if len(f.Left) > 0 {
 		d.add(Finding{
-			Gravity: Hint, Problem: "throw-away accounts that may still be there: " + strings.Join(f.Left, ", "),
+			Gravity: Hint, Problem: "throw-aways that may still be there: " + strings.Join(f.Left, ", "),
 			Remedy: "run doctor again, or delete them in the dashboard",
 		})
 	}
@@ -94,60 +91,6 @@ func (d *diagnosis) add(f Finding) {
 		}
 	}
 	d.findings = append(d.findings, f)
-}
-
-// trouble says which line to look at when the examination couldn't go on.
-func (d *diagnosis) trouble(t Trouble) {
-	if t.Interrupted {
-		return
-	}
-	failed, ok := errors.AsType[*account.Error](t.Err)
-	if !ok {
-		d.add(Finding{Gravity: Unusable, Problem: t.Err.Error()})
-		return
-	}
-	unreached := failed.Kind == account.Unavailable && failed.Status < http.StatusBadRequest
-	switch {
-	case unreached:
-		d.unusable(failed, "endpoint")
-	case t.Stage == AtApplication && keyRefused(t.Err):
-		d.application(failed)
-	case t.Stage == AtServiceUser && keyRefused(t.Err):
-		d.unusable(failed, "service_user")
-	default:
-		d.add(Finding{Gravity: Unusable, Problem: failed.Call + ": " + said(failed), Remedy: orElse(failed.Hint, "try again later")})
-	}
-}
-
-// application names the key that the service complains of, or all that a session is made with.
-func (d *diagnosis) application(failed *account.Error) {
-	keys := []string{"application_id", "auth_key"}
-	if !d.cfg.ConnectyCube.AuthSecret.IsZero() {
-		keys = append(keys, "auth_secret")
-	}
-	switch failed.Field {
-	case "application_id", "auth_key":
-		keys = []string{failed.Field}
-	case "signature", "timestamp", "nonce":
-		keys = []string{"auth_secret"}
-	}
-	for _, key := range keys {
-		d.unusable(failed, key)
-	}
-}
-
-func (d *diagnosis) unusable(failed *account.Error, key string) {
-	d.add(Finding{
-		Gravity: Unusable, Place: d.cfg.Where("connectycube", key), Key: "connectycube." + key,
-		Problem: failed.Call + ": " + said(failed), Remedy: orElse(failed.Hint, "check it"),
-	})
-}
-
-func orElse(text, otherwise string) string {
-	if text != "" {
-		return text
-	}
-	return otherwise
 }
 
 // Verdict is what all findings come to.

@@ -2,7 +2,9 @@ package doctor_test
 
 import (
 	"errors"
+	"io"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,7 +102,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"updates-as-shared-without-derive": {
 			config: []string{"updates: owner", "updates: shared", derived, random}, want: doctor.ConfigMustChange,
-			say: []string{"my.yaml:19: updates: shared: the service lets a session write its own user only; write updates: off, or updates: owner and passwords: derive"},
+			say: []string{"my.yaml:19: updates: shared: the service lets a session write its own user only; write updates: off, or write updates: owner and in my.yaml:17 write passwords: {derive: {secret: file:PATH}}, which updates only those who are signed up from then on: who is there keeps a random password"},
 		},
 		"updates-by-nobody": {
 			answers: changes{doctor.UpdateOwner: doctor.No}, want: doctor.ConfigMustChange,
@@ -109,7 +111,7 @@ func TestDiagnose(t *testing.T) {
 		"releases-by-nobody": {
 			config:  []string{"leavers: delete\n    vanished: leave", "leavers: release"},
 			answers: changes{doctor.UpdateOwner: doctor.No}, want: doctor.ConfigMustChange,
-			say: []string{"my.yaml:19: updates: owner: the service doesn't let users update their own account: said the service; write updates: off and leavers: keep"},
+			say: []string{"my.yaml:19: updates: owner: the service doesn't let users update their own account: said the service; write updates: off and in my.yaml:21 write leavers: keep"},
 		},
 		"updates-as-owner-refused": {
 			answers: changes{doctor.UpdateOwner: doctor.No, doctor.UpdateShared: doctor.Yes}, want: doctor.ConfigMustChange,
@@ -128,7 +130,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"admin-key-refused-and-nobody-else": {
 			config: []string{derived, random, "updates: owner", "updates: off"}, answers: changes{doctor.DeleteAdmin: doctor.No}, want: doctor.ConfigMustChange,
-			say: []string{"my.yaml:9: connectycube.admin_key: the service refuses the Admin API key: said the service; check it (the Admin API is part of larger plans only), or in my.yaml:20 write leavers: keep"},
+			say: []string{"my.yaml:9: connectycube.admin_key: the service refuses the Admin API key: said the service; check it (the Admin API is part of larger plans only), or in my.yaml:21 write leavers: keep"},
 		},
 		"admin-key-refused-but-not-needed": {
 			config:  []string{"leavers: delete\n    vanished: leave", "leavers: keep"},
@@ -138,6 +140,24 @@ func TestDiagnose(t *testing.T) {
 		"deletes-as-shared": {
 			config: []string{"deletes: admin", "deletes: shared"}, want: doctor.ConfigMustChange,
 			say: []string{"my.yaml:20: deletes: shared: the service lets a session delete its own user only; write deletes: admin"},
+		},
+		"deletes-as-shared-and-nobody-else": {
+			config: []string{derived, random, "updates: owner", "updates: off", "deletes: admin", "deletes: shared"}, answers: changes{doctor.DeleteAdmin: doctor.No}, want: doctor.ConfigMustChange,
+			say: []string{"my.yaml:20: deletes: shared: the service lets a session delete its own user only; in my.yaml:21 write leavers: keep"},
+		},
+		"a-guest-is-nobody-to-write-as": {
+			config:  []string{"login: service\n    password: some-password\n    id: 7", "guest: Ann"},
+			answers: changes{doctor.UpdateOwner: doctor.No, doctor.UpdateShared: doctor.Yes, doctor.DeleteAdmin: doctor.No, doctor.DeleteShared: doctor.Yes, doctor.DeleteOwner: doctor.No},
+			want:    doctor.ConfigMustChange,
+			say: []string{
+				"my.yaml:17: updates: owner: the service doesn't let users update their own account: said the service; write updates: off",
+				"my.yaml:7: connectycube.admin_key: the service refuses the Admin API key: said the service; check it (the Admin API is part of larger plans only), or in my.yaml:19 write leavers: keep",
+			},
+		},
+		"lists-lag-too-far": {
+			answers: changes{doctor.ListByTag: doctor.No, doctor.ListAtOnce: doctor.No, doctor.UpdateOwner: doctor.Unknown, doctor.FindByLogin: doctor.Unknown, doctor.DeleteAdmin: doctor.Unknown},
+			want:    doctor.ServiceUnusable,
+			say:     []string{"every pipeline needs to list by tag: said the service; ask ConnectyCube's support about it"},
 		},
 		"deletes-as-owner-refused": {
 			config: []string{"deletes: admin", "deletes: owner"}, want: doctor.ConfigMustChange,
@@ -180,7 +200,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"no-id": {
 			config: []string{"    id: 7\n", ""}, want: doctor.Sound,
-			say: []string{"my.yaml:5: connectycube.service_user: without its id, a sign-in that ends at another user isn't noticed; write id: 7 under it"},
+			say: []string{"under my.yaml:5: connectycube.service_user.id: without it, a sign-in that ends at another user isn't noticed; write id: 7"},
 		},
 		"users-on-the-fly": {
 			answers: changes{doctor.SessionMakesUsers: doctor.Yes, doctor.LoginMakesUsers: doctor.Yes}, want: doctor.Sound,
@@ -195,7 +215,7 @@ func TestDiagnose(t *testing.T) {
 			say: []string{
 				"my.yaml:18: updates: shared: the service lets a session write its own user only; write updates: owner",
 				"logins aren't unique here (said the service): after a lost answer, somebody could be signed up twice; ask ConnectyCube's support about it before anybody is synced",
-				"my.yaml:5: connectycube.service_user: without its id, a sign-in that ends at another user isn't noticed; write id: 7 under it",
+				"under my.yaml:5: connectycube.service_user.id: without it, a sign-in that ends at another user isn't noticed; write id: 7",
 			},
 		},
 	}
@@ -262,7 +282,38 @@ func TestDiagnoseTrouble(t *testing.T) {
 		},
 		"service-user": {
 			trouble: doctor.Trouble{Stage: doctor.AtServiceUser, Err: failed(account.Unauthenticated, 401, "")}, want: doctor.ServiceUnusable,
-			say: []string{"my.yaml:5: connectycube.service_user: open a session: HTTP 401: no; check it"},
+			say: []string{"my.yaml:5: connectycube.service_user: login or password is wrong: HTTP 401: no; correct them"},
+		},
+		"another-service-user": {
+			trouble: doctor.Trouble{Stage: doctor.AtServiceUser, Err: &account.Error{Kind: account.Unauthenticated, Call: "sign in", Words: "user 1 signed in, not user 7", Hint: "write id: 1"}},
+			want:    doctor.ServiceUnusable,
+			say:     []string{"my.yaml:8: connectycube.service_user.id: sign in: user 1 signed in, not user 7; write id: 1"},
+		},
+		"signature-missing": {
+			trouble: doctor.Trouble{Err: saying("Signature is required")}, want: doctor.ServiceUnusable,
+			say: []string{"under my.yaml:1: connectycube.auth_secret: open a session: HTTP 401: Signature is required; write auth_secret: ${NAME} or file:PATH, as the application's overview page has it"},
+		},
+		"signature-wrong": {
+			config:  []string{"  auth_key: some-auth-key\n", "  auth_key: some-auth-key\n  auth_secret: some-auth-secret\n"},
+			trouble: doctor.Trouble{Err: saying("Unexpected signature")}, want: doctor.ServiceUnusable,
+			say: []string{"my.yaml:5: connectycube.auth_secret: open a session: HTTP 401: Unexpected signature; check it"},
+		},
+		"wrong-path": {
+			trouble: doctor.Trouble{Err: failed(account.Unauthenticated, 404, "")}, want: doctor.ServiceUnusable,
+			say: []string{"my.yaml:2: connectycube.endpoint: open a session: HTTP 404: no; check it: no ConnectyCube answers there"},
+		},
+		"call-that-is-missing": {
+			trouble: doctor.Trouble{Stage: doctor.AtWork, Err: failed(account.NotFound, 404, "")}, want: doctor.ServiceUnusable,
+			say: []string{"open a session: HTTP 404: no; cubesync can't do without this call: ask who runs the server to provide it"},
+		},
+		"proxy-of-the-environment": {
+			trouble: doctor.Trouble{Err: byProxy(t)}, want: doctor.ServiceUnusable,
+			say: []string{"HTTPS_PROXY in the environment: open a session: HTTP 407: the authentication that the proxy wants; check the proxy's address, user and password, or write proxy: none under my.yaml:1"},
+		},
+		"proxy-of-the-file": {
+			config:  []string{"  auth_key: some-auth-key\n", "  auth_key: some-auth-key\n  proxy: http://proxy.example.com:3128\n"},
+			trouble: doctor.Trouble{Err: byProxy(t)}, want: doctor.ServiceUnusable,
+			say: []string{"my.yaml:5: connectycube.proxy: open a session: HTTP 407: the authentication that the proxy wants; check the proxy's address, user and password"},
 		},
 		"something-else": {
 			trouble: doctor.Trouble{Stage: doctor.AtWork, Err: errors.New("no idea")}, want: doctor.ServiceUnusable,
@@ -287,8 +338,47 @@ func TestClockAndLeftovers(t *testing.T) {
 	f.Left = []string{"cubesync-doctor-x-1"}
 	check(t, doctor.NewReport(load(t), "my.yaml", f), doctor.Sound, []string{
 		"this machine's clock is 20m0s behind the service's; signed sessions are refused from 60 minutes on; set the clock",
-		"throw-away accounts that may still be there: cubesync-doctor-x-1; run doctor again, or delete them in the dashboard",
+		"throw-aways that may still be there: cubesync-doctor-x-1; run doctor again, or delete them in the dashboard",
 	})
+}
+
+func TestCircumstances(t *testing.T) {
+	f := facts(nil)
+	f.TooLong, f.Others = true, true
+	check(t, doctor.NewReport(load(t), "my.yaml", f), doctor.Sound, []string{
+		"the service was too slow to find out everything within 3m0s; run doctor again",
+		"another doctor was at work with this application; its accounts were left to it",
+	})
+}
+
+// Too many requests, at a pace that is a doctor's, mean that the limit of the file is beyond the service's.
+func TestThrottledIsSaid(t *testing.T) {
+	f := facts(nil)
+	f.Throttled = 7
+	check(t, doctor.NewReport(load(t, "  admin_key: ", "  rate_limit: 500\n  admin_key: "), "my.yaml", f), doctor.Sound, []string{
+		"my.yaml:9: connectycube.rate_limit: the service refused 7 requests as too many (HTTP 429), although doctor sends few; ask ConnectyCube what your plan permits, and write that",
+	})
+}
+
+func saying(words string) error {
+	return &account.Error{Kind: account.Unauthenticated, Call: "open a session", Status: 401, Words: words}
+}
+
+// byProxy is what the client makes of a proxy's refusal.
+func byProxy(t *testing.T) error {
+	t.Helper()
+	client, err := connectycube.New(connectycube.Options{
+		Endpoint: "https://chat.example.com", ApplicationID: "1", AuthKey: "k",
+		Base: roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{
+				StatusCode: http.StatusProxyAuthRequired, Body: io.NopCloser(strings.NewReader("the authentication that the proxy wants")),
+			}, nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.TryApplication(t.Context())
 }
 
 func errNoWay() error {

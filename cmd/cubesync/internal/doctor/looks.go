@@ -10,6 +10,9 @@ import (
 	"cubesync/sync/user"
 )
 
+// tooLate is the reason of answers that nothing was found out for.
+const tooLate = "look-ups lag too far behind writes to tell"
+
 // settling is how long after a write a look-up must not have shown it for that to mean anything.
 func (e *examination) settling() time.Duration {
 	switch {
@@ -37,29 +40,65 @@ func (e *examination) await(ctx context.Context, most time.Duration, holds func(
 	}
 }
 
-// isGone looks whether the account is, and writes it down.
-func (e *examination) isGone(ctx context.Context, id int64) (bool, error) {
+// presence is what a look-up says of an account.
+type presence uint8
+
+const (
+	unseen presence = iota // never shown, which says nothing
+	there
+	gone // shown before, and not any more
+)
+
+// look looks where the account is, and writes it down.
+func (e *examination) look(ctx context.Context, id int64) (presence, error) {
 	found, err := e.key.Find(ctx, account.ByID, []string{strconv.FormatInt(id, 10)})
-	if err != nil || len(found) > 0 {
-		return false, err
+	t := e.accounts.of(account.Account{ID: id})
+	switch {
+	case err != nil:
+		return unseen, err
+	case len(found) > 0:
+		t.seen = true
+		return there, nil
+	case t.seen:
+		t.gone = true
+		return gone, nil
+	default:
+		return unseen, nil
 	}
-	for _, t := range e.accounts.all {
-		if t.account.ID == id && (t.seen || t.asked) {
-			t.gone = true
-			return true, nil
-		}
-	}
-	return false, nil
+}
+
+// goes waits for the account to go.
+func (e *examination) goes(ctx context.Context, id int64, most time.Duration) (at presence, err error) {
+	_, err = e.await(ctx, most, func(ctx context.Context) (bool, error) {
+		at, err = e.look(ctx, id)
+		return at == gone, err
+	})
+	return at, err
 }
 
 // appear waits until look-ups show a new account.
 func (e *examination) appear(ctx context.Context, made account.Account) error {
-	seen, err := e.await(ctx, e.settling(), func(ctx context.Context) (bool, error) {
+	seen, err := e.await(ctx, min(e.settling(), e.patience()), func(ctx context.Context) (bool, error) {
 		found, err := e.key.Find(ctx, account.ByID, []string{strconv.FormatInt(made.ID, 10)})
 		return len(found) > 0, err
 	})
 	e.accounts.of(made).seen = seen
+	e.blind = e.blind || err == nil && !seen && e.settling() >= patience
 	return err
+}
+
+// patience is how long a look-up has to show what was written.
+func (e *examination) patience() time.Duration {
+	if e.blind {
+		return settles // it has been waited for in vain: nothing is learned from what isn't shown
+	}
+	return patience
+}
+
+// upToDate reports whether what a look-up doesn't show of the account means anything: look-ups don't lag too far, and
+// have shown this account.
+func (e *examination) upToDate(known account.Account) bool {
+	return !e.blind && e.accounts.of(known).seen
 }
 
 // twin returns the account of exactly this user, if a look-up finds it in time.

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"cubesync/cmd/cubesync/internal/config"
@@ -43,6 +45,9 @@ func (d *diagnosis) always() {
 func (d *diagnosis) known(c Check, place, key string) bool {
 	if c.Answer != Unknown {
 		return true
+	}
+	if looked := !slices.Contains([]Question{ListByTag, SignUpKey, SignUpShared}, c.Question); looked && !d.yes(ListByTag) {
+		return false // the finding about lists says why
 	}
 	d.add(Finding{
 		Gravity: Unusable, Place: place, Key: key,
@@ -111,22 +116,38 @@ func (d *diagnosis) updates(p config.Pipeline) {
 	}
 }
 
+// at is where a key stands, or would, as the end of an advice.
+func (d *diagnosis) at(keys ...string) string {
+	place := d.cfg.Where(keys...)
+	if !strings.HasPrefix(place, "under ") {
+		place = "in " + place
+	}
+	return place
+}
+
 // otherUpdates is what to write where accounts can't be updated as configured.
 func (d *diagnosis) otherUpdates(p config.Pipeline) string {
-	off := "write updates: off"
-	if p.Policy.Leavers == plan.ReleaseLeavers {
-		off += " and leavers: keep"
-	}
 	switch {
-	case p.Updates == config.AsShared && d.yes(UpdateOwner) && p.Passwords.Derive != nil:
+	case p.Updates == config.AsShared && d.can(UpdateOwner, config.AsOwner, p):
 		return "write updates: owner"
-	case p.Updates == config.AsOwner && d.yes(UpdateShared):
+	case p.Updates == config.AsOwner && d.can(UpdateShared, config.AsShared, p):
 		return "write updates: shared"
-	case p.Updates == config.AsShared && d.yes(UpdateOwner):
-		return off + ", or updates: owner and passwords: derive"
-	default:
-		return off
 	}
+	remedy := "write updates: off"
+	if p.Policy.Leavers == plan.ReleaseLeavers {
+		remedy += " and " + d.at("pipelines", p.Name, "leavers") + " write leavers: keep"
+	}
+	derived := config.Passwords{Derive: &config.Derive{}}
+	if p.Passwords.Random && d.yes(UpdateOwner) && d.cfg.ConnectyCube.Gives(config.AsOwner, derived) {
+		remedy += ", or write updates: owner and " + d.at("pipelines", p.Name, "passwords") +
+			" write passwords: {derive: {secret: file:PATH}}, which updates only those who are signed up from then on: who is there keeps a random password"
+	}
+	return remedy
+}
+
+// can reports whether something works as an authority that the configuration gives.
+func (d *diagnosis) can(q Question, as config.Authority, p config.Pipeline) bool {
+	return d.yes(q) && d.cfg.ConnectyCube.Gives(as, p.Passwords)
 }
 
 // deletes looks at the authority to delete, which only pipelines that delete leavers need.
@@ -137,14 +158,18 @@ func (d *diagnosis) deletes(p config.Pipeline) {
 		return
 	}
 	c, place := d.facts.Answer(q), d.cfg.Where("pipelines", p.Name, "deletes")
+	as, write := d.otherDeletes(p)
+	elsewhere := d.at("pipelines", p.Name, as) + " " + write
 	switch {
 	case p.Policy.Leavers == plan.DeleteLeavers && q == DeleteAdmin && c.Refused:
 		d.add(Finding{
 			Gravity: MustChange, Place: d.cfg.Where("connectycube", "admin_key"), Key: "connectycube.admin_key", Problem: problem(c),
-			Remedy: fmt.Sprintf("check it (the Admin API is part of larger plans only), or in %s %s", place, d.otherDeletes(p)),
+			Remedy: "check it (the Admin API is part of larger plans only), or " + elsewhere,
 		})
+	case p.Policy.Leavers == plan.DeleteLeavers && as == "deletes":
+		d.need(q, p, "deletes", string(p.Deletes), write)
 	case p.Policy.Leavers == plan.DeleteLeavers:
-		d.need(q, p, "deletes", string(p.Deletes), d.otherDeletes(p))
+		d.need(q, p, "deletes", string(p.Deletes), elsewhere)
 	case c.Answer == No:
 		d.add(Finding{
 			Gravity: Hint, Place: place, Key: "deletes: " + string(p.Deletes), Problem: problem(c),
@@ -153,18 +178,17 @@ func (d *diagnosis) deletes(p config.Pipeline) {
 	}
 }
 
-// otherDeletes is what to write where accounts can't be deleted as configured.
-func (d *diagnosis) otherDeletes(p config.Pipeline) string {
-	switch {
-	case p.Deletes != config.AsAdmin && d.yes(DeleteAdmin):
-		return "write deletes: admin"
-	case p.Deletes != config.AsShared && d.yes(DeleteShared):
-		return "write deletes: shared"
-	case p.Deletes != config.AsOwner && d.yes(DeleteOwner) && p.Passwords.Derive != nil:
-		return "write deletes: owner"
-	default:
-		return "write leavers: keep"
+// otherDeletes is what to write where accounts can't be deleted as configured, and the key that it is about.
+func (d *diagnosis) otherDeletes(p config.Pipeline) (key, write string) {
+	for _, other := range []struct {
+		question Question
+		as       config.Authority
+	}{{DeleteAdmin, config.AsAdmin}, {DeleteShared, config.AsShared}, {DeleteOwner, config.AsOwner}} {
+		if p.Deletes != other.as && d.can(other.question, other.as, p) {
+			return "deletes", "write deletes: " + string(other.as)
+		}
 	}
+	return "leavers", "write leavers: keep"
 }
 
 // hints are what works and ought to be known.
@@ -172,9 +196,24 @@ func (d *diagnosis) hints() {
 	who, session := d.cfg.ConnectyCube.ServiceUser, d.facts.Session
 	if who != nil && who.ID == 0 && who.Guest == "" && session != nil && session.UserID != 0 {
 		d.add(Finding{
-			Gravity: Hint, Place: d.cfg.Where("connectycube", "service_user"), Key: "connectycube.service_user",
-			Problem: "without its id, a sign-in that ends at another user isn't noticed", Remedy: fmt.Sprintf("write id: %d under it", session.UserID),
+			Gravity: Hint, Place: d.cfg.Where("connectycube", "service_user", "id"), Key: "connectycube.service_user.id",
+			Problem: "without it, a sign-in that ends at another user isn't noticed", Remedy: fmt.Sprintf("write id: %d", session.UserID),
 		})
+	}
+	if d.facts.Throttled > 0 {
+		d.add(Finding{
+			Gravity: Hint, Place: d.cfg.Where("connectycube", "rate_limit"), Key: "connectycube.rate_limit",
+			Problem: fmt.Sprintf("the service refused %d requests as too many (HTTP 429), although doctor sends few", d.facts.Throttled),
+			Remedy:  "ask ConnectyCube what your plan permits, and write that",
+		})
+	}
+	if d.facts.TooLong {
+		d.add(Finding{
+			Gravity: Hint, Problem: fmt.Sprintf("the service was too slow to find out everything within %v", longest), Remedy: "run doctor again",
+		})
+	}
+	if d.facts.Others {
+		d.add(Finding{Gravity: Hint, Problem: "another doctor was at work with this application; its accounts were left to it"})
 	}
 	if session != nil && session.Skew.Abs() > maxSkew {
 		d.add(Finding{
@@ -196,10 +235,13 @@ func (d *diagnosis) hints() {
 	}
 }
 
+// blur is how far apart clocks may seem to be that are in step: the service tells whole seconds.
+const blur = 2 * time.Second
+
 // skew says how two clocks compare.
 func skew(d time.Duration) string {
 	switch {
-	case d == 0:
+	case d.Abs() < blur:
 		return "in step with the service's"
 	case d < 0:
 		return d.Abs().String() + " behind the service's"

@@ -2,14 +2,20 @@ package doctor_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
+	"path"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"cubesync/cmd/cubesync/internal/doctor"
+	"cubesync/sink/connectycube"
 	"cubesync/sink/emulator"
+	"cubesync/sync/account"
 )
 
 // denying refuses some requests as a server would that permits less.
@@ -77,7 +83,7 @@ func TestServersThatPermitLess(t *testing.T) {
 			denied: func(r *http.Request) bool {
 				return strings.HasPrefix(r.URL.Path, "/blobs") && r.Method == http.MethodDelete
 			},
-			want: changed{doctor.UploadFile: doctor.No},
+			want: changed{doctor.UploadFile: doctor.No}, left: 1,
 		},
 		"lists-by-tag": {
 			denied: func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "user_tags=") },
@@ -109,7 +115,7 @@ func TestServersThatPermitLess(t *testing.T) {
 				if len(facts.Left) != c.left || facts.Trouble != nil {
 					t.Errorf("left %s, trouble %+v", facts.Left, facts.Trouble)
 				}
-				p.cleanBut(t, c.left)
+				p.cleanBut(t, len(facts.Left))
 			})
 		})
 	}
@@ -158,4 +164,39 @@ func TestLoginsThatAreNotUnique(t *testing.T) {
 		}
 		p.clean(t)
 	})
+}
+
+// A refusal that may only mean that the account is gone: somebody else removes it just before it is tried.
+func TestAccountsThatGoAway(t *testing.T) {
+	for _, lag := range []time.Duration{0, 3 * time.Second} {
+		for victim := range 5 {
+			t.Run(fmt.Sprintf("lag-%v-write-%d", lag, victim), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := newPatient(t, emulator.Options{ListLag: lag, OthersAnswer: "404"})
+					somebody := p.raw(t).Service(connectycube.Authority{Deletes: connectycube.DeletesAsAdmin})
+					base, writes := p.client.Base, 0
+					p.client.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+						if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/users/") || r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/user") {
+							if writes++; writes == victim+1 {
+								id, _ := strconv.ParseInt(strings.TrimSuffix(path.Base(r.URL.Path), ".json"), 10, 64)
+								if err := somebody.Delete(t.Context(), account.Account{ID: id}); err != nil {
+									t.Error(err)
+								}
+							}
+						}
+						return base.RoundTrip(r)
+					})
+					right := usual()
+					if lag > 0 {
+						right[doctor.ListAtOnce] = doctor.No
+					}
+					facts := p.examine(t.Context(), t)
+					noLie(t, facts, right)
+					if writes <= victim {
+						t.Error("nobody went away: the test proves nothing")
+					}
+				})
+			})
+		}
+	}
 }

@@ -33,7 +33,9 @@ func (e *examination) signUpAsShared(ctx context.Context) error {
 const (
 	noServiceUser = "there is no connectycube.service_user"
 	noAdminKey    = "there is no connectycube.admin_key"
+	identity      = "an identity provider answers sign-ins by login, whatever the password"
 	noAccount     = "no account could be made to try it on"
+	noSignIn      = "users can't sign in with the passwords that they were signed up with, as where an identity provider signs them in"
 )
 
 // answerDone answers with what became of one call.
@@ -53,11 +55,14 @@ const atOnce = time.Second
 
 // list finds out whether a list by tag shows a new account, and how late.
 func (e *examination) list(ctx context.Context) error {
-	known, err := e.victim(ctx)
-	if err != nil {
-		e.answer(ListByTag, Unknown, noAccount)
-		e.answer(ListAtOnce, Unknown, noAccount)
-		return ctx.Err()
+	known, ok := e.accounts.alive() // which no look-up has to show first: that is what is found out here
+	if !ok {
+		var err error
+		if known, err = e.victim(ctx); err != nil {
+			e.answer(ListByTag, Unknown, noAccount)
+			e.answer(ListAtOnce, Unknown, noAccount)
+			return ctx.Err()
+		}
 	}
 	began := e.accounts.of(known).born
 	var at time.Duration // when the look that showed it began
@@ -80,8 +85,7 @@ func (e *examination) list(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !shown:
-		e.answer(ListByTag, No, fmt.Sprintf("it didn't show a new account within %v", patience))
-		e.answer(ListAtOnce, No, "")
+		return e.notListed(ctx, known)
 	case began.IsZero() || looks == 1 && time.Since(began) > atOnce:
 		e.answer(ListByTag, Yes, "")
 		e.answer(ListAtOnce, Unknown, "the service was too slow to tell")
@@ -94,6 +98,16 @@ func (e *examination) list(ctx context.Context) error {
 		e.answer(ListAtOnce, No, fmt.Sprintf("a new account was shown after %v", at.Round(100*time.Millisecond)))
 	}
 	return nil
+}
+
+// notListed: whether lists leave it out or lag further than we wait, nobody can tell. Look-ups may still be up to date.
+func (e *examination) notListed(ctx context.Context, known account.Account) error {
+	words := fmt.Sprintf("it didn't show a new account within %v", patience)
+	e.answer(ListByTag, Unknown, words)
+	e.answer(ListAtOnce, No, words)
+	at, err := e.look(ctx, known.ID)
+	e.blind = at != there
+	return err
 }
 
 func (e *examination) lookUps(ctx context.Context) error {
@@ -123,19 +137,38 @@ func (e *examination) lookUps(ctx context.Context) error {
 }
 
 func (e *examination) lookUp(ctx context.Context, q Question, key account.Key, value string, id int64) error {
-	shown, err := e.await(ctx, patience, func(ctx context.Context) (bool, error) {
+	shown, err := e.await(ctx, e.patience(), func(ctx context.Context) (bool, error) {
 		found, err := e.key.Find(ctx, key, []string{value})
 		return slices.ContainsFunc(found, func(a account.Account) bool { return a.ID == id }), err
 	})
+	if shown {
+		e.accounts.of(account.Account{ID: id}).seen = true
+	}
 	switch {
 	case refused(err):
 		e.refuse(q, err)
 	case err != nil:
 		return err
-	case !shown:
-		e.answer(q, No, "it didn't find the account")
-	default:
+	case shown:
 		e.answer(q, Yes, "")
+	default:
+		return e.notShown(ctx, q, id, "it didn't find the account")
+	}
+	return nil
+}
+
+// notShown answers no where a look-up that is up to date doesn't show what it ought to.
+func (e *examination) notShown(ctx context.Context, q Question, id int64, words string) error {
+	at, err := e.look(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case at == gone:
+		e.answer(q, Unknown, wentAway(id))
+	case !e.upToDate(account.Account{ID: id}):
+		e.answer(q, Unknown, tooLate)
+	default:
+		e.answer(q, No, words)
 	}
 	return nil
 }
@@ -161,19 +194,31 @@ func (e *examination) uniqueness(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// unique signs a second one up. Only a refusal that names the field proves something by itself; what else is refused may
+// be for another reason, which the same sign-up with a value of its own shows.
 func (e *examination) unique(ctx context.Context, q Question, field string, second user.User) {
-	as := e.key
-	if e.facts.Answer(SignUpKey).Answer != Yes {
-		as = e.shared
-	}
-	made, err := e.signUp(ctx, as, second)
+	made, err := e.signUp(ctx, e.signUps(), second)
 	failed, _ := errors.AsType[*account.Error](err)
 	switch {
 	case err == nil:
 		e.answer(q, No, fmt.Sprintf("account %d was made with the %s of another", made.ID, field))
-	case failed != nil && (failed.Kind == account.Conflict || failed.Kind == account.Invalid) && (failed.Field == "" || failed.Field == field):
+	case !refused(err):
+		e.answer(q, Unknown, said(err))
+	case failed.Kind == account.Conflict && failed.Field == field:
 		e.answer(q, Yes, "")
 	default:
-		e.answer(q, Unknown, said(err))
+		if _, other := e.signUp(ctx, e.signUps(), e.accounts.next()); other != nil {
+			e.answer(q, Unknown, said(err))
+			return
+		}
+		e.answer(q, Yes, "")
 	}
+}
+
+// signUps are sign-ups as whoever may.
+func (e *examination) signUps() account.Service {
+	if e.facts.Answer(SignUpKey).Answer == Yes {
+		return e.key
+	}
+	return e.shared
 }

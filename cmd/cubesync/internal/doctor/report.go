@@ -43,11 +43,14 @@ func (r Report) WriteText(w io.Writer) error {
 	r.writeSession(out)
 	if r.Facts.Trouble == nil || r.Facts.Trouble.Stage == AtWork {
 		for _, c := range r.Facts.Checks {
-			writeWrapped(out, fmt.Sprintf("  %-3s  %-28s ", c.Answer.forPeople(), c.Question.forPeople()), c.Words, 36)
+			writeWrapped(out, fmt.Sprintf("  %-3s  %-28s  ", c.Answer.forPeople(), c.Question.forPeople()), c.Words, 37)
 		}
 	}
 	if r.Facts.Removed > 0 {
 		fmt.Fprintf(out, "%d throw-away accounts of an earlier doctor were removed\n", r.Facts.Removed)
+	}
+	if r.Facts.Made > 0 && len(r.Facts.Left) == 0 {
+		fmt.Fprintf(out, "%d throw-away accounts with the tag %s were made and removed\n", r.Facts.Made, Tag)
 	}
 	for _, f := range r.Findings {
 		writeWrapped(out, "", f.String(), 4)
@@ -69,7 +72,7 @@ func (r Report) writeSession(w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "session %d %s, expires %s\n", s.ID, who, s.Expires.UTC().Format("2006-01-02 15:04:05 MST"))
-	fmt.Fprintf(w, "answers in %s (median of %d); this machine's clock is %s\n", milliseconds(r.Facts.Latency), looks, skew(s.Skew))
+	fmt.Fprintf(w, "answers in %s (median of %d)\nthis machine's clock is %s\n", milliseconds(r.Facts.Latency), looks, skew(s.Skew))
 }
 
 func milliseconds(d time.Duration) string {
@@ -130,12 +133,14 @@ func (r Report) WriteJSON(w io.Writer) error {
 		Lag           float64      `json:"list_lag_seconds"`
 		Checks        []Check      `json:"checks"`
 		Findings      []Finding    `json:"findings"`
-		Removed       int          `json:"removed"`
+		Tag           string       `json:"tag"`  // of throw-away accounts
+		Made          int          `json:"made"` // by this examination
+		Removed       int          `json:"removed_of_earlier_runs"`
 		Left          []string     `json:"left"`
 	}{
 		Verdict: r.Verdict(), Endpoint: r.Endpoint, ApplicationID: r.ApplicationID, Checks: r.Facts.Checks,
 		Latency: float64(r.Facts.Latency.Microseconds()) / 1000, Lag: r.Facts.Lag.Seconds(),
-		Findings: append([]Finding{}, r.Findings...), Removed: r.Facts.Removed, Left: append([]string{}, r.Facts.Left...),
+		Findings: append([]Finding{}, r.Findings...), Tag: Tag, Made: r.Facts.Made, Removed: r.Facts.Removed, Left: append([]string{}, r.Facts.Left...),
 	}
 	if s := r.Facts.Session; s != nil {
 		view.Skew = s.Skew.Seconds()

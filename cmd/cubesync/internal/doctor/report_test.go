@@ -20,7 +20,7 @@ func seen() doctor.Facts {
 		ID: 12, UserID: 7, User: &connectycube.User{Login: connectycube.Text{Text: "service"}},
 		Expires: time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC), Skew: 3 * time.Second,
 	}
-	f.Latency, f.Lag, f.Removed = 84*time.Millisecond, 1500*time.Millisecond, 2
+	f.Latency, f.Lag, f.Made, f.Removed = 84*time.Millisecond, 1500*time.Millisecond, 13, 2
 	for i := range f.Checks {
 		if f.Checks[i].Question == doctor.UpdateShared {
 			f.Checks[i].Words = "HTTP 403: You don't have appropriate permissions to perform this operation,\nsaid \x1b[31mthe service"
@@ -37,7 +37,8 @@ func TestText(t *testing.T) {
 	}
 	want := `http://127.0.0.1:8390, application 1
 session 12 of user 7 (service), expires 2026-03-01 12:00:00 UTC
-answers in 84ms (median of 5); this machine's clock is 3s ahead of the service's
+answers in 84ms (median of 5)
+this machine's clock is 3s ahead of the service's
   yes  sign up with the auth key
   yes  sign up as the service user
   yes  list by tag
@@ -49,17 +50,18 @@ answers in 84ms (median of 5); this machine's clock is 3s ahead of the service's
   yes  e-mails are unique
   yes  external IDs are unique
   yes  update as owner
-  no   update as shared             HTTP 403: You don't have appropriate
-                                    permissions to perform this operation,\nsaid
-                                    \u001b[31mthe service
+  no   update as shared              HTTP 403: You don't have appropriate
+                                     permissions to perform this
+                                     operation,\nsaid \u001b[31mthe service
   yes  change an external ID
   yes  delete as owner
   -    delete as shared
   yes  delete as admin
-  ?    upload and delete a file     said the service
-  no   POST /session makes users    said the service
-  no   POST /login makes users      said the service
+  ?    upload and delete a file      said the service
+  no   POST /session makes users     said the service
+  no   POST /login makes users       said the service
 2 throw-away accounts of an earlier doctor were removed
+13 throw-away accounts with the tag cubesync-doctor were made and removed
 my.yaml:19: updates: shared: the service lets a session write its own user only;
     write updates: owner
 my.yaml has to change before it can work
@@ -122,7 +124,7 @@ func TestJSON(t *testing.T) {
 		"session": map[string]any{
 			"id": 12.0, "user_id": 7.0, "login": "service", "application_id": "", "created_at": "0001-01-01T00:00:00Z", "expires": "2026-03-01T12:00:00Z",
 		},
-		"latency_ms": 84.0, "clock_skew_seconds": 3.0, "list_lag_seconds": 1.5, "removed": 2.0, "left": []any{},
+		"latency_ms": 84.0, "clock_skew_seconds": 3.0, "list_lag_seconds": 1.5, "tag": "cubesync-doctor", "made": 13.0, "removed_of_earlier_runs": 2.0, "left": []any{},
 		"findings": []any{map[string]any{
 			"gravity": "must_change", "place": "my.yaml:19", "key": "updates: shared",
 			"problem": "the service lets a session write its own user only", "remedy": "write updates: owner",
@@ -143,6 +145,20 @@ func TestQuestions(t *testing.T) {
 	for _, q := range doctor.Questions() {
 		if strings.Contains(out.String(), string(q)) {
 			t.Errorf("%s has no words for people", q)
+		}
+	}
+}
+
+// The service tells whole seconds: that is no difference between two clocks.
+func TestSmallSkewIsNone(t *testing.T) {
+	for skew, want := range map[time.Duration]string{
+		time.Second: "in step with the service's", -time.Second: "in step with the service's", -2 * time.Second: "2s behind the service's",
+	} {
+		f := seen()
+		f.Session.Skew = skew
+		var out strings.Builder
+		if err := doctor.NewReport(load(t), "my.yaml", f).WriteText(&out); err != nil || !strings.Contains(out.String(), "clock is "+want+"\n") {
+			t.Errorf("%v: %v\n%s", skew, err, out.String())
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"cubesync/sink/connectycube"
 	"cubesync/sync/account"
@@ -13,54 +14,73 @@ import (
 
 // updates finds out as whom accounts can be updated, on an account that isn't the service user's own.
 func (e *examination) updates(ctx context.Context) error {
-	if err := e.update(ctx, UpdateOwner, e.owner, "cubesync doctor, as owner"); err != nil {
+	if e.Identity {
+		e.answer(UpdateOwner, NotTried, identity)
+	} else if err := e.update(ctx, UpdateOwner, e.ownerOf, "cubesync doctor, as owner"); err != nil {
 		return err
 	}
 	if !e.ServiceUser {
 		e.answer(UpdateShared, NotTried, noServiceUser)
 		return nil
 	}
-	return e.update(ctx, UpdateShared, e.shared, "cubesync doctor, as shared")
+	return e.update(ctx, UpdateShared, e.asShared, "cubesync doctor, as shared")
 }
 
-func (e *examination) update(ctx context.Context, q Question, as account.Service, name string) error {
+// authority is the application as whoever writes the account.
+type authority func(known account.Account) account.Service
+
+func (e *examination) ownerOf(known account.Account) account.Service {
+	return e.owner(e.accounts.of(known))
+}
+func (e *examination) asShared(account.Account) account.Service { return e.shared }
+func (e *examination) asAdmin(account.Account) account.Service  { return e.admin }
+
+func (e *examination) update(ctx context.Context, q Question, as authority, name string) error {
 	known, err := e.victim(ctx)
 	if err != nil {
 		e.answer(q, Unknown, noAccount)
 		return ctx.Err()
 	}
 	_, err = insist(ctx, func() error {
-		_, err := as.Update(ctx, known, func(account.Account) (values user.Values, err error) {
-			values[user.FullName] = user.Text(name)
-			return values, nil
+		_, err := as(known).Update(ctx, known, func(account.Account) (w account.Write, err error) {
+			w.Values[user.FullName] = user.Text(name)
+			return w, nil
 		})
 		return err
 	})
 	if err != nil {
 		return e.refusal(ctx, q, known.ID, err)
 	}
-	shown, err := e.await(ctx, patience, func(ctx context.Context) (bool, error) {
+	shown, err := e.await(ctx, e.patience(), func(ctx context.Context) (bool, error) {
 		found, err := e.key.Find(ctx, account.ByID, []string{strconv.FormatInt(known.ID, 10)})
 		return slices.ContainsFunc(found, func(a account.Account) bool { return a.Values[user.FullName].Text == name }), err
 	})
-	if err == nil && !shown {
-		e.answer(q, No, "the service said that it was done, but a look-up doesn't show it")
-		return nil
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		e.answer(q, Yes, "")
+	if !shown {
+		return e.notShown(ctx, q, known.ID, "the service said that it was done, but a look-up doesn't show it")
 	}
-	return err
+	e.answer(q, Yes, "")
+	return nil
 }
 
-// refusal answers no, unless the account is gone: then somebody else was at work, and the refusal says nothing.
+// refusal answers no, unless the account is gone: then somebody else was at work, and the refusal says nothing. That an
+// account isn't found or can't sign in says something only where a look-up shows it, for as long as those may lag.
 func (e *examination) refusal(ctx context.Context, q Question, id int64, why error) error {
-	gone, err := e.isGone(ctx, id)
+	proven := provesPresence(why)
+	most := time.Duration(0)
+	if !proven {
+		most = min(e.settling(), e.patience())
+	}
+	at, err := e.goes(ctx, id, most)
 	switch {
 	case err != nil:
 		return err
-	case gone:
-		e.answer(q, Unknown, fmt.Sprintf("account %d went away meanwhile; is another doctor at work?", id))
+	case at == gone:
+		e.answer(q, Unknown, wentAway(id))
+	case !proven && (at == unseen || e.blind):
+		e.answer(q, Unknown, fmt.Sprintf("%s, and %s", said(why), tooLate))
 	case q == DeleteAdmin && keyRefused(why):
 		e.refuse(q, why)
 	default:
@@ -69,9 +89,13 @@ func (e *examination) refusal(ctx context.Context, q Question, id int64, why err
 	return nil
 }
 
+func wentAway(id int64) string {
+	return fmt.Sprintf("account %d went away meanwhile; is another doctor at work?", id)
+}
+
 // externalID finds out whether an update takes an external ID, as whoever can update.
 func (e *examination) externalID(ctx context.Context) error {
-	as := connectycube.Authority{Updates: connectycube.UpdatesAsOwner, Passwords: func(string) []string { return []string{e.Password} }}
+	as := connectycube.Authority{Updates: connectycube.UpdatesAsOwner}
 	if e.facts.Answer(UpdateOwner).Answer != Yes {
 		as.Updates = connectycube.UpdatesAsShared
 		if e.facts.Answer(UpdateShared).Answer != Yes {
@@ -84,11 +108,15 @@ func (e *examination) externalID(ctx context.Context) error {
 		e.answer(PutExternalID, Unknown, noAccount)
 		return ctx.Err()
 	}
-	other := known.ExternalID + "-moved"
+	other := known.ExternalID + moved
+	login := e.accounts.of(known).login()
+	as.Passwords = e.passwords(login)
 	var now account.Account
-	_, err = insist(ctx, func() (err error) {
-		now, err = e.Client.PutExternalID(ctx, as, known, other)
-		return err
+	_, err = insist(ctx, func() error {
+		return e.signIn(login, func() (err error) {
+			now, err = e.Client.PutExternalID(ctx, as, known, other)
+			return err
+		})
 	})
 	switch {
 	case err != nil:
@@ -106,11 +134,11 @@ func (e *examination) deletes(ctx context.Context) error {
 	for _, as := range []struct {
 		question Question
 		missing  string
-		service  account.Service
+		service  authority
 	}{
-		{DeleteShared, unless(e.ServiceUser, noServiceUser), e.shared},
-		{DeleteOwner, "", e.owner},
-		{DeleteAdmin, unless(e.AdminKey, noAdminKey), e.admin},
+		{DeleteShared, unless(e.ServiceUser, noServiceUser), e.asShared},
+		{DeleteOwner, unless(!e.Identity, identity), e.ownerOf},
+		{DeleteAdmin, unless(e.AdminKey, noAdminKey), e.asAdmin},
 	} {
 		if as.missing != "" {
 			e.answer(as.question, NotTried, as.missing)
@@ -130,27 +158,31 @@ func unless(there bool, missing string) string {
 	return missing
 }
 
-func (e *examination) delete(ctx context.Context, q Question, as account.Service) error {
+func (e *examination) delete(ctx context.Context, q Question, as authority) error {
 	known, err := e.victim(ctx)
 	if err != nil {
 		e.answer(q, Unknown, noAccount)
 		return ctx.Err()
 	}
-	doubt, failure := insist(ctx, func() error { return as.Delete(ctx, known) })
+	doubt, failure := insist(ctx, func() error { return as(known).Delete(ctx, known) })
 	if failure != nil && !doubt {
 		return e.refusal(ctx, q, known.ID, failure)
 	}
 	e.accounts.of(known).asked = failure == nil
-	gone, err := e.await(ctx, patience, func(ctx context.Context) (bool, error) { return e.isGone(ctx, known.ID) })
+	at, err := e.goes(ctx, known.ID, e.patience())
 	switch {
 	case err != nil:
 		return err
-	case gone:
+	case at == gone:
 		e.answer(q, Yes, "")
-	case failure == nil:
-		e.answer(q, No, "the service said that it was done, but a look-up still finds the account")
-	default:
+	case failure != nil && !provesPresence(failure):
+		e.answer(q, Unknown, said(failure))
+	case failure != nil:
 		e.answerDone(q, failure)
+	case at == unseen || e.blind:
+		e.answer(q, Unknown, tooLate)
+	default:
+		e.answer(q, No, "the service said that it was done, but a look-up still finds the account")
 	}
 	return nil
 }
