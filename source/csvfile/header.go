@@ -29,6 +29,10 @@ func (r *reader) readHeader(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	if slices.Contains(names, exportColumn) {
+		r.exported = true
+		unquote(names)
+	}
 	if err := r.checkHeader(names); err != nil {
 		return fmt.Errorf("%s: header: %w", r.position(), err)
 	}

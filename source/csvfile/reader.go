@@ -31,6 +31,7 @@ type reader struct {
 	rows     gocsv.SimpleDecoder
 	columns  *record.Columns
 	header   []string
+	exported bool // cubesync wrote the file
 	keyIndex int
 	ended    error // what every further Next returns; nil while reading
 	verdict  record.Verdict
@@ -133,6 +134,9 @@ func (r *reader) row(ctx context.Context) ([]string, error) {
 	row, err := r.rows.GetCSVRow()
 	if err != nil {
 		return nil, r.quoteError(err)
+	}
+	if r.exported {
+		unquote(row)
 	}
 	return row, nil
 }

@@ -27,6 +27,15 @@ func (a Account) HasTag(tag string) bool {
 	return slices.Contains(user.SplitTags(a.Values[user.Tags].Text), tag)
 }
 
+// Write is what an update changes. Its zero value changes nothing.
+type Write struct {
+	Values     user.Values // the set ones are written
+	ExternalID string      // "" leaves the account's
+	// Password is the user's new one, "" leaves theirs. The service wants the old one with it, so it can be written as
+	// the account's user only; other authorities refuse it as Forbidden without a call.
+	Password string
+}
+
 // Key is something that accounts can be looked up by.
 type Key string
 
@@ -55,12 +64,16 @@ type Service interface {
 	Create(ctx context.Context, u user.User, password string) (Account, error)
 
 	// Update reads the account afresh under the authority that will write it and calls change with what it is
-	// now. The set values that change returns are written, and the account after the write is returned. When
-	// change returns no set value, or an error, nothing is written; the error is returned as it is.
-	// An Ambiguous error means that the write may have happened.
-	Update(ctx context.Context, known Account, change func(now Account) (user.Values, error)) (Account, error)
+	// now. What change returns is written in one call, and the account after the write is returned: what the service
+	// made of it, the old external ID for one that it doesn't take. When change returns the zero Write, or an error,
+	// nothing is written; the error is returned as it is. An Ambiguous error means that the write may have happened.
+	// Where it is done as the account's user, their password is that of known's ExternalID.
+	Update(ctx context.Context, known Account, change func(now Account) (Write, error)) (Account, error)
 
 	// Delete asks for the account's deletion. A nil error is only the service's word: whether the account is
 	// gone is shown by Find.
 	Delete(ctx context.Context, known Account) error
+
+	// Clock returns what time it is by the service's clock, as its last answer told; zero where it never did.
+	Clock() time.Time
 }

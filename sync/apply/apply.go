@@ -52,7 +52,10 @@ const (
 //
 // Closing stop lets what is under way finish; ending ctx breaks it off.
 func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
-	r := &run{Applier: a, applied: map[string]bool{}, streak: map[plan.Kind]int{}, givenUp: map[plan.Kind]error{}}
+	r := &run{
+		Applier: a, rings: newRings(operations),
+		applied: map[string]bool{}, streak: map[plan.Kind]int{}, givenUp: map[plan.Kind]error{},
+	}
 	r.stopped = make(chan struct{})
 	select {
 	case <-stop:
@@ -108,10 +111,11 @@ func waves(operations []plan.Operation) func(yield func([]plan.Operation) bool) 
 type run struct {
 	*Applier
 	stopped chan struct{} // closed when nothing new may be begun
+	rings   *rings
 
 	mu      sync.Mutex
 	err     error           // why it stopped
-	applied map[string]bool // external IDs whose operation was applied
+	applied map[string]bool // external IDs whose operation, or the first step of it, was applied
 	open    bool            // an operation wasn't attempted, or is in doubt
 	// streak counts what ended in doubt or for lack of permission without a success in between, givenUp says why no
 	// more are sent, both by kind of operation.
@@ -228,6 +232,14 @@ func (r *run) hindrance(op plan.Operation) string {
 	if op.Blocked != "" {
 		return fmt.Sprintf("%s: %s", op.Blocked, op.Detail)
 	}
+	if _, parked := r.rings.account(op); parked {
+		return "" // it can't be left as it is: see unpark
+	}
+	return r.waitsInVain(op)
+}
+
+// waitsInVain says which operation that this one waits for wasn't applied, "" if all were.
+func (r *run) waitsInVain(op plan.Operation) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
@@ -293,9 +305,16 @@ func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes cha
 		return
 	}
 	op := group[0]
-	if op.Kind == plan.Create {
+	switch {
+	case op.Kind == plan.Create:
 		outcomes <- r.create(ctx, op)
-		return
+	case op.Reason == plan.Rekeyed:
+		outcomes <- r.rekey(ctx, op)
+	case op.Step == plan.Park:
+		outcomes <- r.park(ctx, op)
+	case len(op.Parked) > 0:
+		outcomes <- r.unpark(ctx, op)
+	default:
+		outcomes <- r.update(ctx, op)
 	}
-	outcomes <- r.update(ctx, op)
 }

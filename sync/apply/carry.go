@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,19 +108,30 @@ func (e *movedError) Error() string { return "changed since the plan was made: "
 // update writes an account, or takes the owner tag off. In doubt it reads and compares again; when that is refused, to
 // sign in with what the write may have changed for one, it looks the account up.
 func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
+	known := op.Account
+	known.ExternalID = op.ExternalID // passwords are of this one, whatever the account carries
+	if op.Reason == plan.Rekeyed {
+		known.ExternalID = *op.ExternalIDBefore
+	}
 	var doubt error
 	for try := range maxTries {
 		if try > 0 && !pause(ctx, try) {
 			break
 		}
 		var sent []plan.Change
-		now, err := r.Service.Update(ctx, op.Account, func(now account.Account) (user.Values, error) {
+		var w account.Write
+		now, err := r.Service.Update(ctx, known, func(now account.Account) (account.Write, error) {
 			var err error
 			sent, err = r.stillToWrite(op, now)
-			return after(sent), err
+			if err != nil {
+				return account.Write{}, err
+			}
+			w = account.Write{Values: after(sent), ExternalID: idToWrite(op, now)}
+			w.Password, err = r.rekeyPassword(op, w)
+			return w, err
 		})
 		if err == nil {
-			return r.done(op, now, sent)
+			return keptID(r.done(op, now, sent), w, now)
 		}
 		if moved, ok := errors.AsType[*movedError](err); ok {
 			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error()}
@@ -146,7 +158,7 @@ func (r *run) refusedInDoubt(ctx context.Context, op plan.Operation, doubt, refu
 		return r.unknown(ctx, op, doubt, err)
 	}
 	if now, there := present[op.AccountID]; there {
-		if left, err := r.stillToWrite(op, now); err == nil && len(left) == 0 {
+		if left, err := r.stillToWrite(op, now); err == nil && len(left) == 0 && idToWrite(op, now) == "" {
 			return r.done(op, now, nil)
 		}
 	}
@@ -156,18 +168,23 @@ func (r *run) refusedInDoubt(ctx context.Context, op plan.Operation, doubt, refu
 // stillToWrite checks an update against the account as it is now and returns what is left to write over it.
 func (r *run) stillToWrite(op plan.Operation, now account.Account) ([]plan.Change, error) {
 	var left []plan.Change
-	if now.ExternalID != op.ExternalID {
+	if now.ExternalID != op.ExternalID && now.ExternalID != op.Account.ExternalID {
 		return nil, &movedError{fmt.Sprintf("account %d has the external ID %q now", now.ID, now.ExternalID)}
 	}
-	if op.Reason != plan.LostTag && !now.HasTag(r.OwnerTag) && op.Kind != plan.Release {
+	if lost := !now.HasTag(r.OwnerTag); lost && op.Reason != plan.LostTag && op.Kind != plan.Release && op.Kind != plan.Adopt {
 		return nil, &movedError{fmt.Sprintf("account %d lost the tag %q", now.ID, r.OwnerTag)}
+	}
+	if op.Kind == plan.Adopt {
+		if field := differs(op, now); field != "" {
+			return nil, &movedError{fmt.Sprintf("account %d, found by its external ID, login or e-mail, has another %s now", now.ID, field)}
+		}
 	}
 	for _, c := range op.Changes {
 		current := now.Values[c.Field].Text
 		if c.Field.Equal(current, c.After) {
 			continue
 		}
-		if c.Field.Equal(current, c.Before) {
+		if c.Field.Equal(current, c.Before) || op.Awaits(c.Field, current) {
 			left = append(left, plan.Change{Field: c.Field, Before: current, After: c.After})
 			continue
 		}
@@ -182,11 +199,53 @@ func (r *run) stillToWrite(op plan.Operation, now account.Account) ([]plan.Chang
 	return left, nil
 }
 
+// idToWrite returns the external ID that the account is still to get, "" where it has it or isn't to get it.
+func idToWrite(op plan.Operation, now account.Account) string {
+	if op.ExternalIDBefore == nil || op.Step != "" || now.ExternalID == op.ExternalID {
+		return ""
+	}
+	return op.ExternalID
+}
+
+// keptID adds to the outcome that the service didn't take the external ID. It is said once: from now on the account is
+// known by its id.
+func keptID(outcome state.Outcome, w account.Write, now account.Account) state.Outcome {
+	if outcome.Ending != state.DoneApplied || w.ExternalID == "" || now.ExternalID == w.ExternalID {
+		return outcome
+	}
+	outcome.KeptID = &now.ExternalID
+	outcome.Ignored++
+	words := fmt.Sprintf("ConnectyCube kept the external ID %q of account %d when %q was sent; from now on the account is known by its id",
+		now.ExternalID, now.ID, w.ExternalID)
+	if outcome.Words != "" {
+		words = outcome.Words + "; " + words
+	}
+	outcome.Words = words
+	return outcome
+}
+
+// differs names the login or e-mail of an account to be adopted that is neither what it was nor what it is to be: it may
+// not be the account that was found any more.
+func differs(op plan.Operation, now account.Account) string {
+	for _, field := range []user.Field{user.Login, user.Email} {
+		have := now.Values[field].Text
+		wanted := slices.ContainsFunc(op.Changes, func(c plan.Change) bool { return c.Field == field && field.Equal(c.After, have) })
+		if !wanted && !field.Equal(have, op.Account.Values[field].Text) {
+			return field.String()
+		}
+	}
+	return ""
+}
+
 // done is the outcome of an applied create, update or release, with what the answer taught about the changes that it
 // answered. What a look-up showed instead of an answer teaches nothing: it may have been written by somebody else.
 func (r *run) done(op plan.Operation, now account.Account, answered []plan.Change) state.Outcome {
 	if op.Kind == plan.Release && now.HasTag(r.OwnerTag) {
 		words := fmt.Sprintf("ConnectyCube ignored tags: account %d still carries %q", now.ID, r.OwnerTag)
+		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true}
+	}
+	if held := stillHeld(op, now); held != "" {
+		words := fmt.Sprintf("ConnectyCube ignored %s: account %d still has it, so nobody else can", held, now.ID)
 		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true}
 	}
 	r.succeeded(op.Kind)

@@ -24,6 +24,8 @@ type scriptedService struct {
 	script func(call, externalID string, n int) fault
 	// keeps is what the service makes of a value; nil: it keeps it as it is.
 	keeps func(field user.Field, before, sent string) string
+	// fixedIDs: an update doesn't change an external ID.
+	fixedIDs bool
 	// intended is asked before each write.
 	intended func(externalID string) bool
 
@@ -160,7 +162,7 @@ func (s *scriptedService) Create(_ context.Context, u user.User, password string
 	return s.of(u.ExternalID)[0], nil
 }
 
-func (s *scriptedService) Update(_ context.Context, known account.Account, change func(account.Account) (user.Values, error)) (account.Account, error) {
+func (s *scriptedService) Update(_ context.Context, known account.Account, change func(account.Account) (account.Write, error)) (account.Account, error) {
 	f := s.begin("update", known.ExternalID)
 	if f.early != nil {
 		return account.Account{}, f.early
@@ -171,13 +173,17 @@ func (s *scriptedService) Update(_ context.Context, known account.Account, chang
 	if !there {
 		return now, &account.Error{Kind: account.NotFound, Call: "update user", Words: "Couldn't find user."}
 	}
-	values, err := change(now)
-	if err != nil || values == (user.Values{}) {
+	w, err := change(now)
+	if err != nil || w == (account.Write{}) {
 		return now, err
 	}
+	values := w.Values
 	err = s.commit(f, func() error {
 		if err := s.free(values, now.ID); err != nil {
 			return err
+		}
+		if w.ExternalID != "" && !s.fixedIDs {
+			now.ExternalID = w.ExternalID
 		}
 		s.write(now, values)
 		return nil
@@ -186,6 +192,8 @@ func (s *scriptedService) Update(_ context.Context, known account.Account, chang
 	defer s.mu.Unlock()
 	return s.accounts[known.ID], err
 }
+
+func (s *scriptedService) Clock() time.Time { return time.Time{} }
 
 func (s *scriptedService) Delete(_ context.Context, known account.Account) error {
 	f := s.begin("delete", known.ExternalID)
@@ -263,7 +271,7 @@ func (j *recordingJournal) Intend(_ context.Context, _ int64, ops []plan.Operati
 	}
 	j.chunks = append(j.chunks, len(ops))
 	for _, op := range ops {
-		j.intents = append(j.intents, op.ExternalID)
+		j.intents = append(j.intents, nameOf(op))
 	}
 	return nil
 }
@@ -312,13 +320,13 @@ func (s *stage) apply(t *testing.T, ops ...plan.Operation) (map[string]state.Out
 	err := a.Apply(s.ctx, s.stop, ops)
 	outcomes := map[string]state.Outcome{}
 	for _, o := range s.seen {
-		if _, twice := outcomes[o.Operation.ExternalID]; twice {
+		if _, twice := outcomes[nameOf(o.Operation)]; twice {
 			t.Errorf("%s has two outcomes", o.Operation)
 		}
-		outcomes[o.Operation.ExternalID] = o
+		outcomes[nameOf(o.Operation)] = o
 	}
 	for _, op := range ops {
-		if outcomes[op.ExternalID].Ending == "" {
+		if outcomes[nameOf(op)].Ending == "" {
 			t.Errorf("%s has no outcome", op)
 		}
 	}
@@ -327,7 +335,7 @@ func (s *stage) apply(t *testing.T, ops ...plan.Operation) (map[string]state.Out
 	}
 	closed := map[string]int{}
 	for _, o := range s.journal.outcomes {
-		closed[o.Operation.ExternalID]++
+		closed[nameOf(o.Operation)]++
 	}
 	for _, opened := range s.journal.intents {
 		if closed[opened] != 1 && s.journal.recordErr == nil {
@@ -342,6 +350,9 @@ func (s *stage) apply(t *testing.T, ops ...plan.Operation) (map[string]state.Out
 	}
 	return outcomes, err
 }
+
+// nameOf tells the steps of an operation apart.
+func nameOf(op plan.Operation) string { return op.ExternalID + string(op.Step) }
 
 // person is an account of ours.
 func person(id int64, externalID string) account.Account {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,33 +15,81 @@ import (
 	"cubesync/sync/user"
 )
 
-// Build decides. Found are the accounts that the survey's look-ups returned.
+// Build decides. Found are the accounts that the survey's look-ups returned. The last column names the golden plan that
+// shows the case.
 //
-//	record   | account under its external ID      | policy           | decision
-//	---------+------------------------------------+------------------+------------------------------------
-//	one      | none                               |                  | create
-//	one      | none, but known before             | vanished: leave  | create, blocked left-vanished
-//	one      | none; login or e-mail taken        |                  | reject not-ours, value-taken, held-by-leaver
-//	one      | one with our tag, equal            |                  | unchanged
-//	one      | one with our tag, differs          |                  | update
-//	one      | one with our tag, differs          | updates: off     | update, blocked not-permitted
-//	one      | one known under another record's   |                  | reject ambiguous, both records
-//	         | external ID                        |                  |
-//	one      | one without our tag, known by id   |                  | update lost-tag
-//	one      | one without our tag                | adopt: refuse    | reject not-ours
-//	one      | several                            |                  | reject ambiguous
-//	several equal |                               |                  | as one; the others are collapsed
-//	several different |                           |                  | reject duplicate-key
-//	rejected | any                                |                  | present: left alone
-//	none     | one with our tag                   | leavers: keep    | leaver kept
-//	none     | one with our tag                   | release, delete  | leaver in grace, then release or delete
-//	none     | one with our tag                   | absence unknown  | leaver absence-unknown
-//	none     | one with our tag, no external ID   |                  | remark no-external-id
+//	record             | account                                    | policy                       | decision                         | case
+//	-------------------+--------------------------------------------+------------------------------+----------------------------------+------
+//	one                | none                                       |                              | create                           | new-record-is-created
+//	one                | none, but known before                     | vanished: recreate           | create vanished                  | vanished-recreate
+//	one                | none, but known before                     | vanished: leave              | create, blocked left-vanished    | vanished-leave
+//	one                | ours, equal                                |                              | unchanged                        | unchanged-is-not-listed
+//	one                | ours, differs                              |                              | update                           | one-field-differs
+//	one                | ours, differs                              | updates: off                 | update, blocked not-permitted    | updates-off
+//	one                | ours, differs                              | refused before               | update, blocked refused-before   | refused-before
+//	one                | ours, not listed yet                       |                              | as if it were                    | signed-up-a-moment-ago
+//	one                | known by id, our tag gone                  |                              | update lost-tag                  | lost-tag-is-retagged
+//	one                | known by id, our tag and external ID gone  |                              | update lost-tag                  | lost-tag-and-external-id
+//	one                | known by id, tag of another pipeline       |                              | reject not-ours                  | lost-tag-to-another-pipeline
+//	one                | known by id, external ID gone              |                              | update lost-external-id          | cleared-external-id-is-given-back
+//	one                | known by id, external ID of nobody         |                              | update lost-external-id          | changed-external-id-is-taken-back
+//	one                | known by id, external ID never took        |                              | as any account of ours           | external-id-that-does-not-take
+//	one                | known by id, external ID of another record |                              | reject ambiguous, both           | two-records-for-one-account
+//	one                | known by id, external ID of a reject       |                              | reject ambiguous                 | external-id-of-a-rejected-record
+//	one                | known as a reject's, carries this one's    |                              | reject ambiguous                 | account-of-a-rejected-record
+//	two                | ours, known as both's, carries one's       |                              | that one's; create               | two-records-known-with-one-account
+//	two                | ours, known as both's, carries neither's   |                              | reject ambiguous, both           | account-known-as-two-records
+//	one                | ours, known as a leaver's too              |                              | update lost-external-id          | account-known-as-a-leaver-too
+//	one                | two: known by id, and with the external ID |                              | reject ambiguous                 | external-id-on-a-second-account
+//	one                | known by id; a reject's has their external ID |                              | update, blocked ambiguous        | external-id-that-nobody-takes-off
+//	one                | two of ours with the external ID           |                              | reject ambiguous                 | two-accounts-one-id
+//	one                | known under a key that left the source     |                              | as any account of ours           | changed-external-id-follows-the-source
+//	one                | protected                                  |                              | reject protected                 | protected-record
+//	one                | protected, our tag gone                    |                              | reject protected                 | protected-lost-tag
+//	one                | not ours, has the external ID              | adopt: refuse                | reject not-ours                  | exists-but-not-ours-is-rejected
+//	one                | not ours, has the external ID              | adopt: external_id           | adopt                            | adopt-by-external-id
+//	one                | not ours, has the login                    | adopt: refuse                | reject not-ours                  | login-taken-by-another
+//	one                | not ours, has the login                    | adopt: login                 | adopt                            | adopt-by-login
+//	one                | not ours, has the login                    | adopt: external_id, email    | reject not-ours                  | adopt-by-a-key-that-is-not-permitted
+//	one                | not ours, has the e-mail                   | adopt: refuse                | reject not-ours                  | email-of-a-stranger
+//	one                | not ours, has the e-mail                   | adopt: email                 | adopt                            | adopt-by-email
+//	one                | not ours, to be adopted                    | no right to                  | adopt, blocked not-permitted     | adopt-without-authority
+//	one                | not ours, to be adopted                    | updates: off                 | adopt, blocked not-permitted     | adopt-with-updates-off
+//	one                | not ours, to be adopted                    | refused before               | adopt, blocked refused-before    | adopt-refused-before
+//	one                | two, by different keys                     | adopt                        | reject ambiguous                 | adopt-two-accounts
+//	two                | one, to be adopted by both                 | adopt                        | reject ambiguous, both           | adopt-two-records
+//	one                | not ours, known as another record's        | adopt                        | reject ambiguous                 | adopt-an-account-known-as-anothers
+//	one                | not ours, another external ID              | adopt                        | reject not-ours                  | adopt-another-external-id
+//	one                | not ours, tag of another pipeline          | adopt                        | reject not-ours                  | adopt-another-pipelines
+//	one                | not ours, five tags                        | adopt                        | reject no-room-for-tags          | adopt-without-room
+//	one                | not ours, protected                        | adopt                        | reject protected                 | adopt-protected
+//	one                | not ours, protected                        | adopt: refuse                | reject protected                 | protected-stranger
+//	one                | our tag, no external ID, has the login     | adopt: login                 | adopt                            | adopt-ours-without-external-id
+//	one                | a leaver's, has the login                  |                              | reject held-by-leaver            | held-by-leaver
+//	one                | a leaver's, has the login                  | adopt                        | reject held-by-leaver            | adopt-never-a-leaver
+//	one                | a leaver's, goes in this plan              |                              | create after the delete          | claim-waits-for-delete
+//	one                | wants a tag of another pipeline            |                              | reject foreign-tag               | tag-of-another-pipeline
+//	several, equal     | any                                        |                              | as one; the others are collapsed | duplicate-equal-collapses
+//	several, different | any                                        |                              | reject duplicate-key             | duplicate-different-rejects-both
+//	two, one login     | any                                        |                              | reject shared-value              | shared-login-rejects-both
+//	two, one e-mail    | any                                        |                              | reject shared-value              | shared-email-rejects-both
+//	rejected           | any                                        |                              | present: left alone              | reject-with-key-counts-as-present
+//	rejected and one   | any                                        |                              | reject duplicate-key             | reject-beside-a-record
+//	none               | ours                                       | leavers: keep                | leaver kept                      | leaver-kept
+//	none               | ours                                       | grace                        | leaver in-grace                  | leaver-in-grace
+//	none               | ours                                       | leavers: release, grace over | release                          | leaver-released
+//	none               | ours                                       | leavers: delete, grace over  | delete                           | leaver-deleted-after-grace
+//	none               | ours                                       | leavers: delete, no grace    | delete                           | leaver-deleted-without-grace
+//	none               | ours                                       | absence unknown              | leaver absence-unknown           | absence-unknown-keeps-everybody
+//	none               | ours, protected                            | any                          | leaver protected                 | protected-leavers
+//	none               | ours, known under a key that left too      | grace                        | leaver in-grace, from now on     | changed-external-id-leaves-afresh
+//	none               | ours, the key known as another account's  | grace                        | leaver in-grace, from now on     | absence-of-another-account
+//	none               | our tag, no external ID                    | any                          | remark no-external-id            | tag-on-account-without-id
 func (s *Survey) Build(found []account.Account) *Plan {
 	b := &builder{
 		Survey: s, policy: s.in.Policy,
 		plan:     &Plan{Operations: []Operation{}, Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{}},
-		rejected: map[string]bool{}, foundByID: map[int64]account.Account{}, leavers: map[int64]string{},
+		rejected: map[string]bool{}, foundByID: maps.Clone(s.strays), deviating: map[string]row{}, adoptable: map[string]Desired{}, leavers: map[int64]string{}, refusals: map[string]*Refusal{},
 	}
 	for _, r := range s.in.Rejects {
 		b.rejected[r.ExternalID] = true
@@ -52,6 +101,7 @@ func (s *Survey) Build(found []account.Account) *Plan {
 	for r := range join(s.in) {
 		b.row(r)
 	}
+	b.matchDeviating()
 	b.settleClaims()
 	b.order()
 	sortRejects(b.plan.Rejects)
@@ -66,7 +116,10 @@ type builder struct {
 	foundByID map[int64]account.Account
 
 	byExternalID map[string][]account.Account // of found, made on first use
+	deviating    map[string]row               // records whose known account isn't under their external ID
+	adoptable    map[string]Desired           // records whose sign-ups may turn out to be adoptions
 	leavers      map[int64]string             // leavers whose accounts stay, by account id, and until when
+	refusals     map[string]*Refusal          // of those for whom something is planned, by external ID
 }
 
 func (b *builder) row(r row) {
@@ -82,6 +135,9 @@ func (b *builder) row(r row) {
 	case !ok:
 	case want == nil:
 		b.withoutRecord(r)
+	case b.deviates(r):
+		r.desired = []Desired{*want}
+		b.deviating[r.key] = r
 	default:
 		b.withRecord(*want, r)
 	}
@@ -91,6 +147,9 @@ func (b *builder) row(r row) {
 func (b *builder) withoutExternalID(accounts []account.Account) {
 	b.plan.Owned += len(accounts)
 	for _, a := range accounts {
+		if _, matched := b.KnownAs(a.ID); matched {
+			continue
+		}
 		b.plan.Remarks = append(b.plan.Remarks, Remark{
 			AccountID: a.ID, Reason: NoExternalID,
 			Detail: fmt.Sprintf("carries the owner tag %q and has no external ID; take the tag off, or give it one", b.policy.OwnerTag),
@@ -134,7 +193,7 @@ func (b *builder) oneRecord(r row) (*Desired, bool) {
 		if value == "" {
 			continue
 		}
-		if rivals := b.contests[claim{field, field.Canonical(value)}]; rivals != nil {
+		if rivals := b.contests[claimOf(field, value)]; rivals != nil {
 			b.rejectAll(r.desired[:1], SharedValue, fmt.Sprintf("%s all want the %s %s: give each their own", joinPositions(rivals), field, value))
 			return nil, false
 		}
@@ -152,99 +211,21 @@ func (b *builder) reject(d Desired, reason Reason, detail string) {
 	b.plan.Rejects = append(b.plan.Rejects, Reject{Position: d.Position, ExternalID: d.User.ExternalID, Reason: reason, Detail: detail})
 }
 
-// withRecord decides about a record that is the only one of its external ID.
-func (b *builder) withRecord(d Desired, r row) {
-	known := Known{ExternalID: r.key}
-	if r.known != nil {
-		known = *r.known
-	}
-	accounts, reason := r.observed, FieldsDiffer
-	if len(accounts) == 0 {
-		accounts, reason = b.unlisted(known)
-	}
-	switch len(accounts) {
-	case 0:
-		b.create(d, known)
-	case 1:
-		b.update(d, known, accounts[0], reason)
-	default:
-		b.reject(d, Ambiguous, fmt.Sprintf("%s have this external ID and neither is touched: take it off all but one", accountNumbers(accounts)))
-	}
-}
-
-// unlisted returns accounts with the external ID that the list of our tag didn't show: signed up a moment ago, or
-// bereft of our tag although we know them by id. An account that never was ours is returned too: update rejects it.
-func (b *builder) unlisted(known Known) ([]account.Account, Reason) {
-	if a, ok := b.foundByID[known.AccountID]; ok && a.ExternalID == known.ExternalID {
-		return []account.Account{a}, LostTag
-	}
-	return b.holdersOf(known.ExternalID), FieldsDiffer
-}
-
-func (b *builder) update(d Desired, known Known, have account.Account, reason Reason) {
-	if !have.HasTag(b.policy.OwnerTag) && reason != LostTag {
-		b.reject(d, NotOurs, fmt.Sprintf("exists as account %d, not ours: it doesn't carry the tag %q", have.ID, b.policy.OwnerTag))
-		return
-	}
-	was, moved := b.lost[have.ID]
-	if moved && was.externalID != d.User.ExternalID && (was.wanted || b.rejected[was.externalID]) {
-		b.reject(d, Ambiguous, fmt.Sprintf("account %d carries this external ID now and was known under %q, which the source has too: give one of them another account",
-			have.ID, was.externalID))
-		return
-	}
-	if known.AccountID != have.ID {
-		known.Mine, known.Learned = user.Values{}, nil // they are of an account that is gone
-	}
-	changes, remarks := diff(d.User.Values, have, known, b.policy)
-	for _, remark := range remarks {
-		remark.ExternalID, remark.AccountID, remark.Position = d.User.ExternalID, have.ID, d.Position
-		b.plan.Remarks = append(b.plan.Remarks, remark)
-	}
-	if len(changes) == 0 {
-		b.plan.Unchanged++
-		return
-	}
-	if have.HasTag(b.policy.OwnerTag) {
-		reason = FieldsDiffer
-	}
-	op := Operation{
-		Kind: Update, ExternalID: d.User.ExternalID, AccountID: have.ID, Position: d.Position,
-		Reason: reason, Changes: changes, Account: have, Mine: Merged(d.User.Values),
-	}
-	if b.policy.UpdatesOff {
-		op.Blocked, op.Detail = UpdatesOff, "updates: off"
-	}
-	b.add(op, known)
-}
-
-func (b *builder) create(d Desired, known Known) {
-	reason := NewRecord
-	if known.AccountID != 0 {
-		if moved, ok := b.foundByID[known.AccountID]; ok && moved.ExternalID != known.ExternalID {
-			b.reject(d, Ambiguous, fmt.Sprintf("its account %d now carries the external ID %q: put %q back, or take the tag off that account",
-				moved.ID, moved.ExternalID, known.ExternalID))
-			return
-		}
-		reason = Vanished
-	}
-	op := Operation{
-		Kind: Create, ExternalID: d.User.ExternalID, Position: d.Position, Reason: reason,
-		Changes: createChanges(d.User, b.policy), Mine: Merged(d.User.Values),
-	}
-	if reason == Vanished && b.policy.LeaveVanished {
-		op.Blocked = LeftVanished
-		op.Detail = fmt.Sprintf("account %d disappeared without us (vanished: leave)", known.AccountID)
-	}
-	b.add(op, known)
-}
-
-// add puts an operation on the plan, blocked if the service refused exactly this before.
+// add puts an operation on the plan.
 func (b *builder) add(op Operation, known Known) {
-	op.Digest = digest(op, b.in.ConfigDigest)
-	if r := known.Refusal; r != nil && r.Digest == op.Digest && op.Blocked == "" && !b.in.RetryRefused {
+	if known.Refusal != nil {
+		b.refusals[op.ExternalID] = known.Refusal
+	}
+	b.judge(&op, known.Refusal)
+	b.plan.Operations = append(b.plan.Operations, op)
+}
+
+// judge blocks an operation if the service refused exactly this before.
+func (b *builder) judge(op *Operation, r *Refusal) {
+	op.Digest = digest(*op, b.in.ConfigDigest)
+	if r != nil && r.Digest == op.Digest && op.Blocked == "" && !b.in.RetryRefused {
 		op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
 	}
-	b.plan.Operations = append(b.plan.Operations, op)
 }
 
 func (b *builder) holdersOf(externalID string) []account.Account {
@@ -259,7 +240,7 @@ func (b *builder) holdersOf(externalID string) []account.Account {
 
 // digest recognises an operation: what it does to what, under which configuration.
 func digest(op Operation, config string) string {
-	text, err := json.Marshal([]any{config, op.Kind, op.ExternalID, op.AccountID, op.Changes, op.Account.Values})
+	text, err := json.Marshal([]any{config, op.Kind, op.ExternalID, op.AccountID, op.ExternalIDBefore, op.Changes, op.Account.Values})
 	if err != nil {
 		panic("digest of an operation: " + err.Error()) // strings and numbers: always encodable
 	}
@@ -272,10 +253,12 @@ func (p *Plan) Digest() string {
 	sum := sha256.New()
 	for i := range p.Operations {
 		op := &p.Operations[i]
-		fmt.Fprintln(sum, op.Digest, op.Blocked, op.Wave)
+		fmt.Fprintln(sum, op.Digest, op.Step, op.Blocked, op.Wave)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func sortedByID(accounts map[int64]account.Account) []account.Account {
 	sorted := make([]account.Account, 0, len(accounts))

@@ -14,17 +14,23 @@ import (
 //	field      | desired                         | compared as
 //	-----------+---------------------------------+------------------------------------------------
 //	any        | unset                           | not at all
+//	login      | empty                           | not at all
 //	any        | owned at create                 | not at all
 //	any        | owned if empty                  | only while the account's is empty
+//	login      | any, and the account's is       | as it is, or as a sign-up would compute it: the
+//	           | parked from a broken-off swap   | swap is finished, whoever owns the field
 //	tags       | ours: owner tag, mapped ones    | account's, less what we wanted before, plus ours
 //	custom_data| merged                          | account's keys, less ours before, plus ours
 //	custom_data| replaced                        | as it is
 //
 // A difference that an earlier answer explained, with the same value sent and the same value kept, is none.
-func diff(want user.Values, have account.Account, known Known, policy Policy) (changes []Change, remarks []Remark) {
+func diff(u user.User, have account.Account, known Known, policy Policy) (changes []Change, remarks []Remark) {
 	for _, field := range user.Fields() {
 		before := have.Values[field].Text
-		after, remark := target(field, want[field], before, known, policy)
+		after, remark := target(field, u.Values[field], before, known, policy)
+		if field == user.Login && isParked(before) {
+			after = signUpLogin(u)
+		}
 		if remark != nil {
 			remarks = append(remarks, *remark)
 		}
@@ -50,7 +56,7 @@ func target(field user.Field, want user.Value, before string, known Known, polic
 	if field == user.Tags {
 		return targetTags(want, before, known, policy)
 	}
-	if !want.Set {
+	if !want.Set || field == user.Login && want.Text == "" { // nobody loses their login by an empty one
 		return before, nil
 	}
 	switch policy.Owners[field] {

@@ -11,14 +11,14 @@ import (
 )
 
 // Limits are the guards' settings. A share is a part of the accounts owned at the start of the run, from 0 to 1;
-// where a floor stands beside it, the guard never trips at or below the floor.
+// where a floor stands beside it, the guard never trips at or below the floor (Rekeyed: below it).
 type Limits struct {
 	Deletes     Ceiling // releases and deletes of one run
 	WeekDeletes Ceiling // releases and deletes of seven days, this run included
 	Updates     Ceiling // updates and adoptions
 	Creates     Ceiling // sign-ups, once there is a baseline
 	Field       Ceiling // changes of one and the same field
-	Rekeyed     Ceiling // sign-ups whose login or e-mail a leaver holds, or holds until this run deletes them
+	Rekeyed     Ceiling // sign-ups whose login or e-mail a leaver holds, or holds until this run deletes them: trips from here
 	Shrink      float64 // share by which the source may shrink against the baseline
 }
 
@@ -66,21 +66,6 @@ type Situation struct {
 	WeekDeletes int               // releases and deletes applied in the seven days before now
 }
 
-// Trip is a guard that stops a run.
-type Trip struct {
-	Guard  string `json:"guard"`
-	Saw    string `json:"saw"`
-	Limit  string `json:"limit"`
-	Remedy string `json:"remedy"`
-}
-
-// Approvable reports whether a person may let the plan pass: nobody means that everybody has left.
-func (t Trip) Approvable() bool { return t.Guard != guardEmpty }
-
-func (t Trip) String() string {
-	return fmt.Sprintf("guard %s: %s, permitted %s; %s", t.Guard, t.Saw, t.Limit, t.Remedy)
-}
-
 // The names of the guards, as the configuration and the messages have them.
 const (
 	guardEmpty       = "empty"
@@ -92,6 +77,8 @@ const (
 	guardField       = "field"
 	guardRekeyed     = "rekeyed"
 	guardSettings    = "settings"
+	guardFirstRun    = "first_run"
+	guardRekey       = "rekey"
 )
 
 // rounding keeps a share that is exact on paper from being rounded up because it isn't exact in binary.
@@ -100,83 +87,66 @@ const rounding = 1e-9
 // Guard returns every guard that the plan trips, in a fixed order. A run that trips one writes nothing.
 func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	var trips []Trip
-	trip := func(guard, saw, limit, remedy string) {
-		trips = append(trips, Trip{Guard: guard, Saw: saw, Limit: limit, Remedy: remedy})
+	trip := func(guard, saw, limit, remedy string, who concerned) {
+		trips = append(trips, Trip{Guard: guard, Saw: saw, Limit: limit, Concerns: who.first, Count: who.n, Remedy: remedy})
 	}
-	atMost := func(guard string, n, limit int, what string) {
-		if n > limit {
-			trip(guard, fmt.Sprintf("%s: %s among %s owned accounts", what, Number(n), Number(p.Owned)), Number(limit), "look at them in the plan")
+	atMost := func(guard string, who concerned, before, limit int, what string) {
+		if n := who.n + before; n > limit {
+			trip(guard, fmt.Sprintf("%s: %s among %s owned accounts", what, Number(n), Number(p.Owned)), Number(limit), "look at them in the plan", who)
 		}
 	}
-	ceiling := func(guard string, n int, c Ceiling, what string) { atMost(guard, n, c.Of(p.Owned), what) }
-	leaving := p.Count(Release) + p.Count(Delete)
+	ceiling := func(guard string, who concerned, c Ceiling, what string) { atMost(guard, who, 0, c.Of(p.Owned), what) }
+	leaving := p.leaving()
 
 	if p.Present() == 0 {
-		trip(guardEmpty, "a source without any record", "at least 1", "check the export")
+		trip(guardEmpty, "a source without any record", "at least 1", "check the export", p.missing())
 	}
 	if b := s.Baseline; b != nil && p.Present() > 0 {
 		if floor := int(math.Ceil(math.FMA(float64(b.Present), 1-limits.Shrink, -rounding))); p.Present() < floor {
 			trip(guardShrink, fmt.Sprintf("persons in the source: %s, and %s in run %d", Number(p.Present()), Number(b.Present), b.Run),
-				"at least "+Number(floor), "check that the export is whole")
+				"at least "+Number(floor), "check that the export is whole", p.missing())
 		}
 	}
-	if leaving > 0 {
+	if leaving.n > 0 {
 		half := p.Owned / 2 // never more, whatever the limits and their floors say
-		atMost(guardDeletes, leaving, min(half, limits.Deletes.Of(p.Owned)), "releases and deletes")
-		atMost(guardWeekDeletes, leaving+s.WeekDeletes, min(half, limits.WeekDeletes.Of(p.Owned)),
+		atMost(guardDeletes, leaving, 0, min(half, limits.Deletes.Of(p.Owned)), "releases and deletes")
+		atMost(guardWeekDeletes, leaving, s.WeekDeletes, min(half, limits.WeekDeletes.Of(p.Owned)),
 			fmt.Sprintf("releases and deletes in seven days, %s of them before this run", Number(s.WeekDeletes)))
 	}
-	ceiling(guardUpdates, p.Count(Update)+p.Count(Adopt), limits.Updates, "updates")
+	ceiling(guardUpdates, p.sent(Update, Adopt), limits.Updates, "updates and adoptions")
 	if s.Baseline != nil {
-		ceiling(guardCreates, p.Count(Create), limits.Creates, "sign-ups")
+		ceiling(guardCreates, p.sent(Create), limits.Creates, "sign-ups")
 	}
 	for _, field := range user.Fields() {
-		ceiling(guardField, fieldChanges(p, field), limits.Field, fmt.Sprintf("changes of %s", field))
+		ceiling(guardField, p.fieldChanges(field), limits.Field, fmt.Sprintf("changes of %s", field))
 	}
-	ceiling(guardRekeyed, p.heldByLeavers(), limits.Rekeyed, "new external IDs whose login or e-mail a leaver holds")
-	if changed := changedSettings(s); leaving > 0 && len(changed) > 0 {
-		trip(guardSettings, fmt.Sprintf("releases and deletes: %s, together with a change of %s since run %d", Number(leaving), strings.Join(changed, ", "), s.Baseline.Run),
-			"none in the same run", "if these people have left, approve it; if not, put the settings back")
+	if who, from := p.heldByLeavers(), limits.Rekeyed.Of(p.Owned); who.n > 0 && who.n >= from {
+		trip(guardRekeyed, fmt.Sprintf("new external IDs whose login or e-mail a leaver holds: %s among %s owned accounts", Number(who.n), Number(p.Owned)),
+			"fewer than "+Number(from), "were the keys changed? `cubesync rekey` carries new ones; if not, look at them in the plan", who)
+	}
+	if changed := changedSettings(s); leaving.n > 0 && len(changed) > 0 {
+		trip(guardSettings, fmt.Sprintf("releases and deletes: %s, together with a change of %s since run %d", Number(leaving.n), strings.Join(changed, ", "), s.Baseline.Run),
+			"none in the same run", "if these people have left, approve it; if not, put the settings back", leaving)
 	}
 	return trips
 }
 
-func fieldChanges(p *Plan, field user.Field) int {
-	n := 0
-	for i := range p.Operations {
-		op := &p.Operations[i]
-		if op.Kind != Update || op.Blocked != "" {
-			continue
-		}
-		if slices.ContainsFunc(op.Changes, func(c Change) bool { return c.Field == field }) {
-			n++
-		}
-	}
-	return n
+// Unconfirmed is the guard of a first run that nobody agreed to, on any application but the embedded emulator's.
+func Unconfirmed(p *Plan) Trip {
+	return unconfirmed(p, guardFirstRun, "operations in the first run that writes to an application that isn't the embedded emulator")
 }
 
-// heldByLeavers counts sign-ups that want what a leaver has: those that are refused for it, and those that wait until
-// the leaver is deleted.
-func (p *Plan) heldByLeavers() int {
-	n := 0
-	for _, r := range p.Rejects {
-		if r.Reason == HeldByLeaver {
-			n++
-		}
+// UnconfirmedRekey is the guard of a change of external IDs that nobody agreed to.
+func UnconfirmedRekey(p *Plan) Trip {
+	return unconfirmed(p, guardRekey, "accounts that would get another external ID")
+}
+
+func unconfirmed(p *Plan, guard, what string) Trip {
+	who := p.sent(Kinds()...)
+	return Trip{
+		Guard: guard, Saw: Number(who.n) + " " + what, Limit: "none unconfirmed",
+		Concerns: who.first, Count: who.n, Remedy: "answer yes on a terminal, or run it with --yes",
 	}
-	deleted := map[string]bool{}
-	for i := range p.Operations {
-		if p.Operations[i].Kind == Delete {
-			deleted[p.Operations[i].ExternalID] = true
-		}
-	}
-	for i := range p.Operations {
-		op := &p.Operations[i]
-		if op.Kind == Create && slices.ContainsFunc(op.WaitsFor, func(other string) bool { return deleted[other] }) {
-			n++
-		}
-	}
-	return n
 }
 
 // changedSettings names the settings that differ from the baseline's.

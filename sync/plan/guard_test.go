@@ -66,8 +66,8 @@ func TestGuardLimits(t *testing.T) {
 		{"adoptions-count-as-updates", made(1000, 1000, map[Kind]int{Update: 200, Adopt: 100}), made(1000, 1000, map[Kind]int{Update: 200, Adopt: 101}), first, "updates"},
 		{"creates-by-floor", made(10, 1000, map[Kind]int{Create: 100}), made(10, 1000, map[Kind]int{Create: 101}), later, "creates"},
 		{"creates-by-share", made(1000, 1000, map[Kind]int{Create: 200}), made(1000, 1000, map[Kind]int{Create: 201}), later, "creates"},
-		{"rekeyed-by-floor", made(10, 10, nil).rejecting(HeldByLeaver, 3), made(10, 10, nil).rejecting(HeldByLeaver, 4), first, "rekeyed"},
-		{"rekeyed-by-share", made(1000, 1000, nil).rejecting(HeldByLeaver, 10), made(1000, 1000, nil).rejecting(HeldByLeaver, 11), first, "rekeyed"},
+		{"rekeyed-by-floor", made(10, 10, nil).rejecting(HeldByLeaver, 2), made(10, 10, nil).rejecting(HeldByLeaver, 3), first, "rekeyed"},
+		{"rekeyed-by-share", made(1000, 1000, nil).rejecting(HeldByLeaver, 9), made(1000, 1000, nil).rejecting(HeldByLeaver, 10), first, "rekeyed"},
 		{"shrink", made(1000, 800, nil), made(1000, 799, nil), later, "shrink"},
 		{"empty", made(1000, 0, nil).rejecting(BadRecord, 1), made(1000, 0, nil), first, "empty"},
 	} {

@@ -13,29 +13,36 @@ func (b *builder) withoutRecord(r row) {
 	if b.rejected[r.key] {
 		return
 	}
+	var accounts []account.Account
 	for _, a := range r.observed {
-		if was, moved := b.lost[a.ID]; moved {
-			b.plan.Remarks = append(b.plan.Remarks, Remark{
-				ExternalID: r.key, AccountID: a.ID, Reason: Ambiguous,
-				Detail: fmt.Sprintf("was known under the external ID %q; not counted as a leaver", was.externalID),
-			})
-			continue
+		if !b.belongsElsewhere(a, r.key) {
+			accounts = append(accounts, a)
 		}
-		if len(r.observed) > 1 {
-			b.plan.Remarks = append(b.plan.Remarks, Remark{
-				ExternalID: r.key, AccountID: a.ID, Reason: Ambiguous,
-				Detail: fmt.Sprintf("%s have this external ID and neither is touched: take it off all but one", accountNumbers(r.observed)),
-			})
-			continue
-		}
-		b.leaver(a, r.known)
+	}
+	if len(accounts) == 1 {
+		b.leaver(accounts[0], r)
+		return
+	}
+	for _, a := range accounts {
+		b.plan.Remarks = append(b.plan.Remarks, Remark{
+			ExternalID: r.key, AccountID: a.ID, Reason: Ambiguous,
+			Detail: fmt.Sprintf("%s have this external ID and neither is touched: take it off all but one", accountNumbers(accounts)),
+		})
 	}
 }
 
-func (b *builder) leaver(a account.Account, known *Known) {
+// leaver decides about an account whose person has no record. What is known of another account, whose external ID this
+// one carries now, says nothing about it.
+func (b *builder) leaver(a account.Account, r row) {
+	var known Known
+	if r.known != nil && (r.knows(a) || r.known.AccountID == 0) {
+		known = *r.known
+	}
 	leaver := Leaver{ExternalID: a.ExternalID, AccountID: a.ID}
 	var until string
 	switch {
+	case b.policy.Protected.covers(a):
+		leaver.Reason, until = IsProtected, "nobody protects it any more"
 	case b.policy.Leavers == KeepLeavers:
 		leaver.Reason, until = Kept, "the policy changes (leavers: keep)"
 	case b.in.AbsenceUnknown != "":
@@ -53,19 +60,23 @@ func (b *builder) leaver(a account.Account, known *Known) {
 }
 
 // served fills in how long the leaver has been missing and reports whether that is long enough.
-func (b *builder) served(leaver *Leaver, known *Known) bool {
+func (b *builder) served(leaver *Leaver, known Known) bool {
 	leaver.Since = b.in.Now
-	if known != nil && known.Absence != nil {
-		leaver.Reads, leaver.Since = known.Absence.Reads, known.Absence.Since
+	if known.Absence != nil {
+		leaver.Reads = known.Absence.Reads
+		if known.Absence.Since.Before(b.in.Now) {
+			leaver.Since = known.Absence.Since
+		}
 	}
 	if b.in.CountsAsRead {
 		leaver.Reads++
 	}
 	leaver.Due = leaver.Since.Add(b.policy.GraceSpan)
-	return leaver.Reads >= b.policy.GraceReads && !b.in.Now.Before(leaver.Due)
+	leaver.MoreReads = max(0, b.policy.GraceReads-leaver.Reads)
+	return leaver.MoreReads == 0 && !b.in.Now.Before(leaver.Due)
 }
 
-func (b *builder) leave(a account.Account, known *Known) {
+func (b *builder) leave(a account.Account, known Known) {
 	op := Operation{Kind: Delete, ExternalID: a.ExternalID, AccountID: a.ID, Reason: LeftSource, Account: a}
 	if b.policy.Leavers == ReleaseLeavers {
 		op.Kind = Release
@@ -74,8 +85,6 @@ func (b *builder) leave(a account.Account, known *Known) {
 		op.Changes = []Change{{Field: user.Tags, Before: before, After: user.JoinTags(kept)}}
 		b.leavers[a.ID] = "its user changes it (this plan only takes our tag off)"
 	}
-	if known == nil {
-		known = &Known{}
-	}
-	b.add(op, *known)
+	op.Approved = known.Absence != nil && known.Absence.Approved
+	b.add(op, known)
 }

@@ -3,184 +3,128 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
-
-	"cubesync/sync/account"
-	"cubesync/sync/user"
 )
 
-// settleClaims finds, for every operation that claims a login or an e-mail, who holds it. Where an operation of this
-// plan frees it, the claim waits for that operation; where nothing does, a sign-up is rejected. A claim of an update
-// that nothing in the plan frees is left to the service to judge.
-func (b *builder) settleClaims() {
-	freedBy := b.freed()
-	holders := b.holders()
-	kept := b.plan.Operations[:0]
-	for _, op := range b.plan.Operations {
-		var refusal *Reject
-		for _, c := range claims(op) {
-			if other, freed := freedBy[c]; freed {
-				op.WaitsFor = append(op.WaitsFor, other)
-			} else if held, taken := holders[c]; taken && op.Kind == Create && refusal == nil {
-				refusal = b.taken(op, c, held)
-			}
-		}
-		if refusal != nil {
-			b.plan.Rejects = append(b.plan.Rejects, *refusal)
-			continue
-		}
-		slices.Sort(op.WaitsFor)
-		op.WaitsFor = slices.Compact(op.WaitsFor)
-		kept = append(kept, op)
-	}
-	b.plan.Operations = kept
+// order puts every operation after those that free what it claims, and deletes last unless a claim waits for one. What
+// waits for an operation that isn't sent isn't sent either. Of the operations that wait for each other in a ring, some
+// are parked: see breakRings.
+func (b *builder) order() {
+	g := newGraph(b.plan.Operations)
+	g.blockWaiters()
+	b.breakRings(g)
+	g.blockWaiters()
+	b.plan.Operations = inWaves(g.withParkings())
 }
 
-// freed returns which operation frees which value, by the operation's external ID.
-func (b *builder) freed() map[claim]string {
-	freedBy := map[claim]string{}
-	free := func(field user.Field, value, externalID string) {
-		if value != "" {
-			freedBy[claim{field, field.Canonical(value)}] = externalID
-		}
-	}
-	for i := range b.plan.Operations {
-		op := &b.plan.Operations[i]
-		switch op.Kind {
-		case Delete:
-			for _, field := range claimed() {
-				free(field, op.Account.Values[field].Text, op.ExternalID)
-			}
-		case Update:
-			for _, c := range op.Changes {
-				if slices.Contains(claimed(), c.Field) {
-					free(c.Field, c.Before, op.ExternalID)
-				}
-			}
-		}
-	}
-	return freedBy
+// graph is who waits for whom, by the numbers of the operations.
+type graph struct {
+	ops     []Operation
+	waits   [][]int // those that the operation waits for, in the order of their external IDs
+	waiters [][]int
+	parking map[int]Operation // the first step of those that are parked
 }
 
-// holders returns which of the looked-up accounts holds which value.
-func (b *builder) holders() map[claim]account.Account {
-	holders := map[claim]account.Account{}
-	for _, a := range sortedByID(b.foundByID) {
-		for _, field := range claimed() {
-			if value := a.Values[field].Text; value != "" {
-				holders[claim{field, field.Canonical(value)}] = a
-			}
+func newGraph(ops []Operation) *graph {
+	g := &graph{ops: ops, waits: make([][]int, len(ops)), waiters: make([][]int, len(ops)), parking: map[int]Operation{}}
+	number := make(map[string]int, len(ops))
+	for i := range ops {
+		number[ops[i].ExternalID] = i
+	}
+	for i := range ops {
+		for _, other := range ops[i].WaitsFor {
+			j := number[other]
+			g.waits[i] = append(g.waits[i], j)
+			g.waiters[j] = append(g.waiters[j], i)
 		}
 	}
-	return holders
+	return g
 }
 
-func claims(op Operation) []claim {
-	var all []claim
-	if op.Kind != Create && op.Kind != Update {
-		return nil
-	}
-	for _, c := range op.Changes {
-		if slices.Contains(claimed(), c.Field) && c.After != "" {
-			all = append(all, claim{c.Field, c.Field.Canonical(c.After)})
+// blockWaiters blocks whatever waits for an operation that isn't sent, and names that one and its reason.
+func (g *graph) blockWaiters() {
+	for i := range g.ops {
+		if root := &g.ops[i]; root.Blocked != "" && root.Blocked != WaitsForOther {
+			g.blockBehind(i, fmt.Sprintf("%s: %s", root.Blocked, root.Detail))
 		}
+	}
+}
+
+func (g *graph) blockBehind(root int, why string) {
+	for next := []int{root}; len(next) > 0; next = next[1:] {
+		for _, i := range g.waiters[next[0]] {
+			op := &g.ops[i]
+			if op.Blocked != "" {
+				continue
+			}
+			op.Blocked = WaitsForOther
+			op.Detail = fmt.Sprintf("waits for %s, which isn't sent (%s)", g.ops[next[0]].ExternalID, why)
+			if next[0] != root {
+				op.Detail = fmt.Sprintf("waits for %s, which isn't sent because %s isn't (%s)", g.ops[next[0]].ExternalID, g.ops[root].ExternalID, why)
+			}
+			next = append(next, i)
+		}
+	}
+}
+
+// withParkings returns the operations with each parking before its other half.
+func (g *graph) withParkings() []Operation {
+	all := make([]Operation, 0, len(g.ops)+len(g.parking))
+	for i := range g.ops {
+		op := g.ops[i]
+		if parking, parked := g.parking[i]; parked {
+			all = append(all, parking)
+			op.WaitsFor = append(op.WaitsFor, op.ExternalID)
+			slices.Sort(op.WaitsFor)
+		}
+		all = append(all, op)
 	}
 	return all
 }
 
-func (b *builder) taken(op Operation, c claim, by account.Account) *Reject {
-	r := &Reject{Position: op.Position, ExternalID: op.ExternalID}
-	until, isLeaver := b.leavers[by.ID]
-	switch {
-	case isLeaver:
-		r.Reason = HeldByLeaver
-		r.Detail = fmt.Sprintf("the %s %s is held by leaver %s (account %d) until %s; if it is the same person, give the record its old external ID",
-			c.field, c.value, by.ExternalID, by.ID, until)
-	case by.HasTag(b.policy.OwnerTag):
-		r.Reason = ValueTaken
-		r.Detail = fmt.Sprintf("the %s %s belongs to %s (account %d): give one of them another", c.field, c.value, by.ExternalID, by.ID)
-	default:
-		r.Reason = NotOurs
-		r.Detail = fmt.Sprintf("exists as account %d, not ours: it holds the %s %s and doesn't carry the tag %q", by.ID, c.field, c.value, b.policy.OwnerTag)
-	}
-	return r
-}
-
-// order puts every operation after those it waits for, and deletes last unless a claim waits for one. Operations that
-// wait for each other in a ring, or for one that isn't sent, are blocked.
-func (b *builder) order() {
-	ops := b.plan.Operations
-	byID := make(map[string]int, len(ops))
+// inWaves gives each operation its wave and sorts by it.
+func inWaves(ops []Operation) []Operation {
+	w := waves{ops: ops, first: make(map[string]int, len(ops)), seen: make([]bool, len(ops))}
 	awaited := map[string]bool{}
 	for i := range ops {
-		byID[ops[i].ExternalID] = i
+		if _, parked := w.first[ops[i].ExternalID]; !parked {
+			w.first[ops[i].ExternalID] = i
+		}
 		for _, other := range ops[i].WaitsFor {
 			awaited[other] = true
 		}
 	}
-	w := waves{ops: ops, byID: byID, state: make([]visit, len(ops))}
 	last := 0
 	for i := range ops {
-		w.visit(i, nil)
-		last = max(last, ops[i].Wave)
+		last = max(last, w.visit(i))
 	}
 	for i := range ops {
-		if op := &ops[i]; op.Kind == Delete && !awaited[op.ExternalID] && last+1 > op.Wave {
-			op.Wave = last + 1
+		if op := &ops[i]; op.Kind == Delete && !awaited[op.ExternalID] {
+			op.Wave = max(op.Wave, last+1)
 		}
 	}
 	slices.SortStableFunc(ops, func(a, b Operation) int { return a.Wave - b.Wave })
+	return ops
 }
-
-type visit uint8
-
-const (
-	unseen visit = iota
-	open
-	closed
-)
 
 // waves walks the operations along what they wait for.
 type waves struct {
 	ops   []Operation
-	byID  map[string]int
-	state []visit
+	first map[string]int // the number of each external ID's first operation
+	seen  []bool
 }
 
-// visit gives the operation its wave, and blocks it if it stands in a ring. path are those that wait for it.
-func (w *waves) visit(i int, path []int) {
-	if w.state[i] == closed {
-		return
-	}
-	if w.state[i] == open {
-		ring := path[slices.Index(path, i):]
-		w.blockRing(ring)
-		return
-	}
-	w.state[i] = open
+// visit gives the operation its wave, one after the last of those it waits for. A ring, which is only left where all of
+// it is blocked, is cut wherever the walk meets itself.
+func (w *waves) visit(i int) int {
 	op := &w.ops[i]
+	if w.seen[i] {
+		return op.Wave
+	}
+	w.seen[i] = true
 	for _, other := range op.WaitsFor {
-		j := w.byID[other]
-		w.visit(j, append(path, i))
-		op.Wave = max(op.Wave, w.ops[j].Wave+1)
-		if w.ops[j].Blocked != "" && op.Blocked == "" {
-			op.Blocked, op.Detail = WaitsForOther, fmt.Sprintf("waits for %s, which isn't sent", other)
+		if j := w.first[other]; j != i {
+			op.Wave = max(op.Wave, w.visit(j)+1)
 		}
 	}
-	w.state[i] = closed
-}
-
-func (w *waves) blockRing(ring []int) {
-	names := make([]string, len(ring))
-	for n, i := range ring {
-		names[n] = w.ops[i].ExternalID
-	}
-	slices.Sort(names)
-	for _, i := range ring {
-		if w.ops[i].Blocked != "" {
-			continue // for a reason of its own, which blocks the rest
-		}
-		w.ops[i].Blocked = Cycle
-		w.ops[i].Detail = fmt.Sprintf("%s each want a login or e-mail that the next one holds: change one of them to a free value first", strings.Join(names, ", "))
-	}
+	return op.Wave
 }

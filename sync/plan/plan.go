@@ -29,6 +29,9 @@ type Known struct {
 	Learned    []Learned
 	Refusal    *Refusal
 	Absence    *Absence
+	// KeptID is the external ID that the account kept when ours was sent: it isn't sent again, and the account is known
+	// by its id. nil: none was refused.
+	KeptID *string
 }
 
 // Learned is what a definite answer taught about writing one field: what was sent, and what the service kept.
@@ -51,6 +54,8 @@ type Refusal struct {
 type Absence struct {
 	Reads int
 	Since time.Time // the first counted read without them
+	// Approved: a person approved a run that named them as leavers.
+	Approved bool `json:",omitempty"`
 }
 
 // Ownership says who decides a field's value after sign-up.
@@ -80,10 +85,20 @@ type Policy struct {
 	Owners            map[user.Field]Ownership // a field that isn't named is OwnedBySource
 	ReplaceCustomData bool                     // write custom_data as it is mapped; otherwise merge it key by key
 	UpdatesOff        bool                     // no authority to update: differences are listed, not written
+	Adopt             []account.Key            // what accounts that aren't ours may be taken over by; none: they are refused
+	AdoptionsOff      bool                     // no authority to write accounts that we didn't make
+	Protected         Protected
 	Leavers           Leavers
 	GraceReads        int           // counted reads that must miss a leaver; 0 or 1: the first is enough
 	GraceSpan         time.Duration // between the first and the last of them
 	LeaveVanished     bool          // an account that vanished without us isn't made again
+}
+
+// Protected are accounts that are never adopted, updated, released or deleted.
+type Protected struct {
+	IDs    []int64
+	Logins []string
+	Tags   []string
 }
 
 // Input is everything that a plan is made from. The sequences are sorted by external ID, byte by byte, and can be
@@ -120,6 +135,19 @@ const (
 // Kinds are all kinds, in the order in which plans and reports show them.
 func Kinds() []Kind { return []Kind{Create, Update, Adopt, Release, Delete} }
 
+// Step is a part of an operation that is carried out in two.
+type Step string
+
+// Park is the step that comes first where updates wait for each other in a ring: one of them gives up what the others
+// claim, and gets its own values after them.
+const Park Step = "park"
+
+// Given is a value that a parked operation gives up first, and whose operation claims it.
+type Given struct {
+	Field user.Field `json:"field"`
+	To    string     `json:"to"` // external ID
+}
+
 // Change is one field of an operation.
 type Change struct {
 	Field  user.Field `json:"field"`
@@ -129,12 +157,22 @@ type Change struct {
 
 // Operation is one thing to do to one user.
 type Operation struct {
-	Kind       Kind            `json:"kind"`
+	Kind Kind `json:"kind"`
+	// Step is Park for what comes before an operation that stands in a ring. It isn't counted as an operation of its
+	// own: the record ends as the other one does.
+	Step       Step            `json:"step,omitempty"`
 	ExternalID string          `json:"external_id"`
 	AccountID  int64           `json:"account_id,omitempty"` // 0 for a create
 	Position   record.Position `json:"position,omitempty"`   // "" where there is no record
 	Reason     Reason          `json:"reason"`
 	Changes    []Change        `json:"changes,omitempty"`
+	// ExternalIDBefore is the external ID that the account has, "" for none, where it is to get ExternalID; nil
+	// where it has that already, or isn't to get it.
+	ExternalIDBefore *string `json:"external_id_before,omitempty"`
+
+	// Approved: a person approved a run that named this leaver already, with the day they would go. The guards don't
+	// count the operation a second time.
+	Approved bool `json:"approved,omitempty"`
 
 	// Blocked says why the operation is listed but not sent; "" for one that is.
 	Blocked Reason `json:"blocked,omitempty"`
@@ -143,8 +181,10 @@ type Operation struct {
 	// Wave orders the operations: one is sent only when all of lower waves have ended.
 	Wave int `json:"wave"`
 	// WaitsFor are the external IDs whose operations free a value that this one claims. It isn't sent unless
-	// all of theirs were applied.
+	// all of theirs were applied; of those that are parked, the parking, for which their own other half waits too.
 	WaitsFor []string `json:"waits_for,omitempty"`
+	// Parked are the values that the operation's Park step gives up. Changes say what they were before it.
+	Parked []Given `json:"parked,omitempty"`
 
 	// Account is what the plan was made from; apply checks it against what is there before it writes.
 	Account account.Account `json:"-"`
@@ -161,6 +201,8 @@ type Reject struct {
 	Reason     Reason          `json:"reason"`
 	Detail     string          `json:"detail"`              // what is wrong and what to do
 	Uncertain  bool            `json:"uncertain,omitempty"` // absence is unknown for the whole read: see record.RejectError
+	// Cells are the record's own values in the order of the source's columns, where they were still at hand.
+	Cells []record.Value `json:"-"`
 }
 
 // Leaver is an owned account without a record that this plan leaves alone.
@@ -168,7 +210,8 @@ type Leaver struct {
 	ExternalID string    `json:"external_id"`
 	AccountID  int64     `json:"account_id"`
 	Reason     Reason    `json:"reason"`
-	Reads      int       `json:"reads,omitempty"` // counted reads without them, this one included
+	Reads      int       `json:"reads,omitempty"`      // counted reads without them, this one included
+	MoreReads  int       `json:"more_reads,omitempty"` // how many they still have to be missing from
 	Since      time.Time `json:"since,omitzero"`
 	Due        time.Time `json:"due,omitzero"` // not before this time; zero where it never goes
 }
@@ -201,12 +244,15 @@ type Plan struct {
 func (p *Plan) Count(kind Kind) int {
 	n := 0
 	for i := range p.Operations {
-		if p.Operations[i].Kind == kind && p.Operations[i].Blocked == "" {
+		if op := &p.Operations[i]; op.Kind == kind && op.counts() && op.Blocked == "" {
 			n++
 		}
 	}
 	return n
 }
+
+// counts reports whether the operation is a whole one, and not a step of another.
+func (o *Operation) counts() bool { return o.Step == "" }
 
 // Blocked returns how many operations are listed but not sent.
 func (p *Plan) Blocked() int {
@@ -220,7 +266,13 @@ func (p *Plan) Blocked() int {
 }
 
 // Sent returns how many operations are to be sent.
-func (p *Plan) Sent() int { return len(p.Operations) - p.Blocked() }
+func (p *Plan) Sent() int {
+	n := 0
+	for _, kind := range Kinds() {
+		n += p.Count(kind)
+	}
+	return n
+}
 
 // Present returns how many distinct persons the read showed: users and rejects with a readable external ID.
 func (p *Plan) Present() int {
@@ -242,34 +294,44 @@ type Reason string
 
 // The reasons.
 const (
-	NewRecord      Reason = "new-record"       // create: no account has this external ID
-	Vanished       Reason = "vanished"         // create: the account disappeared without us
-	FieldsDiffer   Reason = "fields-differ"    // update
-	LostTag        Reason = "lost-tag"         // update: known by id, but our tag is gone
-	LeftSource     Reason = "left-source"      // release, delete: no record any more
-	UpdatesOff     Reason = "not-permitted"    // blocked: no authority to update
-	RefusedBefore  Reason = "refused-before"   // blocked: the service refused exactly this already
-	LeftVanished   Reason = "left-vanished"    // blocked: the policy doesn't make vanished accounts again
-	Cycle          Reason = "cycle"            // blocked: a ring of operations that each wait for the next
-	WaitsForOther  Reason = "waits-for"        // blocked: what it waits for isn't sent
-	BadRecord      Reason = "bad-record"       // reject: the source or the mapping refused it
-	DuplicateKey   Reason = "duplicate-key"    // reject: two records with one external ID and different content
-	SharedValue    Reason = "shared-value"     // reject: two records want the same login or e-mail
-	ForeignTag     Reason = "foreign-tag"      // reject: a mapped tag is the owner tag of another pipeline
-	NotOurs        Reason = "not-ours"         // reject: the account exists and doesn't carry our tag
-	ValueTaken     Reason = "value-taken"      // reject: the login or e-mail belongs to another account
-	HeldByLeaver   Reason = "held-by-leaver"   // reject: the login or e-mail belongs to a leaver of ours
-	Ambiguous      Reason = "ambiguous"        // reject or remark: more than one account or record, never guessed
-	Kept           Reason = "kept"             // leaver: the policy keeps them
-	InGrace        Reason = "in-grace"         // leaver: not missing for long enough
-	AbsenceUnknown Reason = "absence-unknown"  // leaver: this read doesn't prove it
-	NoRoomForTags  Reason = "no-room-for-tags" // remark: five tags are the most
-	NotAnObject    Reason = "not-an-object"    // remark: custom_data isn't a JSON object, so nothing can be merged
-	Ignored        Reason = "ignored"          // remark: the service ignored this value when it was sent
-	NoExternalID   Reason = "no-external-id"   // remark: our tag on an account without external ID
+	NewRecord      Reason = "new-record"          // create: no account has this external ID
+	Vanished       Reason = "vanished"            // create: the account disappeared without us
+	FieldsDiffer   Reason = "fields-differ"       // update
+	LostTag        Reason = "lost-tag"            // update: known by id, but our tag is gone
+	LostID         Reason = "lost-external-id"    // update: known by id, but its external ID is gone, or another's
+	Rekeyed        Reason = "rekeyed"             // update: a person gave the account another external ID
+	MatchesID      Reason = "matches-external-id" // adopt
+	MatchesLogin   Reason = "matches-login"       // adopt
+	MatchesEmail   Reason = "matches-email"       // adopt
+	LeftSource     Reason = "left-source"         // release, delete: no record any more
+	UpdatesOff     Reason = "not-permitted"       // blocked: no authority to update, or to adopt
+	RefusedBefore  Reason = "refused-before"      // blocked: the service refused exactly this already
+	LeftVanished   Reason = "left-vanished"       // blocked: the policy doesn't make vanished accounts again
+	Cycle          Reason = "cycle"               // blocked: a ring of operations, none of which can give way
+	WaitsForOther  Reason = "waits-for"           // blocked: what it waits for isn't sent
+	BadRecord      Reason = "bad-record"          // reject: the source or the mapping refused it
+	DuplicateKey   Reason = "duplicate-key"       // reject: two records with one external ID and different content
+	SharedValue    Reason = "shared-value"        // reject: two records want the same login or e-mail
+	ForeignTag     Reason = "foreign-tag"         // reject: a mapped tag is the owner tag of another pipeline
+	NotOurs        Reason = "not-ours"            // reject: the account exists and doesn't carry our tag
+	ValueTaken     Reason = "value-taken"         // reject: the login or e-mail belongs to another account
+	HeldByLeaver   Reason = "held-by-leaver"      // reject: the login or e-mail belongs to a leaver of ours
+	Ambiguous      Reason = "ambiguous"           // reject or remark: more than one account or record, never guessed
+	UnknownID      Reason = "unknown-external-id" // reject: nobody of ours has the external ID that is to be changed
+	IsProtected    Reason = "protected"           // reject, leaver: the account is never touched
+	Kept           Reason = "kept"                // leaver: the policy keeps them
+	InGrace        Reason = "in-grace"            // leaver: not missing for long enough
+	AbsenceUnknown Reason = "absence-unknown"     // leaver: this read doesn't prove it
+	NoRoomForTags  Reason = "no-room-for-tags"    // remark: five tags are the most
+	NotAnObject    Reason = "not-an-object"       // remark: custom_data isn't a JSON object, so nothing can be merged
+	Ignored        Reason = "ignored"             // remark: the service ignored this value when it was sent
+	NoExternalID   Reason = "no-external-id"      // remark: our tag on an account without external ID
 )
 
 // String describes the operation in one line without its values.
 func (o Operation) String() string {
+	if o.Step != "" {
+		return fmt.Sprintf("%s %s (account %d): %s for a swap", o.Kind, o.ExternalID, o.AccountID, o.Step)
+	}
 	return fmt.Sprintf("%s %s (account %d): %s", o.Kind, o.ExternalID, o.AccountID, o.Reason)
 }

@@ -25,7 +25,7 @@ type scenario struct {
 	observed []account.Account
 	known    []Known
 	found    []account.Account // what the application holds beside the listed accounts
-	refused  map[string]string // external IDs whose operation was refused before, and the service's words
+	refused  map[string]string // step and external ID of operations that were refused before, and the service's words
 	input    Input             // policy and switches; the sequences are filled in by plan
 	before   string            // the config digest under which operations were refused; "": the same
 
@@ -44,7 +44,7 @@ func (s *scenario) plan(t *testing.T) *Plan {
 			first.input.ConfigDigest = s.before
 		}
 		for _, op := range first.plan(t).Operations {
-			words, ok := s.refused[op.ExternalID]
+			words, ok := s.refused[string(op.Step)+op.ExternalID]
 			i := slices.IndexFunc(s.known, func(k Known) bool { return k.ExternalID == op.ExternalID })
 			if !ok || i < 0 {
 				continue
@@ -209,24 +209,27 @@ func (s *scenario) readKnown(t *testing.T, data []byte) {
 			AccountID  int64                 `json:"account_id"`
 			Mine       map[user.Field]string `json:"mine"`
 			Learned    []Learned             `json:"learned"`
-			Refused    string                `json:"refused"` // the service's words, of exactly the operation that is planned
+			Refused    string                `json:"refused"`      // the service's words, of exactly the operation that is planned
+			Step       Step                  `json:"refused_step"` // the step of the operation that was refused
+			KeptID     *string               `json:"kept_id"`
 			Reads      int                   `json:"reads"`
 			Since      time.Time             `json:"since"`
+			Approved   bool                  `json:"approved"`
 		}
 		decoder := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&line); err != nil {
 			t.Fatalf("known: %v", err)
 		}
-		k := Known{ExternalID: line.ExternalID, AccountID: line.AccountID, Learned: line.Learned}
+		k := Known{ExternalID: line.ExternalID, AccountID: line.AccountID, Learned: line.Learned, KeptID: line.KeptID}
 		for field, text := range line.Mine {
 			k.Mine[field] = user.Text(text)
 		}
 		if line.Reads > 0 {
-			k.Absence = &Absence{Reads: line.Reads, Since: line.Since}
+			k.Absence = &Absence{Reads: line.Reads, Since: line.Since, Approved: line.Approved}
 		}
 		if line.Refused != "" {
-			s.refused[line.ExternalID] = line.Refused
+			s.refused[string(line.Step)+line.ExternalID] = line.Refused
 		}
 		s.known = append(s.known, k)
 	}
@@ -265,6 +268,24 @@ func setPolicy(s *scenario, key, value string) (err error) {
 		policy.OtherOwnerTags = strings.Fields(value)
 	case "custom_data":
 		policy.ReplaceCustomData = value == "replace"
+	case "adopt":
+		for _, key := range strings.Fields(value) {
+			policy.Adopt = append(policy.Adopt, account.Key(key))
+		}
+	case "adoptions":
+		policy.AdoptionsOff = value == "off"
+	case "protected.ids":
+		for _, id := range strings.Fields(value) {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err != nil {
+				return err
+			}
+			policy.Protected.IDs = append(policy.Protected.IDs, n)
+		}
+	case "protected.logins":
+		policy.Protected.Logins = strings.Fields(value)
+	case "protected.tags":
+		policy.Protected.Tags = strings.Fields(value)
 	case "updates":
 		policy.UpdatesOff = value == "off"
 	case "leavers":

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -14,10 +15,21 @@ import (
 // claimed are the fields whose values only one account of an application can hold.
 func claimed() []user.Field { return []user.Field{user.Login, user.Email} }
 
-// claim is one such value.
+// claim is a value that only one account can hold: one of these, or an external ID.
 type claim struct {
-	field user.Field
+	key   account.Key
 	value string // canonical
+}
+
+func claimOf(field user.Field, value string) claim {
+	return claim{keyOf(field), field.Canonical(value)}
+}
+
+func keyOf(field user.Field) account.Key {
+	if field == user.Login {
+		return account.ByLogin
+	}
+	return account.ByEmail
 }
 
 // Survey is the first look at an Input: which records contradict each other, and what has to be looked up in
@@ -26,7 +38,8 @@ type Survey struct {
 	in       Input
 	holders  map[claim]holder // who of the source wants a value
 	contests map[claim][]record.Position
-	lost     map[int64]lost // accounts known to be ours that aren't listed under their external ID
+	lost     map[int64]lost            // accounts known to be ours that aren't listed under their external ID
+	strays   map[int64]account.Account // of them, those that are listed under another one, or under none
 	unlisted []string
 	lookups  Lookups
 }
@@ -39,7 +52,8 @@ type holder struct {
 // lost is what we knew of an account that isn't listed under its external ID any more.
 type lost struct {
 	externalID string
-	wanted     bool // the source still has a record for it
+	wanted     bool   // the source still has a record for it, be it a rejected one
+	rival      string // another such external ID, "" for none
 }
 
 // Lookups are the values that planned sign-ups would claim, and the accounts that should be there and weren't listed.
@@ -57,6 +71,7 @@ func NewSurvey(in Input) *Survey {
 		holders:  map[claim]holder{},
 		contests: map[claim][]record.Position{},
 		lost:     map[int64]lost{},
+		strays:   map[int64]account.Account{},
 	}
 	rejected := map[string]bool{}
 	for _, r := range in.Rejects {
@@ -66,15 +81,15 @@ func NewSurvey(in Input) *Survey {
 		for _, d := range row.desired {
 			s.claim(row, d)
 		}
-		if len(row.observed) > 0 {
-			continue
-		}
-		if row.known != nil && row.known.AccountID != 0 {
-			s.lost[row.known.AccountID] = lost{row.key, len(row.desired) > 0}
-			if len(row.desired) > 0 || rejected[row.key] {
+		if k := row.known; k != nil && k.AccountID != 0 && !slices.ContainsFunc(row.observed, row.knows) {
+			wanted := len(row.desired) > 0 || rejected[row.key]
+			s.lose(k.AccountID, row.key, wanted)
+			if wanted && len(row.observed) == 0 {
 				s.unlisted = append(s.unlisted, row.key)
 			}
-			s.lookups.IDs = append(s.lookups.IDs, strconv.FormatInt(row.known.AccountID, 10))
+		}
+		if len(row.observed) > 0 {
+			continue
 		}
 		if len(row.desired) > 0 {
 			want := row.desired[0].User
@@ -85,7 +100,52 @@ func NewSurvey(in Input) *Survey {
 			}
 		}
 	}
+	s.findStrays()
 	return s
+}
+
+// lose remembers a known account. Of several external IDs under which it is known, those that the source has count.
+func (s *Survey) lose(id int64, externalID string, wanted bool) {
+	first, twice := s.lost[id]
+	switch {
+	case twice && first.wanted && wanted:
+		first.rival = externalID
+		s.lost[id] = first
+	case !twice || wanted:
+		s.lost[id] = lost{externalID: externalID, wanted: wanted}
+	}
+}
+
+// findStrays looks for the lost accounts among the listed ones; those that aren't there are looked up.
+func (s *Survey) findStrays() {
+	if len(s.lost) == 0 {
+		return
+	}
+	for row := range join(s.in) {
+		for _, a := range row.observed {
+			switch {
+			case row.knows(a):
+				delete(s.lost, a.ID) // whoever else was known to have it was wrong
+			default:
+				if _, lost := s.lost[a.ID]; lost {
+					s.strays[a.ID] = a
+				}
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.lost)) {
+		if _, listed := s.strays[id]; !listed {
+			s.lookups.IDs = append(s.lookups.IDs, strconv.FormatInt(id, 10))
+		}
+	}
+}
+
+// KnownAs returns the external ID of the source under which a listed account is known, where that isn't the one that it
+// carries; false for all others.
+func (s *Survey) KnownAs(id int64) (string, bool) {
+	_, stray := s.strays[id]
+	was := s.lost[id]
+	return was.externalID, stray && was.wanted && was.rival == ""
 }
 
 // Unlisted returns the external IDs that are in the source and known to have an account which wasn't listed: it
@@ -101,7 +161,7 @@ func (s *Survey) claim(r row, d Desired) {
 		if value == "" {
 			continue
 		}
-		c := claim{field, field.Canonical(value)}
+		c := claimOf(field, value)
 		first, held := s.holders[c]
 		switch {
 		case !held:
@@ -122,6 +182,9 @@ type row struct {
 	observed []account.Account
 	known    *Known
 }
+
+// knows reports whether the account is the one that the row's external ID was known to have.
+func (r row) knows(a account.Account) bool { return r.known != nil && r.known.AccountID == a.ID }
 
 // wants returns the value of a claimed field that a user of the row wants, "" for none. Whoever may have to be signed
 // up wants a login in any case.

@@ -26,16 +26,16 @@ func TestLookups(t *testing.T) {
 			record("listed", "l1", "l1@example.com"), record("listed-without", "", ""), record("lost", "l2", ""), record("new", "l3", "l3@example.com"), record("new", "l3", "l3@example.com"),
 			record("without", "", ""),
 		}),
-		Observed: slices.Values([]account.Account{{ID: 1, ExternalID: "listed"}, {ID: 3, ExternalID: "listed-without"}, {ID: 2, ExternalID: "owned"}}),
+		Observed: slices.Values([]account.Account{{ID: 1, ExternalID: "listed"}, {ID: 3, ExternalID: "listed-without"}, {ID: 2, ExternalID: "owned"}, {ID: 8, ExternalID: "stray"}}),
 		Known: slices.Values([]Known{
-			{ExternalID: "gone", AccountID: 9}, {ExternalID: "listed", AccountID: 1}, {ExternalID: "lost", AccountID: 7}, {ExternalID: "refused"},
+			{ExternalID: "gone", AccountID: 9}, {ExternalID: "listed", AccountID: 1}, {ExternalID: "lost", AccountID: 7}, {ExternalID: "refused"}, {ExternalID: "strayed", AccountID: 8},
 		}),
 	})
 	want := Lookups{
 		ExternalIDs: []string{"lost", "new", "without"},
 		Logins:      []string{"l2", "l3", user.ComputedLogin("without")},
 		Emails:      []string{"l3@example.com"},
-		IDs:         []string{"9", "7"},
+		IDs:         []string{"7", "9"},
 	}
 	if diff := cmp.Diff(want, survey.Lookups()); diff != "" {
 		t.Errorf("what is looked up (-want +got):\n%s", diff)

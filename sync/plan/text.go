@@ -1,103 +1,163 @@
 package plan
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
+
+	"golang.org/x/text/unicode/bidi"
 )
 
-// TextOptions say how much of a plan is written.
+// TextOptions say how a plan is written.
 type TextOptions struct {
-	Most int // lines of each group; 0: all
+	Most   int  // entries of each group; 0: all
+	Width  int  // columns of the terminal, at which lines are broken; 0: one line an entry, for files and other programs
+	Colour bool // with a terminal's escape sequences
 }
 
-// WriteText writes the plan for people: a group for each kind of operation with its count, one line an operation with
-// every field before and after, then what is rejected and what is left alone.
+// WriteText writes the plan for people: a group for each kind of operation with its count, one entry an operation with
+// every field before and after, then what is rejected and what is left alone. Without colour it has no control
+// character but line breaks, whatever the values are.
 func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
-	out := &textWriter{Writer: bufio.NewWriter(w), most: o.Most}
+	out := newTextWriter(w, o)
 	for _, kind := range Kinds() {
 		p.writeOperations(out, kind)
 	}
-	out.group("not sent", p.Blocked())
+	out.group("not sent", plain, p.Blocked())
 	for i := range p.Operations {
 		if op := &p.Operations[i]; op.Blocked != "" {
-			out.line("%s %s: %s (%s)%s", op.Kind, subject(op), op.Blocked, Printable(op.Detail), changesText(op))
+			head := append([]span{{string(op.Kind), styleOf(op.Kind)}, say(" ")}, subject(op)...)
+			head = append(head, say(fmt.Sprintf(": %s (%s)", op.Blocked, Printable(op.Detail))))
+			out.entry(entry{head: head, fields: changesText(op)})
 		}
 	}
-	out.group("rejected", len(p.Rejects))
+	out.group("rejected", plain, len(p.Rejects))
 	for _, r := range p.Rejects {
-		out.line("%s: %s%s (%s)", Printable(string(r.Position)), withID(r.ExternalID), Printable(r.Detail), r.Reason)
+		out.entry(entry{head: []span{
+			{Printable(string(r.Position)), faint}, say(": " + withID(r.ExternalID)), say(Printable(r.Detail)), {" (" + string(r.Reason) + ")", faint},
+		}})
 	}
-	out.group("left their source", len(p.Leavers))
+	out.group("left their source", plain, len(p.Leavers))
 	for _, l := range p.Leavers {
-		out.line("%s (account %d): %s", Printable(l.ExternalID), l.AccountID, l.text())
+		out.entry(entry{head: []span{{Printable(l.ExternalID), bold}, {fmt.Sprintf(" (account %d)", l.AccountID), faint}, say(": " + l.Fate())}})
 	}
-	out.group("remarks", len(p.Remarks))
+	out.group("remarks", plain, len(p.Remarks))
 	for _, r := range p.Remarks {
-		out.line("%s", r)
+		out.entry(entry{head: []span{say(r.String())}})
 	}
 	out.end()
-	fmt.Fprintf(out, "plan: %s to create, %s to update, %s to release, %s to delete; %s unchanged, %s rejected",
-		Number(p.Count(Create)), Number(p.Count(Update)+p.Count(Adopt)), Number(p.Count(Release)), Number(p.Count(Delete)),
-		Number(p.Unchanged), Number(len(p.Rejects)))
-	for _, more := range []struct {
-		n    int
-		what string
-	}{{p.Blocked(), "not sent"}, {p.Collapsed, "collapsed"}, {len(p.Leavers), "leavers left alone"}} {
-		if more.n > 0 {
-			fmt.Fprintf(out, ", %s %s", Number(more.n), more.what)
-		}
-	}
-	fmt.Fprintln(out)
+	p.writeSum(out)
 	return out.Flush()
 }
 
+func (p *Plan) writeSum(out *textWriter) {
+	line := []span{{"plan: ", bold}}
+	add := func(before string, n int, what string, style style) {
+		if n == 0 {
+			style = plain
+		}
+		line = append(line, say(before), span{Number(n), style}, say(noBreak+what))
+	}
+	add("", p.Count(Create), "to create", styleOf(Create))
+	add(", ", p.Count(Update), "to update", styleOf(Update))
+	add(", ", p.Count(Release), "to release", styleOf(Release))
+	add(", ", p.Count(Delete), "to delete", styleOf(Delete))
+	add("; ", p.Unchanged, "unchanged", plain)
+	add(", ", len(p.Rejects), "rejected", plain)
+	for _, more := range []struct {
+		n    int
+		what string
+	}{{p.Count(Adopt), "to adopt"}, {p.Blocked(), "not sent"}, {p.Collapsed, "collapsed"}, {len(p.Leavers), "leavers left alone"}} {
+		if more.n > 0 {
+			add(", ", more.n, more.what, plain)
+		}
+	}
+	const hanging = 6
+	out.line(0, hanging, line)
+}
+
 func (p *Plan) writeOperations(out *textWriter, kind Kind) {
-	n := p.Count(kind)
-	out.group(string(kind), n)
+	out.group(string(kind), styleOf(kind), p.Count(kind))
 	for i := range p.Operations {
 		op := &p.Operations[i]
-		if op.Kind != kind || op.Blocked != "" {
+		if op.Kind != kind || !op.counts() || op.Blocked != "" {
 			continue
 		}
-		waits := ""
-		if len(op.WaitsFor) > 0 {
-			waits = " [after " + Printable(strings.Join(op.WaitsFor, ", ")) + "]"
-		}
-		why := ""
+		var tail []span
 		if op.Reason != NewRecord && op.Reason != FieldsDiffer {
-			why = " [" + string(op.Reason) + "]"
+			tail = append(tail, span{" [" + string(op.Reason) + "]", faint})
 		}
-		out.line("%s%s%s%s", subject(op), changesText(op), why, waits)
+		for _, note := range op.Order() {
+			tail = append(tail, span{" [" + note + "]", faint})
+		}
+		out.entry(entry{head: subject(op), fields: changesText(op), tail: tail})
 	}
+}
+
+// Order says for people what the operation gives up before others, and whom it comes after.
+func (o *Operation) Order() []string {
+	var gives, after, notes []string
+	for _, g := range o.Parked {
+		gives = append(gives, "its "+g.Field.String()+" to "+Printable(g.To))
+	}
+	for _, other := range o.WaitsFor {
+		if other != o.ExternalID { // its own parking
+			after = append(after, Printable(other))
+		}
+	}
+	if len(gives) > 0 {
+		notes = append(notes, "parked: gives "+strings.Join(gives, " and ")+" first")
+	}
+	if len(after) > 0 {
+		notes = append(notes, "after "+strings.Join(after, ", "))
+	}
+	return notes
 }
 
 // subject names whom an operation concerns, and where the record stands.
-func subject(op *Operation) string {
-	var b strings.Builder
-	b.WriteString(Printable(op.ExternalID))
+func subject(op *Operation) []span {
+	spans := []span{{Printable(op.ExternalID), bold}}
 	if op.AccountID != 0 {
-		fmt.Fprintf(&b, " (account %d)", op.AccountID)
+		spans = append(spans, span{fmt.Sprintf(" (account %d)", op.AccountID), faint})
 	}
 	if op.Position != "" {
-		b.WriteString(" " + Printable(string(op.Position)))
+		spans = append(spans, span{" " + Printable(string(op.Position)), faint})
 	}
-	return b.String()
+	return spans
 }
 
 // changesText shows every field, of an update with what it is now.
-func changesText(op *Operation) string {
-	var b strings.Builder
-	for _, c := range op.Changes {
-		b.WriteString("  " + c.Field.String() + ": ")
-		if op.Kind != Create {
-			b.WriteString(orEmpty(c.Before) + " → ")
-		}
-		b.WriteString(orEmpty(c.After))
+func changesText(op *Operation) []fieldSpans {
+	var fields []fieldSpans
+	if op.ExternalIDBefore != nil {
+		fields = append(fields, fieldSpans{"external_id", fromTo(*op.ExternalIDBefore, op.ExternalID, styleOf(op.Kind))})
 	}
-	return b.String()
+	for _, c := range op.Changes {
+		value := []span{{orEmpty(c.After), styleOf(op.Kind)}}
+		if op.Kind != Create {
+			value = fromTo(c.Before, c.After, styleOf(op.Kind))
+		}
+		fields = append(fields, fieldSpans{c.Field.String(), value})
+	}
+	return fields
+}
+
+func fromTo(before, after string, style style) []span {
+	return []span{say(orEmpty(before)), say(Arrow(before, after)), {orEmpty(after), style}}
+}
+
+// Arrow stands between a value before and after. Between values that are written from right to left it is kept from
+// turning round: there "a → b" would be shown as "b → a".
+func Arrow(before, after string) string {
+	rightToLeft := func(r rune) bool {
+		p, _ := bidi.LookupRune(r)
+		return p.Class() == bidi.R || p.Class() == bidi.AL || p.Class() == bidi.AN
+	}
+	if strings.ContainsFunc(before+after, rightToLeft) {
+		const leftToRight = "\u200e"
+		return " " + leftToRight + "→" + leftToRight + " "
+	}
+	return " → "
 }
 
 func orEmpty(value string) string {
@@ -114,11 +174,18 @@ func withID(externalID string) string {
 	return Printable(externalID) + ": "
 }
 
-func (l Leaver) text() string {
+// Fate says for people what becomes of the leaver.
+func (l Leaver) Fate() string {
 	switch l.Reason {
 	case InGrace:
-		return fmt.Sprintf("in grace, reads without them: %d since %s, goes not before %s",
-			l.Reads, l.Since.UTC().Format("2006-01-02 15:04 MST"), l.Due.UTC().Format("2006-01-02 15:04 MST"))
+		more := ""
+		if l.MoreReads > 0 {
+			more = fmt.Sprintf("; reads still to come: %d", l.MoreReads)
+		}
+		return fmt.Sprintf("in grace, reads without them: %d since %s, goes not before %s%s",
+			l.Reads, l.Since.UTC().Format("2006-01-02 15:04 MST"), l.Due.UTC().Format("2006-01-02 15:04 MST"), more)
+	case IsProtected:
+		return "protected, never touched"
 	case AbsenceUnknown:
 		return "left alone, this read doesn't show for certain who left"
 	default:
@@ -140,72 +207,5 @@ func (r Remark) String() string {
 		fmt.Fprintf(&b, "%s: ", r.Field)
 	}
 	b.WriteString(Printable(r.Detail))
-	return b.String()
-}
-
-// textWriter writes groups of lines and cuts each at a number of lines.
-type textWriter struct {
-	*bufio.Writer
-	most, lines int
-}
-
-func (t *textWriter) group(name string, count int) {
-	t.end()
-	if count > 0 {
-		fmt.Fprintf(t, "%s %s\n", name, Number(count))
-	}
-}
-
-func (t *textWriter) line(format string, args ...any) {
-	t.lines++
-	if t.most == 0 || t.lines <= t.most {
-		fmt.Fprintf(t, "  "+format+"\n", args...)
-	}
-}
-
-func (t *textWriter) end() {
-	if t.most > 0 && t.lines > t.most {
-		fmt.Fprintf(t, "  … and %s more; --all shows every one\n", Number(t.lines-t.most))
-	}
-	t.lines = 0
-}
-
-// Printable makes a value safe to show on a terminal: control characters are spelled out, and bytes that aren't UTF-8
-// replaced, since some terminals take them for control characters.
-func Printable(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	if !strings.ContainsFunc(s, unsafeRune) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n':
-			b.WriteString(`\n`)
-		case unsafeRune(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// unsafeRune reports whether a character could move the cursor, hide or reorder text.
-func unsafeRune(r rune) bool {
-	const zeroWidthJoiner = 0x200d // holds emoji together
-	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || (unicode.Is(unicode.Cf, r) && r != zeroWidthJoiner)
-}
-
-// Number writes n with commas between thousands.
-func Number(n int) string {
-	digits := fmt.Sprint(n)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
 	return b.String()
 }

@@ -18,9 +18,16 @@ type world struct {
 	known    map[string]*Known
 	input    Input // all but the sequences
 	lastID   int64
+	fixedIDs bool // external IDs never change
+	strict   bool // no write may meet a value that somebody holds
 }
 
 func (w *world) plan() *Plan {
+	survey := w.survey()
+	return survey.Build(w.find(survey.Lookups()))
+}
+
+func (w *world) survey() *Survey {
 	in := w.input
 	desired := slices.SortedStableFunc(slices.Values(w.desired), func(a, b Desired) int {
 		return strings.Compare(a.User.ExternalID, b.User.ExternalID)
@@ -38,8 +45,7 @@ func (w *world) plan() *Plan {
 	}
 	slices.SortFunc(known, func(a, b Known) int { return strings.Compare(a.ExternalID, b.ExternalID) })
 	in.Desired, in.Observed, in.Known = slices.Values(desired), slices.Values(listed), slices.Values(known)
-	survey := NewSurvey(in)
-	return survey.Build(w.find(survey.Lookups()))
+	return NewSurvey(in)
 }
 
 func (w *world) find(lookups Lookups) []account.Account {
@@ -60,6 +66,11 @@ func (w *world) byID(id int64) *account.Account {
 		}
 	}
 	return nil
+}
+
+func (w *world) byExternalID(externalID string) *account.Account {
+	i := slices.IndexFunc(w.accounts, func(a account.Account) bool { return a.ExternalID == externalID })
+	return &w.accounts[i]
 }
 
 // holder returns another account that holds the value.
@@ -89,8 +100,12 @@ func (w *world) apply(t *rapid.T, p *Plan) {
 		if op.Blocked != "" || slices.ContainsFunc(op.WaitsFor, func(other string) bool { return !done[other] }) {
 			continue
 		}
+		if op.Step == Park && len(op.WaitsFor) == 0 && w.hindered(p, op) {
+			w.know(op).Refusal = &Refusal{Digest: op.Digest, Words: "one of the ring can't be written"}
+			continue
+		}
 		if held := w.held(op); held != nil {
-			if op.Kind == Create || frees[held.ExternalID] && !done[held.ExternalID] && w.gives(p, held, op) {
+			if w.strict || op.Kind == Create || frees[held.ExternalID] && !done[held.ExternalID] && w.gives(p, held, op) {
 				t.Fatalf("%s claims what account %d still holds:\n%s", op, held.ID, bytesOf(t, p))
 			}
 			w.know(op).Refusal = &Refusal{Digest: op.Digest, Words: "has already been taken"}
@@ -104,6 +119,28 @@ func (w *world) apply(t *rapid.T, p *Plan) {
 			w.know(Operation{ExternalID: l.ExternalID, AccountID: l.AccountID}).Absence = &Absence{Reads: l.Reads, Since: l.Since}
 		}
 	}
+}
+
+// hindered reports whether a member of the ring that the parking begins claims what nobody in the plan gives up, as
+// apply finds out before it parks anybody.
+func (w *world) hindered(p *Plan, parking Operation) bool {
+	members := []string{parking.ExternalID}
+	for i := 0; i < len(members); i++ {
+		for _, op := range p.Operations {
+			if op.ExternalID != members[i] {
+				continue
+			}
+			if held := w.held(op); held != nil && !w.gives(p, held, op) {
+				return true
+			}
+			for _, other := range op.WaitsFor {
+				if !slices.Contains(members, other) {
+					members = append(members, other)
+				}
+			}
+		}
+	}
+	return false
 }
 
 // held returns the account that stands in the operation's way.
@@ -155,6 +192,13 @@ func (w *world) carryOut(op Operation) {
 	}
 	a := w.byID(op.AccountID)
 	known := w.know(op)
+	if op.ExternalIDBefore != nil {
+		if w.fixedIDs {
+			known.KeptID = op.ExternalIDBefore
+		} else {
+			a.ExternalID = op.ExternalID
+		}
+	}
 	for _, c := range op.Changes {
 		a.Values[c.Field] = user.Text(kept(c))
 		if got := kept(c); !c.Field.Equal(got, c.After) {

@@ -56,20 +56,29 @@ func (r *run) decide(ctx context.Context) bool {
 	if err != nil {
 		return r.stop(ctx, err)
 	}
+	policy, err := r.policy(ctx)
+	if err != nil {
+		return r.stop(ctx, err)
+	}
 	unknown := r.absenceUnknown(verdict, rejects)
+	r.unknown = unknown
 	r.counts = unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))
 	r.evidence = verdict.Evidence
 	survey := plan.NewSurvey(plan.Input{
 		Desired: slices.Values(desired), Observed: slices.Values(r.observed), Known: slices.Values(known),
-		Rejects: rejects, AbsenceUnknown: unknown, Policy: r.Policy, ConfigDigest: r.Digest,
+		Rejects: rejects, AbsenceUnknown: unknown, Policy: policy, ConfigDigest: r.Digest,
 		RetryRefused: r.order.RetryRefused, CountsAsRead: r.counts, Now: r.now,
 	})
-	r.unlisted = survey.Unlisted()
-	found, err := r.lookUp(ctx, survey.Lookups())
+	r.unlisted, r.knownAs = survey.Unlisted(), survey.KnownAs
+	r.lookups = survey.Lookups()
+	found, err := r.lookUp(ctx, r.lookups)
 	if err != nil {
 		return r.stop(ctx, err)
 	}
 	r.Plan = survey.Build(found)
+	if err := r.fillCells(ctx, desired); err != nil {
+		return r.stop(ctx, err)
+	}
 	r.Run.Reviewed = r.reviewed()
 	r.tallyPlan()
 	return verdict.Completeness.Usable()
@@ -95,7 +104,9 @@ func (r *run) readOnce(ctx context.Context) (desired []plan.Desired, rejects []p
 	if err != nil {
 		return nil, nil, record.Verdict{Reason: err.Error()}, nil
 	}
-	defer func() { _ = reader.Close() }()                      // the verdict says how the read ended
+	defer func() { _ = reader.Close() }() // the verdict says how the read ended
+	r.columns = reader.Columns().Names()
+	r.hidden = r.leftEmpty()
 	if columns := reader.Columns(); len(columns.Names()) > 0 { // a source without any says why in its verdict
 		if err := r.Mapper.Check(columns); err != nil {
 			return nil, nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
@@ -110,7 +121,11 @@ func (r *run) readOnce(ctx context.Context) (desired []plan.Desired, rejects []p
 		bad, rejected := errors.AsType[*record.RejectError](err)
 		switch {
 		case rejected:
-			rejects = append(rejects, reject(bad))
+			one := reject(bad)
+			if rec.Position != "" { // the mapping rejected it
+				one.Cells = r.cells(rec)
+			}
+			rejects = append(rejects, one)
 		case err != nil:
 			verdict := reader.Verdict()
 			if verdict.Reason == "" && !errors.Is(err, io.EOF) {
@@ -171,6 +186,9 @@ func (r *run) list(ctx context.Context) error {
 
 // recall reads from the state what the planner and the guards need.
 func (r *run) recall(ctx context.Context) (known []plan.Known, lastRead *record.Evidence, err error) {
+	if err := r.tick(ctx); err != nil {
+		return nil, nil, err
+	}
 	if known, err = r.store.Known(ctx); err != nil {
 		return nil, nil, err
 	}

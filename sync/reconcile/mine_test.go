@@ -82,8 +82,8 @@ func TestARejectedRecordClaimsNothing(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.source.persons = staff(3)
 	w.sync(t)
-	_, err := w.Service.Update(t.Context(), w.find(t, account.ByExternalID, "e0001"), func(account.Account) (user.Values, error) {
-		return user.Values{user.CustomData: user.Text(`{"desk":1,"note":"the user's own"}`)}, nil
+	_, err := w.Service.Update(t.Context(), w.find(t, account.ByExternalID, "e0001"), func(account.Account) (account.Write, error) {
+		return account.Write{Values: user.Values{user.CustomData: user.Text(`{"desk":1,"note":"the user's own"}`)}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +29,9 @@ type Pipeline struct {
 	Guards   plan.Limits
 	Workers  int
 
+	// ServiceUser returns the account id of the service's own user, who is never touched; 0, or nil, where there is none.
+	ServiceUser func(context.Context) (int64, error)
+
 	// Accept is the least completeness that may release or delete; a less complete read proves nobody's absence.
 	Accept record.Completeness
 	// Settings are digests of what decides who is a leaver, Digest of the whole configuration.
@@ -41,6 +43,11 @@ type Pipeline struct {
 	StateDir string
 	Identity state.Identity
 	KeepRuns int
+
+	Rekeying      Rekeying
+	PlanExpires   time.Duration // how long a saved plan may be carried out; 0: a day
+	Costs         Costs
+	SecretColumns []string // of the source: their cells are never kept
 }
 
 // Order is how one run is to be done.
@@ -48,8 +55,6 @@ type Order struct {
 	// Stop ends the run in good order when it is closed: what was sent is waited for, and nothing else begun.
 	Stop         <-chan struct{}
 	RetryRefused bool
-	// Approved is a held run that a person approved, from Held: if this run's plan is the same, no guard stops it.
-	Approved *state.Run
 	// Confirm is asked before the first run that writes to a live service, once and for all; nil: go on.
 	Confirm func(*plan.Plan) bool
 	// Progress is told how far the run is.
@@ -66,8 +71,9 @@ type Progress interface {
 
 // Result is what a run, or a look at what it would do, came to.
 type Result struct {
-	Run  state.Run
-	Plan *plan.Plan // nil where it didn't come so far
+	Run    state.Run
+	Plan   *plan.Plan  // nil where it didn't come so far
+	Header plan.Header // of the plan
 	// Troubles are the outcomes that somebody should look at, in the order of the plan.
 	Troubles []state.Outcome
 	// Gone are the applied releases and deletes.
@@ -89,6 +95,9 @@ func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
 	}
 	defer func() { _ = store.Close() }() // what matters was committed before
 	r := p.newRun(store, order)
+	if r.afterRun, err = afterWhich(ctx, store); err != nil {
+		return nil, err
+	}
 	ctx, release := untilStop(ctx, order.Stop)
 	defer release()
 	if r.decide(ctx) {
@@ -97,6 +106,9 @@ func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
 		if len(r.Run.Trips) > 0 {
 			r.Run.Status = state.Held
 		}
+	}
+	if r.Plan != nil {
+		r.describe()
 	}
 	r.notAttempted()
 	return r.result()
@@ -107,22 +119,19 @@ func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
 //
 // Closing order.Stop ends the run in good order; ending ctx breaks it off.
 func (p *Pipeline) Sync(ctx context.Context, order Order) (*Result, error) {
-	lock, err := state.Lock(p.StateDir, p.Identity.Endpoint, p.Identity.ApplicationID, p.Name)
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Unlock()
-	store, err := state.Open(ctx, p.StateDir, p.Identity)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = store.Close() }() // what matters was committed before
+	return p.withState(ctx, func(store *state.Store) (*Result, error) { return p.syncWith(ctx, store, order) })
+}
 
+func (p *Pipeline) syncWith(ctx context.Context, store *state.Store, order Order) (*Result, error) {
 	r := p.newRun(store, order)
-	if r.Run.ID, err = store.Begin(ctx, r.Run); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
-	if r.ready(ctx) && r.permitted(ctx) {
+	permitted := r.ready(ctx) && r.permitted(ctx)
+	if r.Plan != nil {
+		r.describe()
+	}
+	if r.keepPlan(ctx) && permitted {
 		r.apply(ctx)
 	} else {
 		r.notAttempted()
@@ -149,8 +158,15 @@ type run struct {
 	present     map[string]user.Values // what a usable read showed, by external ID: what it wants of the merged fields
 	observed    []account.Account      // owned accounts, sorted by external ID
 	unlisted    []string               // external IDs in the source whose known account wasn't listed
+	knownAs     func(id int64) (externalID string, otherwise bool)
 	evidence    record.Evidence
-	counts      bool // this read is new evidence of absence
+	counts      bool     // this read is new evidence of absence
+	unknown     string   // why this read proves nobody's absence
+	columns     []string // of the source
+	hidden      []string // of them, those whose cells are never kept
+	saved       bool     // the plan was saved before; nothing was read or listed
+	lookups     plan.Lookups
+	afterRun    int64 // the newest run before this one
 }
 
 func (p *Pipeline) newRun(store *state.Store, order Order) *run {
@@ -158,15 +174,21 @@ func (p *Pipeline) newRun(store *state.Store, order Order) *run {
 	if order.Progress == nil {
 		order.Progress = silent{}
 	}
-	if order.Approved != nil {
-		order.RetryRefused = order.Approved.RetryRefused
-	}
 	return &run{
 		Pipeline: p, store: store, order: order, now: now,
 		Result: Result{Run: state.Run{
 			Pipeline: p.Name, StartedAt: now, Status: state.Running, Config: p.Digest, RetryRefused: order.RetryRefused,
 		}},
 	}
+}
+
+// begin takes the run's number.
+func (r *run) begin(ctx context.Context) (err error) {
+	if r.afterRun, err = afterWhich(ctx, r.store); err != nil {
+		return err
+	}
+	r.Run.ID, err = r.store.Begin(ctx, r.Run)
+	return err
 }
 
 func (r *run) result() (*Result, error) {
@@ -202,6 +224,9 @@ func untilStop(ctx context.Context, stop <-chan struct{}) (context.Context, func
 
 // settle finds out what became of operations that a killed run left open.
 func (r *run) settle(ctx context.Context) bool {
+	if _, err := r.rekeying(ctx); err != nil {
+		return r.stop(ctx, err)
+	}
 	pending, err := r.store.Pending(ctx)
 	if err != nil {
 		return r.stop(ctx, err)
@@ -212,6 +237,9 @@ func (r *run) settle(ctx context.Context) bool {
 	r.order.Progress.Phase("settle", len(pending))
 	settled, err := apply.Settle(ctx, r.Service, r.Policy.OwnerTag, pending)
 	if err != nil {
+		return r.stop(ctx, err)
+	}
+	if err := r.tick(ctx); err != nil {
 		return r.stop(ctx, err)
 	}
 	if err := r.store.Settle(ctx, settled); err != nil {
@@ -247,16 +275,18 @@ func (r *run) finish(ctx context.Context) error {
 		}
 		return r.store.Finish(ctx, r.Run, nil, r.KeepRuns)
 	}
-	return r.store.Finish(ctx, r.Run, &state.End{
+	end := state.End{
 		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.Settings},
-		Observed: slices.Values(r.observed),
 		Absent:   r.absent(),
 		Counts:   r.counts,
+		Approved: r.Run.Approves != 0,
 		Evidence: r.evidence,
 		Now:      r.now,
-		Keep:     r.unlisted,
-		Mine:     r.matched(),
-	}, r.KeepRuns)
+	}
+	if !r.saved {
+		end.Observed, end.Keep, end.Mine = r.observedAsKnown(), r.kept(), r.matched()
+	}
+	return r.store.Finish(ctx, r.Run, &end, r.KeepRuns)
 }
 
 // matched returns what those want of the merged fields whom the plan left as they are: nobody who was rejected, and

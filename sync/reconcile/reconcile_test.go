@@ -194,22 +194,16 @@ func TestHeldRun(t *testing.T) {
 		t.Errorf("a held run made %d writes", n)
 	}
 
-	approved, err := w.Held(t.Context(), held.Run.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
 	w.source.persons = staff(59)
-	changed := w.order(t, reconcile.Order{Approved: approved})
+	changed := w.sync(t)
 	wantStatus(t, changed, state.Held)
-	if _, err := w.Held(t.Context(), held.Run.ID); err == nil {
-		t.Error("a run that a newer one superseded can be approved")
+	if _, err := w.Approve(t.Context(), held.Run.ID, reconcile.Order{}); err == nil {
+		t.Error("a run that a newer one superseded was approved")
 	}
-	approved, err = w.Held(t.Context(), changed.Run.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := w.order(t, reconcile.Order{Approved: approved})
+	w.source.persons = staff(10) // what was reviewed is what happens
+	done := w.approve(t, changed.Run.ID)
 	wantStatus(t, done, state.Applied)
+	w.source.persons = staff(59)
 	if n := done.Run.Tally.LeaversApplied; n != 41 {
 		t.Errorf("the approved run deleted %d, want 41", n)
 	}
@@ -233,25 +227,21 @@ func TestApproval(t *testing.T) {
 		return w, run.Run.ID
 	}
 	nothing := func(*world) {}
-	t.Run("of-a-plan-without-operations-needs-the-same-data", func(t *testing.T) {
+	t.Run("of-a-plan-without-operations-moves-the-baseline", func(t *testing.T) {
 		w, number := held(t, func(w *world) { w.Policy.Leavers = plan.KeepLeavers })
-		approved, err := w.Held(t.Context(), number)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.source.persons = staff(55)
-		wantStatus(t, w.order(t, reconcile.Order{Approved: approved}), state.Held)
+		wantStatus(t, w.approve(t, number), state.Applied)
+		wantStatus(t, w.sync(t), state.Applied)
 	})
 	t.Run("holds-although-a-later-run-was-held-over-the-same-plan", func(t *testing.T) {
 		w, number := held(t, nothing)
 		wantStatus(t, w.sync(t), state.Held)
-		approved, err := w.Held(t.Context(), number)
-		if err != nil {
-			t.Fatal(err)
+		done := w.approve(t, number)
+		wantStatus(t, done, state.Applied)
+		if done.Run.Approves != number {
+			t.Errorf("the run approves %d, want %d", done.Run.Approves, number)
 		}
-		wantStatus(t, w.order(t, reconcile.Order{Approved: approved}), state.Applied)
-		if _, err := w.Held(t.Context(), number); err == nil {
-			t.Error("it can be approved again")
+		if _, err := w.Approve(t.Context(), number, reconcile.Order{}); err == nil {
+			t.Error("it was approved again")
 		}
 	})
 	t.Run("ends-with-a-run-held-over-another-plan", func(t *testing.T) {
@@ -272,9 +262,8 @@ func TestApproval(t *testing.T) {
 	t.Run("retries-what-the-held-run-would-have-retried", func(t *testing.T) {
 		w, _ := held(t, nothing)
 		run := w.order(t, reconcile.Order{RetryRefused: true})
-		approved, err := w.Held(t.Context(), run.Run.ID)
-		if err != nil || !approved.RetryRefused {
-			t.Errorf("%+v, %v", approved, err)
+		if done := w.approve(t, run.Run.ID); !done.Run.RetryRefused {
+			t.Errorf("%+v", done.Run)
 		}
 	})
 }

@@ -1,8 +1,8 @@
-// Package report says what a run came to: for people as text, for machines as JSON. It reads, and decides nothing.
+// Package report says what a run came to: for people as text, for machines as JSON; and it shows a plan for review, as a
+// page for a browser and as Markdown for a pull request. It reads, and decides nothing.
 package report
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,12 +23,13 @@ type Report struct {
 	Gone     []state.Outcome // applied releases and deletes
 	Calls    map[string]int  // sent to ConnectyCube, by kind
 	Most     int             // lines of each list; 0: all
+	Width    int             // columns of the terminal, at which lines are broken; 0: none is
 	Approve  string          // the command that approves this run
 }
 
 // WriteText writes the report for people.
 func (r Report) WriteText(w io.Writer) error {
-	out := bufio.NewWriter(w)
+	out := &strings.Builder{}
 	took := ""
 	if !r.Run.EndedAt.IsZero() {
 		took = " in " + duration(r.Run.EndedAt.Sub(r.Run.StartedAt))
@@ -38,6 +39,9 @@ func (r Report) WriteText(w io.Writer) error {
 		number = fmt.Sprintf(", run %d", r.Run.ID)
 	}
 	fmt.Fprintf(out, "%s%s: %s%s\n", r.Run.Pipeline, number, r.Run.Status, took)
+	if !r.Run.PlannedAt.IsZero() {
+		fmt.Fprintf(out, "  carries out %s, made at %s\n", r.planOf(), r.Run.PlannedAt.Local().Format("2006-01-02 15:04:05"))
+	}
 	if r.Run.Problem != "" {
 		fmt.Fprintf(out, "  %s\n", plan.Printable(r.Run.Problem))
 	}
@@ -49,14 +53,23 @@ func (r Report) WriteText(w io.Writer) error {
 	for _, trip := range r.Run.Trips {
 		fmt.Fprintf(out, "  held by %s\n", trip)
 	}
-	if r.Run.Status == state.Held && r.Run.ID != 0 {
-		next := ""
-		if r.Run.Approvable() {
-			next = "; if this plan is right: " + r.Approve
-		}
-		fmt.Fprintf(out, "  nothing was written%s\n", next)
+	if err := plan.Break(w, out.String(), r.Width); err != nil || r.Run.Status != state.Held || r.Run.ID == 0 {
+		return err
 	}
-	return out.Flush()
+	next := "" // in one line however long: a command is there to be copied
+	if r.Run.Approvable() {
+		next = "; if this plan is right: " + r.Approve
+	}
+	_, err := fmt.Fprintf(w, "  nothing was written%s\n", next)
+	return err
+}
+
+// planOf names the saved plan that the run carries out.
+func (r Report) planOf() string {
+	if r.Run.Approves != 0 {
+		return fmt.Sprintf("the plan of run %d", r.Run.Approves)
+	}
+	return "a saved plan"
 }
 
 // writeTable writes where every record and every leaver ended. Lines of nothing are left out.
@@ -75,6 +88,7 @@ func (r Report) writeTable(w io.Writer) {
 	line("unchanged", t.Unchanged, "")
 	line("created", t.Done[plan.Create], "")
 	line("updated", t.Done[plan.Update], "")
+	line("adopted", t.Done[plan.Adopt], "existed already, taken over")
 	line("released", t.Done[plan.Release], "left the source, owner tag taken off")
 	line("deleted", t.Done[plan.Delete], "left the source")
 	line("failed", t.Failed, "refused by ConnectyCube")
@@ -214,5 +228,6 @@ func (r Report) WriteJSON(w io.Writer) error {
 		Plan     *plan.Plan     `json:"plan"`
 		Troubles []trouble      `json:"troubles"`
 		Calls    map[string]int `json:"calls,omitempty"`
-	}{r.Run, r.Plan, troubles, r.Calls})
+		Approve  string         `json:"approve,omitempty"`
+	}{r.Run, r.Plan, troubles, r.Calls, r.Approve})
 }

@@ -24,8 +24,8 @@ func troubled() report.Report {
 			ID: 12, Pipeline: "staff", StartedAt: began, EndedAt: began.Add(83 * time.Second), Status: state.Applied,
 			Verdict: state.Verdict{Completeness: "plausible", Evidence: record.Evidence{Name: "/data/users.csv"}},
 			Tally: state.Tally{
-				Read: 1234, Unchanged: 1200, Applied: 31, Failed: 1, Rejected: 2, LeaversUnknown: 1,
-				Done: map[plan.Kind]int{plan.Create: 30, plan.Update: 1},
+				Read: 1234, Unchanged: 1199, Applied: 32, Failed: 1, Rejected: 2, LeaversUnknown: 1,
+				Done: map[plan.Kind]int{plan.Create: 30, plan.Update: 1, plan.Adopt: 1},
 			},
 		},
 		Plan: &plan.Plan{
@@ -48,7 +48,7 @@ func TestText(t *testing.T) {
 	held := report.Report{Approve: "cubesync approve 3 --pipeline staff -c 'my.yaml'", Run: state.Run{
 		ID: 3, Pipeline: "staff", Status: state.Held, Verdict: state.Verdict{Completeness: "proven", Evidence: record.Evidence{Name: "users.csv"}},
 		Tally: state.Tally{Read: 5, Unchanged: 5, LeaversNotAttempted: 4},
-		Trips: []plan.Trip{{Guard: "deletes", Saw: "releases and deletes: 4 among 9 owned accounts", Limit: "3", Remedy: "look at them"}},
+		Trips: []plan.Trip{{Guard: "deletes", Saw: "releases and deletes: 4 among 9 owned accounts", Limit: "3", Concerns: []string{"E1", "E2"}, Count: 4, Remedy: "look at them"}},
 	}}
 	short := troubled()
 	short.Most = 1
@@ -60,9 +60,10 @@ func TestText(t *testing.T) {
 		{"troubled", troubled(), `
 staff, run 12: applied in 1m23s
   records read           1,234  users.csv, plausible
-  unchanged              1,200
+  unchanged              1,199
   created                   30
   updated                    1
+  adopted                    1  existed already, taken over
   failed                     1  refused by ConnectyCube
   rejected                   2
   leavers unknown            1  in doubt; the next run finds out
@@ -77,9 +78,10 @@ staff, run 12: applied in 1m23s
 		{"cut", short, `
 staff, run 12: applied in 1m23s
   records read           1,234  users.csv, plausible
-  unchanged              1,200
+  unchanged              1,199
   created                   30
   updated                    1
+  adopted                    1  existed already, taken over
   failed                     1  refused by ConnectyCube
   rejected                   2
   leavers unknown            1  in doubt; the next run finds out
@@ -96,7 +98,7 @@ staff, run 3: held
   records read               5  users.csv, proven
   unchanged                  5
   leavers waiting            4  not attempted
-  held by guard deletes: releases and deletes: 4 among 9 owned accounts, permitted 3; look at them
+  held by guard deletes: releases and deletes: 4 among 9 owned accounts, permitted 3; concerns E1, E2 and 2 more; look at them
   nothing was written; if this plan is right: cubesync approve 3 --pipeline staff -c 'my.yaml'
 `},
 	} {

@@ -11,8 +11,16 @@ import (
 
 // count takes in whether the read missed the person, and reports whether that changed anything. A read that is no new
 // evidence begins and counts nothing, but whoever is present in it isn't absent.
-func (e *entry) count(absent, counts bool, now time.Time) (changed bool) {
+func (e *entry) count(absent, counts, approved bool, now time.Time) (changed bool) {
 	before := e.notes.Absence
+	if absent && approved {
+		defer func() {
+			if a := e.notes.Absence; a != nil && !a.Approved {
+				e.notes.Absence = &plan.Absence{Reads: a.Reads, Since: a.Since, Approved: true}
+				changed = true
+			}
+		}()
+	}
 	switch {
 	case !absent || e.account.ID == 0:
 		e.notes.Absence = nil
@@ -22,7 +30,7 @@ func (e *entry) count(absent, counts bool, now time.Time) (changed bool) {
 	case before == nil:
 		e.notes.Absence = &plan.Absence{Reads: 1, Since: now.UTC().Round(0)}
 	default:
-		e.notes.Absence = &plan.Absence{Reads: before.Reads + 1, Since: before.Since}
+		e.notes.Absence = &plan.Absence{Reads: before.Reads + 1, Since: before.Since, Approved: before.Approved}
 	}
 	return true
 }
@@ -46,5 +54,34 @@ func (s *Store) Seen(ctx context.Context, present func(externalID string) bool) 
 			e.notes.Absence = nil
 			return changes.store(ctx, &e)
 		})
+	})
+}
+
+// countAbsences takes in whom the read of a saved plan missed. Nothing was listed, so that the mirror stays as it is.
+func (s *Store) countAbsences(ctx context.Context, tx *sql.Tx, _ int64, end *End) error {
+	changes, err := openBook(ctx, tx)
+	if err != nil {
+		return err
+	}
+	missed := make(map[string]bool, len(end.Absent))
+	for _, externalID := range end.Absent {
+		missed[externalID] = true
+	}
+	return eachRow(ctx, s.reader, func(r *row) error {
+		absent := missed[r.externalID]
+		if !absent && r.accountID != 0 && !strings.Contains(r.notes, `"absence"`) { // most rows needn't be decoded
+			return nil
+		}
+		e, err := r.entry()
+		switch {
+		case err != nil:
+			return err
+		case e.account.ID == 0 && e.notes.Refusal == nil:
+			return changes.remove(ctx, e.externalID)
+		case e.count(absent, end.Counts, end.Approved, end.Now):
+			return changes.store(ctx, &e)
+		default:
+			return nil
+		}
 	})
 }

@@ -23,10 +23,11 @@ type notes struct {
 	Learned []plan.Learned        `json:"learned,omitempty"`
 	Refusal *plan.Refusal         `json:"refusal,omitempty"`
 	Absence *plan.Absence         `json:"absence,omitempty"`
+	KeptID  *string               `json:"kept_id,omitempty"`
 }
 
 func (n *notes) empty() bool {
-	return len(n.Mine) == 0 && len(n.Learned) == 0 && n.Refusal == nil && n.Absence == nil
+	return len(n.Mine) == 0 && len(n.Learned) == 0 && n.Refusal == nil && n.Absence == nil && n.KeptID == nil
 }
 
 // end takes in how an operation ended.
@@ -48,6 +49,9 @@ func (e *entry) end(run int64, o *Outcome) {
 		})
 	}
 	e.notes.Learned = append(e.notes.Learned, o.Learned...)
+	if o.KeptID != nil {
+		e.notes.KeptID = o.KeptID
+	}
 }
 
 // applied takes in that an operation happened: written is the account afterwards, nil where the answer is lost. One
@@ -75,10 +79,10 @@ func (e *entry) mayCarry(accountID int64, now *account.Account, mine user.Values
 	}
 }
 
-// show takes in what the service told of the account. What was learned of another account isn't carried over.
+// show takes in what the service told of the account. What is known of another account, its absence too, isn't carried over.
 func (e *entry) show(now account.Account) {
 	if e.account.ID != now.ID {
-		e.notes.Mine, e.notes.Learned = nil, nil
+		e.notes.Mine, e.notes.Learned, e.notes.KeptID, e.notes.Absence = nil, nil, nil, nil
 	}
 	e.account = now
 }

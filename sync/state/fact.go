@@ -18,6 +18,8 @@ const (
 	factBaseline  = "baseline"
 	factEvidence  = "evidence"
 	factConfirmed = "confirmed"
+	factClock     = "clock"
+	factRekeying  = "rekeying"
 )
 
 // week is how far back releases and deletes are counted.
@@ -69,7 +71,7 @@ func (s *Store) WeekDeletes(ctx context.Context, now time.Time) (int, error) {
 	n := 0
 	err := s.read(ctx, "counting the week's deletes", func(db *sql.DB) error {
 		return db.QueryRowContext(ctx, "SELECT coalesce(sum(count), 0) FROM departure WHERE at > ?",
-			now.Add(-week).UnixMilli()).Scan(&n)
+			s.steady(now).Add(-week).UnixMilli()).Scan(&n)
 	})
 	return n, err
 }
@@ -96,8 +98,8 @@ func readFact(ctx context.Context, db querier, name string, value any) (known bo
 // noneUnknown refuses facts of other names: one of them would be the one that is missed.
 func noneUnknown(ctx context.Context, db querier) error {
 	unknown := 0
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?)",
-		factIdentity, factBaseline, factEvidence, factConfirmed).Scan(&unknown)
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?, ?, ?)",
+		factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying).Scan(&unknown)
 	if err == nil && unknown > 0 {
 		err = fmt.Errorf("%d facts of unknown names: %w", unknown, errBroken)
 	}

@@ -16,35 +16,51 @@ import (
 // End is what an applied run leaves beyond its own record.
 type End struct {
 	Baseline plan.Baseline
-	// Observed are the accounts that the run listed before it wrote, sorted by external ID, byte by byte.
+	// Observed are the accounts that the run listed before it wrote, sorted by external ID, byte by byte; nil where it
+	// listed none, because it carried out a plan that was saved before.
 	Observed iter.Seq[account.Account]
 	// Absent are the external IDs of all leavers in this read, however their absence is judged. Whoever isn't
 	// among them was present.
 	Absent []string
-	// Keep are external IDs that stay known although their account wasn't observed: records whose account
-	// vanished, or lost our tag, and was left so.
+	// Keep are external IDs that stay known although their account wasn't observed, whatever other one was: records whose
+	// account vanished, or lost our tag, and was left so, and rejected ones.
 	Keep []string
 	// Mine is what the source wants of the fields that are merged, by external ID, for all records that match an
 	// observed account. It is ours also where nothing had to be written. Where this run tried to write and it
 	// wasn't applied, it is passed over.
 	Mine     map[string]user.Values
 	Counts   bool            // this read is new evidence of absence
+	Approved bool            // a person approved the run: its leavers needn't be approved again when they go
 	Evidence record.Evidence // of this read
-	Now      time.Time
+	Now      time.Time       // of this read
 }
 
 // Finish stores how the run ended, and drops the runs before the newest keep (0: none), except those that hold an
 // operation in doubt. With an end, which only an applied run has, the same commit makes it the baseline, brings the
-// mirror to what was observed (what this run wrote itself is newer, and stays), and counts absences.
+// mirror to what was observed (what this run wrote itself is newer, and stays), and counts absences. The plans of the
+// dropped runs go too.
 func (s *Store) Finish(ctx context.Context, run Run, end *End, keep int) error {
+	if err := s.finish(ctx, run, end, keep); err != nil {
+		return err
+	}
+	return s.prunePlans(ctx)
+}
+
+func (s *Store) finish(ctx context.Context, run Run, end *End, keep int) error {
 	return s.write(ctx, "finishing a run", func(ctx context.Context, tx *sql.Tx) error {
-		if err := endRun(ctx, tx, run); err != nil {
+		if err := s.endRun(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := prune(ctx, tx, run.EndedAt, keep); err != nil || end == nil {
+		if err := prune(ctx, tx, s.steady(run.EndedAt), keep); err != nil || end == nil {
 			return err
 		}
-		if err := s.syncMirror(ctx, tx, run.ID, end); err != nil {
+		steady := *end
+		steady.Now, end = s.steady(end.Now), &steady
+		remember := s.syncMirror
+		if end.Observed == nil {
+			remember = s.countAbsences
+		}
+		if err := remember(ctx, tx, run.ID, end); err != nil {
 			return err
 		}
 		if err := writeFact(ctx, tx, factBaseline, end.Baseline); err != nil {
@@ -59,7 +75,7 @@ func (s *Store) Finish(ctx context.Context, run Run, end *End, keep int) error {
 	})
 }
 
-func endRun(ctx context.Context, tx *sql.Tx, run Run) error {
+func (s *Store) endRun(ctx context.Context, tx *sql.Tx, run Run) error {
 	body, err := encode(run)
 	if err != nil {
 		return err
@@ -74,7 +90,7 @@ func endRun(ctx context.Context, tx *sql.Tx, run Run) error {
 	if run.EndedAt.IsZero() {
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE departure SET at = ? WHERE run = ?", run.EndedAt.UnixMilli(), run.ID)
+	_, err = tx.ExecContext(ctx, "UPDATE departure SET at = ? WHERE run = ?", s.steady(run.EndedAt).UnixMilli(), run.ID)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -16,8 +17,8 @@ import (
 // them be sent. An operation is opened once a run.
 func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) error {
 	return s.write(ctx, "opening a chunk", func(ctx context.Context, tx *sql.Tx) error {
-		insert, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, account_id, position, mine, ending, words)
-			VALUES (?, ?, ?, ?, ?, ?, '', '')`)
+		insert, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words)
+			VALUES (?, ?, ?, ?, ?, ?, ?, '', '')`)
 		if err != nil {
 			return err
 		}
@@ -29,7 +30,7 @@ func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) err
 					return err
 				}
 			}
-			if _, err := insert.ExecContext(ctx, run, op.ExternalID, op.Kind, op.AccountID, op.Position, mine); err != nil {
+			if _, err := insert.ExecContext(ctx, run, op.ExternalID, op.Kind, op.Step, op.AccountID, op.Position, mine); err != nil {
 				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
 			}
 		}
@@ -45,8 +46,8 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 		if err != nil {
 			return err
 		}
-		end, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, account_id, position, mine, ending, words)
-			VALUES (?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT DO UPDATE SET account_id = excluded.account_id, ending = excluded.ending,
+		end, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words)
+			VALUES (?, ?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT DO UPDATE SET account_id = excluded.account_id, ending = excluded.ending,
 			words = excluded.words, mine = CASE excluded.ending WHEN 'unknown' THEN mine ELSE '' END`)
 		if err != nil {
 			return err
@@ -59,30 +60,45 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 			if o.Account != nil {
 				id = o.Account.ID
 			}
-			if _, err := end.ExecContext(ctx, run, op.ExternalID, op.Kind, id, op.Position, o.Ending, o.Words); err != nil {
+			if _, err := end.ExecContext(ctx, run, op.ExternalID, op.Kind, op.Step, id, op.Position, o.Ending, o.Words); err != nil {
 				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
 			}
 			if o.Ending != DoneApplied && !o.Refused {
 				continue
 			}
-			if err := known.update(ctx, op.ExternalID, func(e *entry) { e.end(run, o) }); err != nil {
+			if err := known.end(ctx, run, o); err != nil {
 				return err
 			}
-			if o.Ending == DoneApplied && leaves(op.Kind) {
+			if o.Ending == DoneApplied && leaves(op.Kind) && !op.Approved {
 				departed++
 			}
 		}
-		return depart(ctx, tx, run, departed)
+		return s.depart(ctx, tx, run, departed)
 	})
 }
 
+// end takes in how an operation ended, under the external ID that the account has after it.
+func (b *book) end(ctx context.Context, run int64, o *Outcome) error {
+	op := &o.Operation
+	if o.Ending == DoneApplied && op.Reason == plan.Rekeyed {
+		if err := b.rename(ctx, *op.ExternalIDBefore, op.ExternalID); err != nil {
+			return err
+		}
+	}
+	return b.update(ctx, op.ExternalID, func(e *entry) { e.end(run, o) })
+}
+
 // depart counts applied releases and deletes of the run.
-func depart(ctx context.Context, tx *sql.Tx, run int64, count int) error {
+func (s *Store) depart(ctx context.Context, tx *sql.Tx, run int64, count int) error {
 	if count == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO departure (run, at, count) SELECT id, at, ? FROM run WHERE id = ?
-		ON CONFLICT DO UPDATE SET count = count + excluded.count`, count, run)
+	latest := int64(math.MaxInt64) // the run may be one that was killed, before the clock was set
+	if !s.latest.IsZero() {
+		latest = s.latest.UnixMilli()
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO departure (run, at, count) SELECT id, min(at - ?, ?), ? FROM run WHERE id = ?
+		ON CONFLICT DO UPDATE SET count = count + excluded.count`, s.ahead.Milliseconds(), latest, count, run)
 	return err
 }
 
@@ -94,11 +110,11 @@ func (s *Store) Pending(ctx context.Context) ([]Intent, error) {
 	err := s.read(ctx, "reading what is in doubt", func(db *sql.DB) error {
 		return each(ctx, db, func(rows *sql.Rows) error {
 			var i Intent
-			err := scan(rows, &i.Run, &i.Kind, &i.ExternalID, &i.AccountID)
+			err := scan(rows, &i.Run, &i.Kind, &i.Step, &i.ExternalID, &i.AccountID)
 			all = append(all, i)
 			return err
-		}, `SELECT run, kind, external_id, account_id FROM journal
-			WHERE ending IN ('', 'unknown') ORDER BY run, external_id, kind`)
+		}, `SELECT run, kind, step, external_id, account_id FROM journal
+			WHERE ending IN ('', 'unknown') ORDER BY run, external_id, kind, step`)
 	})
 	if err != nil {
 		return nil, err
@@ -120,8 +136,15 @@ func (s *Store) Settle(ctx context.Context, settled []Settled) error {
 		if err != nil {
 			return err
 		}
+		var rekeying map[string]string
+		if _, err := readFact(ctx, tx, factRekeying, &rekeying); err != nil {
+			return err
+		}
 		for i := range settled {
-			if err := settle(ctx, tx, known, &settled[i]); err != nil {
+			if err := known.settleRename(ctx, &settled[i], rekeying); err != nil {
+				return err
+			}
+			if err := s.settle(ctx, tx, known, &settled[i]); err != nil {
 				return err
 			}
 		}
@@ -129,11 +152,11 @@ func (s *Store) Settle(ctx context.Context, settled []Settled) error {
 	})
 }
 
-func settle(ctx context.Context, tx *sql.Tx, known *book, found *Settled) error {
+func (s *Store) settle(ctx context.Context, tx *sql.Tx, known *book, found *Settled) error {
 	intent := found.Intent
-	const which = " WHERE run = ? AND external_id = ? AND kind = ? AND ending IN ('', 'unknown')"
+	const which = " WHERE run = ? AND external_id = ? AND kind = ? AND step = ? AND ending IN ('', 'unknown')"
 	var text string
-	err := tx.QueryRowContext(ctx, "SELECT mine FROM journal"+which, intent.Run, intent.ExternalID, intent.Kind).Scan(&text)
+	err := tx.QueryRowContext(ctx, "SELECT mine FROM journal"+which, intent.Run, intent.ExternalID, intent.Kind, intent.Step).Scan(&text)
 	if err != nil {
 		return ignoreNoRows(err)
 	}
@@ -149,7 +172,7 @@ func settle(ctx context.Context, tx *sql.Tx, known *book, found *Settled) error 
 		id = found.Account.ID
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE journal SET ending = ?, words = ?, account_id = ?, mine = ''"+which,
-		ending, words, id, intent.Run, intent.ExternalID, intent.Kind)
+		ending, words, id, intent.Run, intent.ExternalID, intent.Kind, intent.Step)
 	if err != nil {
 		return err
 	}
@@ -160,7 +183,7 @@ func settle(ctx context.Context, tx *sql.Tx, known *book, found *Settled) error 
 		return known.update(ctx, intent.ExternalID, func(e *entry) { e.mayCarry(intent.AccountID, found.Account, values(mine)) })
 	}
 	if leaves(intent.Kind) {
-		if err := depart(ctx, tx, intent.Run, 1); err != nil {
+		if err := s.depart(ctx, tx, intent.Run, 1); err != nil {
 			return err
 		}
 	}
@@ -170,6 +193,7 @@ func settle(ctx context.Context, tx *sql.Tx, known *book, found *Settled) error 
 // StoredOutcome is how an operation of an earlier run ended.
 type StoredOutcome struct {
 	Kind       plan.Kind
+	Step       plan.Step
 	ExternalID string
 	AccountID  int64           // 0 where there is none
 	Position   record.Position // "" where there was no record
@@ -184,7 +208,7 @@ func (s *Store) Outcomes(ctx context.Context, run int64, yield func(StoredOutcom
 	err := s.read(ctx, fmt.Sprintf("reading the outcomes of run %d", run), func(db *sql.DB) error {
 		return each(ctx, db, func(rows *sql.Rows) error {
 			var o StoredOutcome
-			if err := scan(rows, &o.Kind, &o.ExternalID, &o.AccountID, &o.Position, &o.Ending, &o.Words); err != nil {
+			if err := scan(rows, &o.Kind, &o.Step, &o.ExternalID, &o.AccountID, &o.Position, &o.Ending, &o.Words); err != nil {
 				return err
 			}
 			if o.Ending == "" {
@@ -192,8 +216,8 @@ func (s *Store) Outcomes(ctx context.Context, run int64, yield func(StoredOutcom
 			}
 			stopped = yield(o)
 			return stopped
-		}, `SELECT kind, external_id, account_id, position, ending, words FROM journal
-			WHERE run = ? ORDER BY external_id, kind`, run)
+		}, `SELECT kind, step, external_id, account_id, position, ending, words FROM journal
+			WHERE run = ? ORDER BY external_id, kind, step DESC`, run)
 	})
 	if stopped != nil {
 		return stopped

@@ -19,6 +19,9 @@ func (s *Store) Known(ctx context.Context) ([]plan.Known, error) {
 			if err != nil {
 				return err
 			}
+			if known.Absence != nil {
+				known.Absence.Since = s.wall(known.Absence.Since)
+			}
 			if known.AccountID != 0 || known.Refusal != nil {
 				all = append(all, known)
 			}
@@ -41,7 +44,7 @@ func (r *row) known() (plan.Known, error) {
 	if err := decode(r.notes, &n); err != nil {
 		return known, fmt.Errorf("what was learned of %q: %w", r.externalID, err)
 	}
-	known.Learned, known.Refusal, known.Absence = n.Learned, n.Refusal, n.Absence
+	known.Learned, known.Refusal, known.Absence, known.KeptID = n.Learned, n.Refusal, n.Absence, n.KeptID
 	known.Mine = values(n.Mine)
 	return known, nil
 }
@@ -77,20 +80,26 @@ func openBook(ctx context.Context, tx *sql.Tx) (*book, error) {
 
 // update changes the entry of the external ID; an unknown one starts empty.
 func (b *book) update(ctx context.Context, externalID string, change func(*entry)) error {
-	var r row
-	e := entry{externalID: externalID}
-	err := b.load.QueryRowContext(ctx, externalID).Scan(r.columns()...)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
+	e, _, err := b.entry(ctx, externalID)
+	if err != nil {
 		return err
-	default:
-		if e, err = r.entry(); err != nil {
-			return err
-		}
 	}
 	change(&e)
 	return b.store(ctx, &e)
+}
+
+// entry returns what is known under the external ID; nothing of an unknown one.
+func (b *book) entry(ctx context.Context, externalID string) (e entry, known bool, err error) {
+	var r row
+	err = b.load.QueryRowContext(ctx, externalID).Scan(r.columns()...)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return entry{externalID: externalID}, false, nil
+	case err != nil:
+		return entry{}, false, err
+	}
+	e, err = r.entry()
+	return e, true, err
 }
 
 func (b *book) store(ctx context.Context, e *entry) error {

@@ -20,6 +20,7 @@ type comparison struct {
 	mine         map[string]user.Values
 	failed       map[string]bool // their operation of this run wasn't applied
 	counts       bool
+	approved     bool
 	now          time.Time
 	changes      *book
 }
@@ -37,7 +38,7 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 	}
 	c := comparison{
 		run: run, mine: end.Mine, failed: failed, absent: slices.Sorted(slices.Values(end.Absent)), keep: slices.Sorted(slices.Values(end.Keep)),
-		counts: end.Counts, now: end.Now, changes: changes,
+		counts: end.Counts, approved: end.Approved, now: end.Now, changes: changes,
 	}
 	next, stop := iter.Pull2(byExternalID(end.Observed))
 	defer stop()
@@ -107,7 +108,7 @@ func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account)
 		mine = user.Values{}
 	}
 	changed := e.observe(c.run, seen, keep, mine)
-	changed = e.count(absent, c.counts, c.now) || changed
+	changed = e.count(absent, c.counts, c.approved, c.now) || changed
 	switch {
 	case e.account.ID == 0 && e.notes.Refusal == nil:
 		return c.changes.remove(ctx, e.externalID)
@@ -157,8 +158,8 @@ func byExternalID(accounts iter.Seq[account.Account]) iter.Seq2[string, []accoun
 }
 
 // observe takes in which accounts the run listed under the external ID, and reports whether that changed anything.
-// Among several, only the one that was known counts: which of them is meant is never guessed. mine is what the source
-// wants of the fields that are merged; nothing is set where that isn't to be remembered.
+// Among several, only the one that was known counts, and so it is where it is to be kept: which of them is meant is never
+// guessed. mine is what the source wants of the fields that are merged; nothing is set where that isn't to be remembered.
 func (e *entry) observe(run int64, seen []account.Account, keep bool, mine user.Values) (changed bool) {
 	if e.written == run {
 		return false // the list is older than what the run wrote
@@ -171,7 +172,7 @@ func (e *entry) observe(run int64, seen []account.Account, keep bool, mine user.
 		return true
 	}
 	i := slices.IndexFunc(seen, func(a account.Account) bool { return a.ID == e.account.ID })
-	if i < 0 && len(seen) > 1 {
+	if i < 0 && (keep || len(seen) > 1) {
 		return false
 	}
 	now := seen[max(i, 0)]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -104,7 +105,7 @@ func TestForeignFiles(t *testing.T) {
 				closeStore(t, openStore(t, filepath.Dir(file)))
 				execute(t, file, "PRAGMA user_version = 99")
 			},
-			want: "newer cubesync (its version is 99, this program knows up to 1)",
+			want: fmt.Sprintf("newer cubesync (its version is 99, this program knows up to %d)", len(migrations())),
 		},
 		"other-database": {
 			prepare: func(t *testing.T, file string) { execute(t, file, "CREATE TABLE song (title TEXT)") },
@@ -113,7 +114,7 @@ func TestForeignFiles(t *testing.T) {
 		"other-database-of-our-version": {
 			prepare: func(t *testing.T, file string) {
 				execute(t, file, "CREATE TABLE song (title TEXT)")
-				execute(t, file, "PRAGMA user_version = 1")
+				execute(t, file, fmt.Sprintf("PRAGMA user_version = %d", len(migrations())))
 			},
 			want: "no such table",
 		},
@@ -141,11 +142,28 @@ func TestForeignFiles(t *testing.T) {
 func TestNewerVersionHasItsOwnError(t *testing.T) {
 	dir := t.TempDir()
 	closeStore(t, openStore(t, dir))
-	execute(t, staff.file(dir), "PRAGMA user_version = 2")
+	newest := len(migrations())
+	execute(t, staff.file(dir), fmt.Sprintf("PRAGMA user_version = %d", newest+1))
 	_, err := Open(t.Context(), dir, staff)
 	var newer *VersionError
-	if !errors.As(err, &newer) || newer.Version != 2 || newer.Newest != 1 {
-		t.Errorf("got %v, want a VersionError of version 2", err)
+	if !errors.As(err, &newer) || newer.Version != newest+1 || newer.Newest != newest {
+		t.Errorf("got %v, want a VersionError of version %d", err, newest+1)
+	}
+}
+
+// A state of the first version keeps what it holds when it is opened by this one.
+func TestFirstVersionIsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	file := staff.file(dir)
+	execute(t, file, migrations()[0])
+	execute(t, file, "PRAGMA user_version = 1")
+	execute(t, file, "INSERT INTO run VALUES (1, 5, '{}')")
+	execute(t, file, "INSERT INTO journal VALUES (1, 'E1', 'update', 7, 'users.csv:2', '', '', '')")
+	s := openStore(t, dir)
+	defer closeStore(t, s)
+	pending, err := s.Pending(t.Context())
+	if diff := cmp.Diff([]Intent{{Run: 1, Kind: plan.Update, ExternalID: "E1", AccountID: 7}}, pending); err != nil || diff != "" {
+		t.Errorf("what was in doubt before (-want +got):\n%s%v", diff, err)
 	}
 }
 

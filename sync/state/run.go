@@ -48,6 +48,10 @@ type Run struct {
 	Reviewed string `json:"reviewed,omitempty"`
 	// Config recognises the configuration.
 	Config string `json:"config,omitempty"`
+	// Approves is the held run whose plan this run carried out; 0: none.
+	Approves int64 `json:"approves,omitempty"`
+	// PlannedAt is when the saved plan was made that this run carried out; zero where it planned itself.
+	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// RetryRefused: what the service had refused before was to be sent again.
 	RetryRefused bool `json:"retry_refused,omitempty"`
 }
@@ -111,12 +115,14 @@ type Outcome struct {
 	Account   *account.Account // after an applied create or update: what the service answered
 	Learned   []plan.Learned   // what the answer taught
 	Ignored   int              // how many values the service ignored
+	KeptID    *string          // the external ID that the account kept although ours was sent; nil: it was taken, or not sent
 }
 
 // Intent is an operation that was opened and whose outcome isn't known: its run was killed.
 type Intent struct {
 	Run        int64
 	Kind       plan.Kind
+	Step       plan.Step
 	ExternalID string
 	AccountID  int64
 }

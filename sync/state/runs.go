@@ -32,7 +32,7 @@ func (s *Store) Run(ctx context.Context, id int64) (run Run, err error) {
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return Run{}, fmt.Errorf("run %d isn't kept: `cubesync runs` lists those that are", id)
+		return Run{}, &NoRunError{id}
 	}
 	return run, err
 }

@@ -50,6 +50,27 @@ func migrations() []string {
 			at INTEGER NOT NULL,     -- the run's end, ms; its start while it lasts
 			count INTEGER NOT NULL
 		);`,
+
+		// An operation may be carried out in two steps, each of which is opened and closed.
+		`DROP INDEX journal_pending;
+		ALTER TABLE journal RENAME TO journal_1;
+
+		CREATE TABLE journal (
+			run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+			external_id TEXT NOT NULL COLLATE BINARY,
+			kind TEXT NOT NULL,
+			step TEXT NOT NULL,
+			account_id INTEGER NOT NULL,
+			position TEXT NOT NULL,
+			mine TEXT NOT NULL,   -- JSON, of an open intent, to be remembered if it turns out to be applied
+			ending TEXT NOT NULL, -- '' while it is open
+			words TEXT NOT NULL,
+			PRIMARY KEY (run, external_id, kind, step)
+		) WITHOUT ROWID;
+
+		INSERT INTO journal SELECT run, external_id, kind, '', account_id, position, mine, ending, words FROM journal_1;
+		DROP TABLE journal_1;
+		CREATE INDEX journal_pending ON journal (run, external_id, kind, step) WHERE ending IN ('', 'unknown');`,
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package state is the memory of one pipeline: the mirror of the accounts it owns, the journal of its operations, its
 // runs, and what they taught (normalisations, refusals, absences, the baseline). It lives in one SQLite file per
-// identity; beside it, a lock keeps two runs off one application.
+// identity; beside it, the folder plans holds the plan of each run, and a lock keeps two runs off one application.
 //
 // It decides nothing, and correctness doesn't rest on it: a lost state restarts grace and baselines and costs a few
 // writes that answers had shown to be needless, but never a duplicate, a loss or a delete. It never holds a password
@@ -12,7 +12,7 @@
 //	journal      | one row an operation of a kept run: opened, then how it ended
 //	run          | the kept runs
 //	departure    | how many releases and deletes each run of the last week applied
-//	fact         | identity, baseline, evidence of the last counted read
+//	fact         | identity, baseline, evidence of the last counted read, clock
 package state
 
 import (
@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Store is the state of one pipeline. It is safe for concurrent use; writes follow one another. A write that has
@@ -29,8 +30,10 @@ import (
 type Store struct {
 	file     string
 	identity Identity
-	writer   *sql.DB // nil where the state is only read
-	reader   *sql.DB // nil after Peek: each read opens the file anew
+	writer   *sql.DB       // nil where the state is only read
+	reader   *sql.DB       // nil after Peek: each read opens the file anew
+	ahead    time.Duration // how far our clock is ahead of the axis of absences and departures: see Tick
+	latest   time.Time     // the latest time on that axis; zero before the first Tick
 }
 
 // Open opens the state of one pipeline in the folder dir, and makes what isn't there: the folder for its owner only,

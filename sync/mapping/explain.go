@@ -1,0 +1,95 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// Fields returns the fields that are mapped, in order.
+func (m *Mapper) Fields() []user.Field {
+	var fields []user.Field
+	for _, f := range m.fields {
+		fields = append(fields, f.field)
+	}
+	if len(m.tags) > 0 {
+		fields = append(fields, user.Tags)
+	}
+	if len(m.customData) > 0 {
+		fields = append(fields, user.CustomData)
+	}
+	slices.Sort(fields)
+	return fields
+}
+
+// Columns returns the columns that the mapping reads, each once, in the order of its rules.
+func (m *Mapper) Columns() []string {
+	var names []string
+	for _, r := range m.rules() {
+		for _, name := range r.columns() {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// Step is one rule's way from a record to a value.
+type Step struct {
+	Field string // external_id, a field, or a key such as custom_data.desk
+	From  []Cell // the columns that it reads, none for a constant
+	Rule  string // "trimmed, NFC", a template, "a constant", "split at ;"
+	Value string // what comes of it
+	Set   bool   // false: it says nothing about the field
+}
+
+// Cell is a column of a record as the record has it.
+type Cell struct {
+	Column string
+	Value  record.Value
+}
+
+// Explain says step by step how User makes a user of the record, whatever is wrong with it.
+func (m *Mapper) Explain(rec record.Record) []Step {
+	var steps []Step
+	for _, r := range m.rules() {
+		text, known := r.text(rec)
+		value := r.value(text, known)
+		step := Step{Field: r.name, Rule: r.describe(), Value: value.Text, Set: value.Set}
+		for _, name := range r.columns() {
+			step.From = append(step.From, Cell{name, rec.Value(name)})
+		}
+		steps = append(steps, step)
+	}
+	first := len(steps) - len(m.customData) - len(m.tags)
+	for i, t := range m.tags {
+		if t.split != "" {
+			steps[first+i].Rule += ", split at " + t.split
+			steps[first+i].Value = user.JoinTags(strings.Split(steps[first+i].Value, t.split))
+		}
+	}
+	return steps
+}
+
+// describe names what the rule does to its columns.
+func (r rule) describe() string {
+	switch {
+	case len(r.columns()) == 0:
+		return "a constant"
+	case len(r.parts) == 1:
+		return "trimmed, NFC"
+	}
+	var template strings.Builder
+	braces := strings.NewReplacer("{", "{{", "}", "}}")
+	for _, p := range r.parts {
+		if p.column != "" {
+			template.WriteString("{" + p.column + "}")
+		} else {
+			template.WriteString(braces.Replace(p.literal))
+		}
+	}
+	return "template " + template.String()
+}

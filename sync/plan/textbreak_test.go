@@ -1,0 +1,22 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"cubesync/sync/plan"
+)
+
+func TestBreak(t *testing.T) {
+	const lines = "short\n  held by guard x: 20 operations, 東京東京\n  name       12  note\n"
+	for width, want := range map[int]string{
+		0:  lines,
+		80: lines,
+		24: "short\n  held by guard x: 20\n      operations,\n      東京東京\n  name       12  note\n",
+	} {
+		var out strings.Builder
+		if err := plan.Break(&out, lines, width); err != nil || out.String() != want {
+			t.Errorf("width %d: %v, got\n%q, want\n%q", width, err, out.String(), want)
+		}
+	}
+}

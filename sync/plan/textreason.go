@@ -1,0 +1,40 @@
+package plan
+
+// Meaning tells a reason in a sentence for people; "" for one that this program doesn't know.
+func (r Reason) Meaning() string {
+	return map[Reason]string{
+		NewRecord:      "no account has this external ID",
+		Vanished:       "the account disappeared without us, and is made again",
+		FieldsDiffer:   "the source says something else than the account",
+		LostTag:        "the account is known by its id, but our tag is gone from it",
+		LostID:         "the account is known by its id, but its external ID is gone, or another's",
+		Rekeyed:        "a person gave the account another external ID, with `cubesync rekey`",
+		UnknownID:      "nobody of ours has the external ID that is to be changed",
+		MatchesID:      "an account that isn't ours has this external ID, and the configuration adopts such accounts",
+		MatchesLogin:   "an account that isn't ours has this login, and the configuration adopts such accounts",
+		MatchesEmail:   "an account that isn't ours has this e-mail, and the configuration adopts such accounts",
+		LeftSource:     "the source has no record any more, for long enough",
+		UpdatesOff:     "the configuration gives no authority to write this account",
+		RefusedBefore:  "ConnectyCube refused exactly this already; it is sent again when something changes",
+		LeftVanished:   "the account disappeared without us, and the configuration doesn't make it again",
+		Cycle:          "operations wait for each other in a ring, and none can give way",
+		WaitsForOther:  "what it waits for isn't sent",
+		Moved:          "the account isn't as it was when the plan was made",
+		BadRecord:      "the source or the mapping refused the record",
+		DuplicateKey:   "several records have this external ID and say different things; none is applied",
+		SharedValue:    "several records want the same login or e-mail; none is applied",
+		ForeignTag:     "the record wants a tag that is the owner tag of another pipeline",
+		NotOurs:        "the account exists and doesn't carry our tag",
+		ValueTaken:     "the login or e-mail belongs to another account",
+		HeldByLeaver:   "the login or e-mail belongs to somebody of ours who left",
+		Ambiguous:      "more than one account or record fits, and it isn't guessed which",
+		IsProtected:    "the configuration protects the account: it is never touched",
+		Kept:           "the configuration keeps people who left",
+		InGrace:        "not missing for long enough",
+		AbsenceUnknown: "this read doesn't show for certain who left",
+		NoRoomForTags:  "an account has room for five tags",
+		NotAnObject:    "custom_data isn't a JSON object, so that nothing can be merged into it",
+		Ignored:        "ConnectyCube ignored this value when it was sent",
+		NoExternalID:   "an account with our tag has no external ID",
+	}[r]
+}

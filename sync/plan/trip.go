@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cubesync/sync/user"
+)
+
+// concernsMost is how many external IDs a guard names: enough to see what they have in common.
+const concernsMost = 5
+
+// Trip is a guard that stops a run.
+type Trip struct {
+	Guard string `json:"guard"`
+	Saw   string `json:"saw"`
+	Limit string `json:"limit"`
+	// Concerns are the external IDs of the first operations that it counted, Count is how many there are; of a source
+	// that shrank, of those who are missing.
+	Concerns []string `json:"concerns,omitempty"`
+	Count    int      `json:"count,omitempty"`
+	Remedy   string   `json:"remedy"`
+}
+
+// Approvable reports whether a person may let the plan pass: nobody means that everybody has left.
+func (t Trip) Approvable() bool { return t.Guard != guardEmpty }
+
+// Whom names for people whom it concerns, "" where that is nobody: "E1, E2 and 7 more".
+func (t Trip) Whom() string {
+	if len(t.Concerns) == 0 {
+		return ""
+	}
+	names := make([]string, min(len(t.Concerns), concernsMost)) // a file may hold any number
+	for i := range names {
+		names[i] = Printable(t.Concerns[i])
+	}
+	whom := strings.Join(names, ", ")
+	if more := t.Count - len(names); more > 0 {
+		whom += fmt.Sprintf(" and %s more", Number(more))
+	}
+	return whom
+}
+
+func (t Trip) String() string {
+	whom := t.Whom()
+	if whom != "" {
+		whom = "; concerns " + whom
+	}
+	return fmt.Sprintf("guard %s: %s, permitted %s%s; %s", t.Guard, t.Saw, t.Limit, whom, t.Remedy)
+}
+
+// concerned counts whom a guard looks at, and keeps the first of them: there may be millions.
+type concerned struct {
+	n     int
+	first []string
+}
+
+func (c *concerned) add(externalID string) {
+	c.n++
+	if len(c.first) < concernsMost {
+		c.first = append(c.first, externalID)
+	}
+}
+
+// operations are those that fulfil the condition.
+func (p *Plan) operations(condition func(*Operation) bool) concerned {
+	var who concerned
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.counts() && condition(op) {
+			who.add(op.ExternalID)
+		}
+	}
+	return who
+}
+
+// sent are the operations of the kinds that are to be sent.
+func (p *Plan) sent(kinds ...Kind) concerned {
+	return p.operations(func(op *Operation) bool { return op.Blocked == "" && slices.Contains(kinds, op.Kind) })
+}
+
+// leaving are the releases and deletes that nobody has approved yet.
+func (p *Plan) leaving() concerned {
+	return p.operations(func(op *Operation) bool { return op.leaves() && op.Blocked == "" && !op.Approved })
+}
+
+func (o *Operation) leaves() bool { return o.Kind == Release || o.Kind == Delete }
+
+// missing are all who have an account of ours and no record, whatever becomes of them.
+func (p *Plan) missing() concerned {
+	who := p.operations((*Operation).leaves)
+	for i := range p.Leavers {
+		who.add(p.Leavers[i].ExternalID)
+	}
+	return who
+}
+
+func (p *Plan) fieldChanges(field user.Field) concerned {
+	return p.operations(func(op *Operation) bool {
+		return op.Kind == Update && op.Blocked == "" && slices.ContainsFunc(op.Changes, func(c Change) bool { return c.Field == field })
+	})
+}
+
+// heldByLeavers are the sign-ups that want what a leaver has: those that are refused for it, and those that wait until
+// the leaver is deleted.
+func (p *Plan) heldByLeavers() concerned {
+	deleted := map[string]bool{}
+	for i := range p.Operations {
+		if p.Operations[i].Kind == Delete {
+			deleted[p.Operations[i].ExternalID] = true
+		}
+	}
+	who := p.operations(func(op *Operation) bool {
+		return op.Kind == Create && slices.ContainsFunc(op.WaitsFor, func(other string) bool { return deleted[other] })
+	})
+	for _, r := range p.Rejects {
+		if r.Reason == HeldByLeaver {
+			who.add(r.ExternalID)
+		}
+	}
+	return who
+}

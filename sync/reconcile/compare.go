@@ -1,0 +1,185 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+
+	"cubesync/sync/account"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// Compare shows what the pipeline and another configuration of it would do with the same data: both plans are made from
+// one read of this pipeline's source, one list and one state, and nothing is written. old's own source and state aren't
+// used. The records are held in memory meanwhile.
+func (p *Pipeline) Compare(ctx context.Context, old *Pipeline, order Order) (now, before *Result, err error) {
+	data := &replay{source: p.Source}
+	here, there := *p, *old
+	here.Source, there.Source = data, data
+	here.Service = &remembered{Service: p.Service, lists: map[string][]account.Account{}, found: map[account.Key]map[string][]account.Account{}}
+	there.Service, there.StateDir = here.Service, here.StateDir
+	if now, err = here.Preview(ctx, order); err != nil {
+		return nil, nil, err
+	}
+	before, err = there.Preview(ctx, order)
+	return now, before, err
+}
+
+// replay reads a source once and then says the same again.
+type replay struct {
+	source record.Source
+	whole  *reading
+}
+
+type reading struct {
+	columns *record.Columns
+	answers []answer
+	verdict record.Verdict
+}
+
+// answer is what one call of Next returned.
+type answer struct {
+	record record.Record
+	err    error
+}
+
+func (r *replay) Open(ctx context.Context) (record.Reader, error) {
+	if r.whole != nil {
+		return &replayReader{reading: r.whole, next: 0, whole: r.whole.verdict}, nil
+	}
+	reader, err := r.source.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &recorder{Reader: reader, to: r, reading: &reading{columns: reader.Columns()}}, nil
+}
+
+// recorder remembers a read that comes to its end.
+type recorder struct {
+	record.Reader
+	to      *replay
+	reading *reading
+}
+
+func (r *recorder) Next(ctx context.Context) (record.Record, error) {
+	rec, err := r.Reader.Next(ctx)
+	r.reading.answers = append(r.reading.answers, answer{rec, err})
+	if errors.Is(err, io.EOF) {
+		r.reading.verdict = r.Verdict()
+		r.to.whole = r.reading
+	}
+	return rec, err
+}
+
+type replayReader struct {
+	*reading
+	next  int
+	whole record.Verdict
+}
+
+func (r *replayReader) Columns() *record.Columns { return r.columns }
+func (r *replayReader) Close() error             { return nil }
+
+func (r *replayReader) Next(ctx context.Context) (record.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return record.Record{}, err
+	}
+	a := r.answers[min(r.next, len(r.answers)-1)]
+	r.next++
+	return a.record, a.err
+}
+
+func (r *replayReader) Verdict() record.Verdict {
+	if r.next < len(r.answers) {
+		return record.Verdict{Reason: "the records weren't read to their end", Evidence: r.whole.Evidence}
+	}
+	return r.whole
+}
+
+// remembered asks a service for nothing twice, and writes nothing.
+type remembered struct {
+	account.Service
+	mu    sync.Mutex
+	lists map[string][]account.Account
+	found map[account.Key]map[string][]account.Account // by the value asked for
+}
+
+func (r *remembered) List(ctx context.Context, tag string, yield func(account.Account) error) error {
+	r.mu.Lock()
+	listed, known := r.lists[tag]
+	r.mu.Unlock()
+	if !known {
+		err := r.Service.List(ctx, tag, func(a account.Account) error {
+			listed = append(listed, a)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.lists[tag] = listed
+		r.mu.Unlock()
+	}
+	for _, a := range listed {
+		if err := yield(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *remembered) Find(ctx context.Context, key account.Key, values []string) ([]account.Account, error) {
+	var all []account.Account
+	var unknown []string
+	r.mu.Lock()
+	for _, value := range values {
+		if found, known := r.found[key][value]; known {
+			all = append(all, found...)
+		} else {
+			unknown = append(unknown, value)
+		}
+	}
+	r.mu.Unlock()
+	if len(unknown) == 0 {
+		return all, nil
+	}
+	found, err := r.Service.Find(ctx, key, unknown)
+	if err != nil {
+		return nil, err
+	}
+	r.remember(key, unknown, found)
+	return append(all, found...), nil
+}
+
+func (r *remembered) remember(key account.Key, values []string, found []account.Account) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.found[key] == nil {
+		r.found[key] = map[string][]account.Account{}
+	}
+	for _, value := range values {
+		r.found[key][value] = nil
+		for _, a := range found {
+			if holds(a, key, value) {
+				r.found[key][value] = append(r.found[key][value], a)
+			}
+		}
+	}
+}
+
+// holds reports whether the account has the value under the key.
+func holds(a account.Account, key account.Key, value string) bool {
+	switch key {
+	case account.ByID:
+		return strconv.FormatInt(a.ID, 10) == value
+	case account.ByExternalID:
+		return a.ExternalID == value
+	case account.ByLogin:
+		return user.Login.Equal(a.Values[user.Login].Text, value)
+	default:
+		return user.Email.Equal(a.Values[user.Email].Text, value)
+	}
+}

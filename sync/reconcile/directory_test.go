@@ -1,0 +1,80 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"cubesync/sync/record"
+)
+
+// directory is a source whose reads go wrong as a test says: one that is asked over a network, or exported by others.
+// What it gives when nothing goes wrong is proven to be all, and new at every read.
+type directory struct {
+	persons []person
+	begun   int
+
+	refuses  error               // what Open answers, as a server does that doesn't let us in
+	breaks   error               // what ends a read
+	after    int                 // so many records
+	times    int                 // how many of the next reads break; -1: all of them
+	unread   map[int]error       // what is answered instead of a record, by its number
+	verdict  record.Completeness // of a whole read; the zero value: proven
+	evidence string              // what tells this read from others; "": the number of the read
+}
+
+func (d *directory) Open(context.Context) (record.Reader, error) {
+	d.begun++
+	if d.refuses != nil {
+		return nil, d.refuses
+	}
+	names, err := record.NewColumns(columns)
+	if err != nil {
+		return nil, err
+	}
+	r := &directoryReader{directory: d, columns: names}
+	if d.breaks != nil && d.times != 0 {
+		d.times--
+		r.breaks = d.breaks
+	}
+	return r, nil
+}
+
+type directoryReader struct {
+	*directory
+	columns *record.Columns
+	breaks  error
+	next    int
+	end     record.Verdict
+}
+
+func (r *directoryReader) Columns() *record.Columns { return r.columns }
+func (r *directoryReader) Verdict() record.Verdict  { return r.end }
+func (r *directoryReader) Close() error             { return nil }
+
+func (r *directoryReader) Next(context.Context) (record.Record, error) {
+	switch {
+	case r.breaks != nil && r.next == r.after:
+		r.end = record.Verdict{Reason: r.breaks.Error(), Retryable: true}
+		return record.Record{}, r.breaks
+	case r.next == len(r.persons):
+		r.end = record.Verdict{Completeness: record.Proven, Records: r.next, Evidence: record.Evidence{Name: r.evidence}}
+		if r.verdict != record.Incomplete {
+			r.end.Completeness = r.verdict
+		}
+		if r.evidence == "" {
+			r.end.Evidence = record.Evidence{Name: "directory", SHA256: fmt.Sprint(r.begun), ModTime: time.Now()}
+		}
+		return record.Record{}, io.EOF
+	}
+	r.next++
+	if err := r.unread[r.next-1]; err != nil {
+		return record.Record{}, err
+	}
+	values := make([]record.Value, len(columns))
+	for i, text := range r.persons[r.next-1] {
+		values[i] = record.Text(text)
+	}
+	return record.New(record.Position(fmt.Sprintf("entry %d", r.next)), r.columns, values), nil
+}

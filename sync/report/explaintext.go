@@ -1,0 +1,96 @@
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"cubesync/sync/plan"
+)
+
+// WriteExplanation writes explanations for people, a block each.
+func WriteExplanation(w io.Writer, explanations []Explanation) error {
+	out := bufio.NewWriter(w)
+	for i, x := range explanations {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		x.write(out)
+	}
+	return out.Flush()
+}
+
+func (x Explanation) write(w io.Writer) {
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-9s %s\n", name, plan.Printable(fmt.Sprintf(format, args...)))
+	}
+	when := "planned just now"
+	if x.Run != 0 {
+		when = fmt.Sprintf("run %d, planned %s, %s", x.Run, x.PlannedAt.Local().Format("2006-01-02 15:04:05"), x.Status)
+	}
+	who := x.ExternalID
+	if x.AccountID != 0 {
+		who += fmt.Sprintf(" (account %d)", x.AccountID)
+	}
+	fmt.Fprintf(w, "%s: %s, %s\n", plan.Printable(who), plan.Printable(x.Pipeline), when)
+	if x.Position != "" {
+		line("record", "%s", x.Position)
+	}
+	for _, cell := range x.Record {
+		line("", "%s: %s", cell.Column, cell.Text)
+	}
+	for i, key := range x.Keys {
+		name := "matched"
+		if i > 0 {
+			name = ""
+		}
+		line(name, "by %s", key)
+	}
+	if x.Owner != "" {
+		line("owner", "%s", x.Owner)
+	}
+	line("decision", "%s: %s", x.Decision, x.Why)
+	for _, f := range x.Fields {
+		x.writeField(w, f)
+	}
+	for _, remark := range x.Remarks {
+		line("remark", "%s", remark)
+	}
+	if x.Order != "" {
+		line("order", "%s", x.Order)
+	}
+	for _, trip := range x.Guards {
+		line("guard", "%s", trip)
+	}
+	if x.Words != "" {
+		line("outcome", "%s: %s", x.Ending, x.Words)
+	} else {
+		line("outcome", "%s", x.Ending)
+	}
+}
+
+func (x Explanation) writeField(w io.Writer, f ExplainedField) {
+	value := orEmpty(f.Before)
+	switch {
+	case f.Differs && x.Decision == string(plan.Create):
+		value = orEmpty(f.After)
+	case f.Differs:
+		value += " → " + orEmpty(f.After)
+	}
+	fmt.Fprintf(w, "    %-12s %s\n    %-12s (%s)\n", f.Field, value, "", f.Rule)
+}
+
+func orEmpty(value string) string {
+	if value == "" {
+		return "(empty)"
+	}
+	return plan.Printable(value)
+}
+
+// WriteExplanationJSON writes them for machines, as one list on one line.
+func WriteExplanationJSON(w io.Writer, explanations []Explanation) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(explanations)
+}

@@ -1,0 +1,139 @@
+package report_test
+
+import (
+	"html"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/sync/plan"
+	"cubesync/sync/report"
+)
+
+// commentMost is how many characters a comment on GitHub holds.
+const commentMost = 65_536
+
+func markdown(t *testing.T, r report.Review) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.WriteMarkdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > commentMost {
+		t.Errorf("%d bytes don't fit a comment", b.Len())
+	}
+	return b.String()
+}
+
+func TestMarkdown(t *testing.T) {
+	golden(t, "review.md", markdown(t, reviewed()))
+}
+
+func TestMarkdownOfRedacted(t *testing.T) {
+	r := reviewed()
+	r.File, r.Approve = r.File.Redacted(), ""
+	golden(t, "redacted.md", markdown(t, r))
+}
+
+func TestMarkdownOfNothing(t *testing.T) {
+	golden(t, "nothing.md", markdown(t, report.Review{File: &plan.File{Header: plan.Header{Pipeline: "staff"}, Plan: &plan.Plan{Unchanged: 5}}}))
+}
+
+// TestMarkdownKeepsValuesInTheirCells reads attacks as a renderer does: rows have the cells of their head, there is no
+// tag, link, mention or mark but ours, and every value is what it was.
+func TestMarkdownKeepsValuesInTheirCells(t *testing.T) {
+	text := markdown(t, attacked())
+	ours := strings.Fields("<code> </code> <details> </details> <summary> </summary> <b> </b> <br>")
+	for _, tag := range regexp.MustCompile(`<[^>]*>?`).FindAllString(text, -1) {
+		if !slices.Contains(ours, tag) && tag != "<details open>" {
+			t.Errorf("a tag of somebody else's: %s", tag)
+		}
+	}
+	reference := regexp.MustCompile(`&#\d+;`)
+	cells := 0
+	for line := range strings.Lines(text) {
+		bare := reference.ReplaceAllString(strings.TrimSuffix(line, "\n"), "")
+		if strings.ContainsAny(bare, "@`\\[]{}$~=\x1b\r\u2028\u2029\u202e") || strings.Contains(bare, "&") {
+			t.Errorf("a mark of somebody else's: %q", bare)
+		}
+		switch n := strings.Count(bare, "|"); {
+		case !strings.HasPrefix(bare, "|"):
+			if cells = 0; n > 0 {
+				t.Errorf("a row that doesn't begin as one: %q", bare)
+			}
+		case cells == 0:
+			cells = n
+		case n != cells:
+			t.Errorf("%d cells instead of %d: %q", n-1, cells-1, bare)
+		}
+	}
+	var shown []string
+	for _, code := range regexp.MustCompile(`<code>(.*?)</code>`).FindAllStringSubmatch(text, -1) {
+		shown = append(shown, strings.ReplaceAll(html.UnescapeString(code[1]), "\u00a0", " "))
+	}
+	for _, bad := range attacks()[:8] { // those that weren't cut
+		if want := plan.Printable(bad); !slices.Contains(shown, want) {
+			t.Errorf("%q isn't shown as it is", want)
+		}
+	}
+}
+
+func TestMarkdownIsCut(t *testing.T) {
+	text := markdown(t, many(5000))
+	match := regexp.MustCompile(`Cut to fit a comment: ([\d,]+) entries`).FindStringSubmatch(text)
+	if match == nil {
+		t.Fatal("it doesn't say that it was cut")
+	}
+	left, err := strconv.Atoi(strings.ReplaceAll(match[1], ",", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := len(regexp.MustCompile(`(?m)^\| <code>[EN]\d`).FindAllString(text, -1))
+	if got, want := shown+left, 5011; got != want {
+		t.Errorf("%d shown and %d left make %d, want %d", shown, left, got, want)
+	}
+	if shown < 50 {
+		t.Errorf("%d shown: there was room for more", shown)
+	}
+	if !strings.Contains(text, "… and "+match[1]+" more\n") {
+		t.Error("the section that was cut doesn't say so")
+	}
+	if !strings.Contains(text, "<code>E9</code>") {
+		t.Error("many sign-ups crowd out the delete")
+	}
+}
+
+func TestMarkdownOfManyGuards(t *testing.T) {
+	r := reviewed()
+	for range 2000 {
+		r.File.Header.Guards = append(r.File.Header.Guards, r.File.Header.Guards[0])
+	}
+	if text := markdown(t, r); !strings.Contains(text, "<code>E9</code>") {
+		t.Error("many guards crowd out the delete")
+	}
+}
+
+func TestMarkdownOfLongValues(t *testing.T) {
+	text := markdown(t, report.Review{File: &plan.File{Plan: &plan.Plan{Rejects: []plan.Reject{
+		{ExternalID: "E1", Detail: strings.Repeat("日", 200)}, {ExternalID: "E2", Detail: strings.Repeat("日", 201)},
+		{ExternalID: "E3", Detail: "two  spaces "},
+	}}}})
+	var got []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "| <code>E") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	want := []string{
+		"| <code>E1</code> |  |  | <code>" + strings.Repeat("日", 200) + "</code> |  |",
+		"| <code>E2</code> |  |  | <code>" + strings.Repeat("日", 200) + "</code> … (201 characters) |  |",
+		"| <code>E3</code> |  |  | <code>two &#160;spaces&#160;</code> |  |",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

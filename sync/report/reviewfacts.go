@@ -1,0 +1,128 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cubesync/sync/plan"
+)
+
+// status says in a few words what would happen, and whether something stands in its way.
+func (r Review) status() (text string, stopped bool) {
+	h := &r.File.Header
+	switch n := len(h.Guards); {
+	case h.Source.Completeness == "incomplete" || h.Source.Completeness == "stale":
+		return "the read of the source is " + h.Source.Completeness + ": nothing is written", true
+	case n == 1:
+		return "held by a guard: nothing is written", true
+	case n > 1:
+		return fmt.Sprintf("held by %d guards: nothing is written", n), true
+	}
+	switch n := r.File.Plan.Sent(); n {
+	case 0:
+		return "nothing to do", false
+	case 1:
+		return "1 operation", false
+	default:
+		return plan.Number(n) + " operations", false
+	}
+}
+
+// fact is a line about the plan as a whole.
+type fact struct{ Name, Value string }
+
+func (r Review) facts() []fact {
+	h := &r.File.Header
+	var all []fact
+	add := func(name string, parts ...string) {
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+		if len(parts) > 0 {
+			all = append(all, fact{name, plan.Printable(strings.Join(parts, ", "))})
+		}
+	}
+	counted := func(n int, what string) string {
+		if n == 0 {
+			return ""
+		}
+		return plan.Number(n) + " " + what
+	}
+	add("Application", h.Endpoint, h.ApplicationID)
+	add("Owner tag", h.OwnerTag, counted(r.File.Plan.Owned, "accounts carry it"))
+	if h.Run > 0 {
+		add("Run", fmt.Sprint(h.Run))
+	}
+	add("Made", moment(h.MadeAt), prefixed("can be applied until ", moment(h.ExpiresAt)))
+	evidence := h.Source.Evidence
+	add("Source", evidence.Name, prefixed("changed ", moment(evidence.ModTime)), counted(int(evidence.Size), "bytes"), prefixed("SHA-256 ", evidence.SHA256))
+	if h.Source.Completeness != "" {
+		add("Read", h.Source.Completeness+prefixed(": ", h.Source.Reason))
+	}
+	add("Records", plan.Number(h.Counts.Read)+" read", plan.Number(r.File.Plan.Unchanged)+" unchanged", counted(r.File.Plan.Collapsed, "collapsed"))
+	add("Leavers", prefixed("policy: ", string(h.Leavers)), prefixed("absence is unknown: ", h.AbsenceUnknown))
+	if c := h.Calls; c.Seconds > 0 {
+		calls := c.List + c.LookUp + c.Session + c.Write + c.File
+		add("Calls", plan.Number(calls)+" to ConnectyCube", plan.Number(c.Write)+" of them user writes", duration(time.Duration(c.Seconds*float64(time.Second)))+" at the rate limit")
+	}
+	return all
+}
+
+// reasons returns what the reasons of the plan mean, in the order in which they first occur.
+func (r Review) reasons() []fact {
+	var all []fact
+	seen := map[plan.Reason]bool{}
+	add := func(reason plan.Reason) {
+		if seen[reason] {
+			return
+		}
+		seen[reason] = true
+		if meaning := reason.Meaning(); meaning != "" {
+			all = append(all, fact{string(reason), meaning})
+		}
+	}
+	p := r.File.Plan
+	for i := range p.Operations {
+		add(cmp.Or(p.Operations[i].Blocked, p.Operations[i].Reason))
+	}
+	for i := range p.Rejects {
+		add(p.Rejects[i].Reason)
+	}
+	for i := range p.Leavers {
+		add(p.Leavers[i].Reason)
+	}
+	for i := range p.Remarks {
+		add(p.Remarks[i].Reason)
+	}
+	return all
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04 MST")
+}
+
+// fairShares divides room among needs: each gets what it needs or, where that is too much, as much as the others.
+func fairShares(needs []int, room int) []int {
+	order := make([]int, len(needs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(needs[a], needs[b]) })
+	shares := make([]int, len(needs))
+	for i, at := range order {
+		shares[at] = min(needs[at], room/(len(order)-i))
+		room -= shares[at]
+	}
+	return shares
+}

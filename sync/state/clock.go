@@ -1,0 +1,66 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// clock is how the times of absences and departures are kept: on an axis of its own, on which time passes as slowly as
+// the slower of our clock and the service's, and never backwards. So a clock that is set wrong, or right again, neither
+// shortens a grace nor empties the week's count.
+type clock struct {
+	Ours    time.Time `json:"ours"`
+	Service time.Time `json:"service,omitzero"` // zero where it was never told
+	Steady  time.Time `json:"steady"`
+}
+
+// agreement is how far two measurements of the same time may lie apart: the service tells whole seconds.
+const agreement = 2 * time.Second
+
+// tick returns the clock at a later look; now is ours, and the service's where it tells.
+func (c clock) tick(ours, service time.Time) clock {
+	if c.Steady.IsZero() {
+		return clock{Ours: ours, Service: service, Steady: ours}
+	}
+	passed := ours.Sub(c.Ours)
+	next := clock{Ours: ours, Service: c.Service}
+	if !service.IsZero() {
+		next.Service = service
+		if !c.Service.IsZero() && service.Sub(c.Service) < passed-agreement {
+			passed = service.Sub(c.Service)
+		}
+	}
+	next.Steady = c.Steady.Add(max(0, passed))
+	return next
+}
+
+// Tick takes in what time it is, by our clock and by the service's, which is zero where it doesn't tell. From then on the
+// store's methods take and give times of our clock, and keep them so that only time that has passed on both counts. It
+// is called once, before anything is asked that depends on time.
+func (s *Store) Tick(ctx context.Context, ours, service time.Time) error {
+	ours, service = ours.UTC().Round(0), service.UTC().Round(0)
+	var before clock
+	err := s.read(ctx, "reading the clock", func(db *sql.DB) error {
+		before = clock{}
+		_, err := readFact(ctx, db, factClock, &before)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	now := before.tick(ours, service)
+	s.ahead, s.latest = ours.Sub(now.Steady), now.Steady
+	if s.writer == nil {
+		return nil // a look
+	}
+	return s.write(ctx, "setting the clock", func(ctx context.Context, tx *sql.Tx) error {
+		return writeFact(ctx, tx, factClock, now)
+	})
+}
+
+// steady returns the time on the axis on which it is kept, of one by our clock.
+func (s *Store) steady(ours time.Time) time.Time { return ours.Add(-s.ahead) }
+
+// wall is the reverse of steady.
+func (s *Store) wall(steady time.Time) time.Time { return steady.Add(s.ahead) }
