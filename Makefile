@@ -8,14 +8,14 @@ GOLANGCI := bin/golangci-lint
 
 # What the tests need besides Go, as package:command. A package whose command is there isn't missed, wherever it came from;
 # one without a command is missed on Debian only.
-TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm
+TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl
 
 # ConnectyCube's own SDK, as the lock file pins it. npm writes this file last.
 SDK := sink/emulator/sdk/node_modules/.package-lock.json
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build test test-packages mutants lint live bench sample clean
+.PHONY: help build test test-packages mutants lint live soak bench sample clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ live: ## prove the client on your own application, on throw-away accounts: see t
 
 mutants: ## break each listed rule and see its test fail; AREA=client takes one list, or one mutant by its name
 	go run ./cmd/cubesync/internal/mutants $(AREA)
+
+soak: ## try a million random worlds of users, other ones each time
+	go test ./sync/plan -run TestWorlds -worlds 1000000 -worlds.seed 0 -timeout 0 -v
 
 bench: ## measure users a second and the use of the limit against the emulator
 	go run ./cmd/cubesync/internal/bench

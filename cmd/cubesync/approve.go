@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +12,10 @@ import (
 func (c *command) approveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve RUN",
-		Short: "Carry out the plan of a held run, if it is still the same",
-		Long: "Plans again and, if the plan is the one that the held run showed, carries it out although a guard stopped it.\n" +
-			"If anything has changed since, it is held again.\n\n" + exitHelp,
+		Short: "Carry out the plan of a held run as it was shown",
+		Long: "Carries the saved plan of a held run out although a guard stopped it, and makes its read and its configuration\n" +
+			"the baseline. Operations whose account has changed since are skipped, with the reason. A newer run supersedes a\n" +
+			"held one, unless it made the same plan. That the source is empty can't be approved.\n\n" + exitHelp,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("approve needs the number of one held run")
@@ -23,20 +23,16 @@ func (c *command) approveCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			number, err := strconv.ParseInt(args[0], 10, 64)
+			number, err := runNumber(args[0])
 			if err != nil {
-				return usagef("%q is no number of a run", args[0])
+				return err
 			}
 			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
 				if len(cfg.Pipelines) > 1 {
 					return nil, usagef("name the pipeline of run %d with --pipeline", number)
 				}
-				held, err := p.Held(ctx, number)
-				if err != nil {
-					return nil, err
-				}
-				order.Approved, order.Confirm = held, c.confirm(cfg, order.Progress, true)
-				return p.Sync(ctx, order)
+				order.Confirm = c.confirm(cfg, order.Progress, true)
+				return p.Approve(ctx, number, order)
 			})
 		},
 	}

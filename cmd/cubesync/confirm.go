@@ -14,6 +14,11 @@ const questionLines = 5
 
 // confirm returns the question before the first run that writes to a live application; nil where none is needed.
 func (c *command) confirm(cfg *config.Config, progress reconcile.Progress, yes bool) func(*plan.Plan) bool {
+	return c.ask(cfg, progress, yes, "This is the first run that writes to "+cfg.ConnectyCube.Endpoint)
+}
+
+// ask returns a question about a plan, nil with the embedded emulator. Without a terminal only yes answers it.
+func (c *command) ask(cfg *config.Config, progress reconcile.Progress, yes bool, about string) func(*plan.Plan) bool {
 	if cfg.ConnectyCube.Embedded() {
 		return nil
 	}
@@ -21,12 +26,9 @@ func (c *command) confirm(cfg *config.Config, progress reconcile.Progress, yes b
 		if yes || !isTerminal(c.stdin) {
 			return yes
 		}
-		if view, ok := progress.(progressView); ok {
-			view.Close() // its bar would wipe the question out
-		}
-		_ = p.WriteText(c.stderr, plan.TextOptions{Most: questionLines}) // a terminal that is gone answers no below
-		fmt.Fprintf(c.stderr, "\nThis is the first run that writes to %s. Carry out these %s operations? [y/N] ",
-			cfg.ConnectyCube.Endpoint, plan.Number(p.Sent()))
+		endProgress(progress)                                             // its bar would wipe the question out
+		_ = p.WriteText(c.stderr, c.textOptions(c.stderr, questionLines)) // a terminal that is gone answers no below
+		fmt.Fprintf(c.stderr, "\n%s. Carry out these %s operations? [y/N] ", about, plan.Number(p.Sent()))
 		answered := make(chan string, 1)
 		go func() { // it ends with the process at the latest
 			var answer string

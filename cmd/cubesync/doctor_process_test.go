@@ -111,7 +111,7 @@ func doctorOnABadDay(t *testing.T, binary string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := s.start("doctor", "--output", "json")
+	p := s.start("doctor", "--format", "json")
 	report, err := io.ReadAll(p.stdout)
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +121,9 @@ func doctorOnABadDay(t *testing.T, binary string) {
 		if !strings.Contains(string(report), words) {
 			t.Errorf("it doesn't say %s: %s", words, report)
 		}
+	}
+	if worst := s.counted().WorstSecond.Requests; worst > doctorRate+1 { // whatever the configuration permits
+		t.Errorf("%d requests in one second", worst)
 	}
 	if w := s.counted().Written; behind(w) != 0 {
 		t.Errorf("left behind: %+v", w)

@@ -7,6 +7,7 @@ import (
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/emulator"
+	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/state"
 )
@@ -28,13 +29,16 @@ const (
 const exitHelp = `Exit codes:
     0  in sync, or applied
     1  unexpected failure
-    2  usage or configuration
+    2  usage or configuration, or a plan, run or user that there isn't or that
+       can't be taken
     3  held by a guard; nothing was written
-    4  applied, but some users failed, were rejected, skipped or ignored by the service
+    4  applied, but some users failed, were rejected, skipped or ignored by the
+       service
     5  changes are pending (plan --exit-code)
     6  the source is missing, incomplete or stale; nothing was written
     7  another run holds the lock of this application, or the emulator's file
-    8  ConnectyCube can't be used (credentials, permissions, network); the next run goes on
+    8  ConnectyCube can't be used (credentials, permissions, network); the next
+       run goes on
   130  interrupted; the next run goes on`
 
 // usageError is a command line that can't be carried out.
@@ -67,11 +71,14 @@ func stops(code int) bool {
 // codeOf is the exit code of an error that kept a command from a result.
 func codeOf(err error) int {
 	var usage usageError
-	var refused *reconcile.NotApprovableError
+	var refused *reconcile.NotApplicableError
+	var file *plan.FileError
+	var run *state.NoRunError
 	var configuration *config.Error
 	var locked *state.LockedError
 	switch {
-	case errors.As(err, &usage), errors.As(err, &refused), errors.As(err, &configuration), errors.Is(err, reconcile.ErrSample):
+	case errors.As(err, &usage), errors.As(err, &refused), errors.As(err, &configuration), errors.Is(err, reconcile.ErrSample),
+		errors.Is(err, emulator.ErrNoFolder), errors.As(err, &file), errors.As(err, &run):
 		return exitUsage
 	case errors.As(err, &locked), errors.Is(err, emulator.ErrInUse):
 		return exitLocked
@@ -114,7 +121,7 @@ func (c *command) report(err error) int {
 	fmt.Fprintf(c.stderr, "cubesync: %v\n", err)
 	if code == exitUsage {
 		if _, usage := errors.AsType[usageError](err); usage {
-			fmt.Fprintln(c.stderr, "see cubesync --help")
+			fmt.Fprintf(c.stderr, "see %s --help\n", c.called)
 		}
 	}
 	return code

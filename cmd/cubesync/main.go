@@ -42,7 +42,9 @@ func run(ctx context.Context, signals <-chan os.Signal, args []string, env envir
 	root.SetIn(env.stdin)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
+	called, err := root.ExecuteContextC(ctx)
+	if err != nil {
+		c.called = called.CommandPath()
 		if c.log == nil { // refused before any command began
 			err = usageError{err}
 		}
@@ -57,10 +59,11 @@ type command struct {
 	stop <-chan struct{} // closed by the first signal
 	exit exits
 
+	called     string // the command and the ones above it: "cubesync runs show"
 	configPath string
 	several    bool // more than one pipeline is walked
 	pipeline   string
-	output     string
+	format     string
 	logFormat  string
 	all        bool
 	log        *slog.Logger
@@ -74,14 +77,16 @@ func (c *command) root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			c.called = cmd.CommandPath()
 			return c.openLog()
 		},
 	}
 	root.SetVersionTemplate("cubesync {{.Version}}\n")
 	root.PersistentFlags().StringVar(&c.logFormat, "log-format", "text", "how log lines are written to standard error: text or json")
-	root.AddCommand(c.syncCommand(), c.planCommand(), c.approveCommand(), c.serveCommand(), c.validateCommand(), c.doctorCommand(), c.emulatorCommand(), c.versionCommand())
+	root.AddCommand(c.syncCommand(), c.planCommand(), c.applyCommand(), c.approveCommand(), c.rekeyCommand(), c.runsCommand(), c.explainCommand(), c.serveCommand(), c.validateCommand(), c.doctorCommand(), c.emulatorCommand(), c.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
+	fitHelp(root)
 	return root
 }
 
@@ -116,6 +121,6 @@ func (c *command) configFlags(cmd *cobra.Command) {
 
 // reportFlags adds the flags of the commands that show a plan or a run.
 func (c *command) reportFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&c.output, "output", "o", "text", "how the result is written to standard output: text or json")
+	cmd.Flags().StringVar(&c.format, "format", formatText, "how the result is written to standard output: text, json, markdown or html")
 	cmd.Flags().BoolVar(&c.all, "all", false, "show every line of long lists")
 }

@@ -37,7 +37,10 @@ func startNetwork(ts *testscript.TestScript, neg bool, args []string) {
 		Users: []emulator.SeedUser{{Login: "sync", Password: networkPassword}},
 	})
 	ts.Check(err)
-	service := httptest.NewUnstartedServer(server)
+	service := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = "localhost" // the emulator answers to no other name
+		server.ServeHTTP(w, r)
+	}))
 	service.Config.ErrorLog = log.New(io.Discard, "", 0) // a client who doesn't trust it hangs up
 	service.StartTLS()
 	p := &connectProxy{to: service.Listener.Addr().String()}

@@ -12,11 +12,8 @@ import (
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/cmd/cubesync/internal/terminal"
-	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
-	"cubesync/sync/report"
 	"cubesync/sync/schedule"
-	"cubesync/sync/state"
 )
 
 // listLines is how many lines of a list people read before they want a count instead.
@@ -39,44 +36,50 @@ func (c *command) syncCommand() *cobra.Command {
 	}
 	c.configFlags(cmd)
 	c.reportFlags(cmd)
-	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask before the first run that writes to a live application")
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask before the first run that writes to an application that isn't the embedded emulator")
 	cmd.Flags().BoolVar(&retry, "retry-failed", false, "send again what ConnectyCube refused before, although nothing changed since")
 	return cmd
 }
 
-func (c *command) planCommand() *cobra.Command {
-	var pending, retry bool
-	cmd := &cobra.Command{
-		Use:   "plan",
-		Short: "Show what sync would do, and write nothing",
-		Long:  "Reads and compares as sync does, and shows every operation with its fields before and after.\n\n" + exitHelp,
-		Args:  noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.eachPipeline(cmd.Context(), func(ctx context.Context, _ *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
-				order.RetryRefused = retry
-				result, err := p.Preview(ctx, order)
-				if err == nil && pending && result.Run.Status == state.Planned && result.Plan.Sent() > 0 {
-					c.exit.add(exitPending)
-				}
-				return result, err
-			})
-		},
-	}
-	c.configFlags(cmd)
-	c.reportFlags(cmd)
-	cmd.Flags().BoolVar(&pending, "exit-code", false, "exit with 5 when there is something to do")
-	cmd.Flags().BoolVar(&retry, "retry-failed", false, "plan also what ConnectyCube refused before, although nothing changed since")
-	return cmd
+// visit is one pipeline of a loaded configuration, ready to be used.
+type visit struct {
+	cfg      *config.Config
+	app      *application
+	pipeline *reconcile.Pipeline
+	order    reconcile.Order
+	progress progressView
 }
 
-// eachPipeline loads the configuration and walks the pipelines in order, until one of them ends in a way that
-// concerns all.
+// eachPipeline walks the pipelines in order, until one of them ends in a way that concerns all.
 func (c *command) eachPipeline(ctx context.Context, walk func(context.Context, *config.Config, *reconcile.Pipeline, reconcile.Order) (*reconcile.Result, error)) error {
-	if c.output != "text" && c.output != "json" {
-		return usagef("--output %q: write text or json", c.output)
+	if err := c.checkFormat(); err != nil {
+		return err
 	}
+	return c.withPipelines(ctx, func(ctx context.Context, v visit) (bool, error) {
+		before := v.app.client.Calls()
+		result, err := walk(ctx, v.cfg, v.pipeline, v.order)
+		v.progress.Close()
+		return !stops(c.endOf(v.pipeline.Name, result, err, callsSince(before, v.app.client.Calls()))), nil
+	})
+}
+
+// visitPipelines does something with each pipeline in order, until it goes wrong.
+func (c *command) visitPipelines(ctx context.Context, do func(context.Context, visit) error) error {
+	return c.withPipelines(ctx, func(ctx context.Context, v visit) (bool, error) {
+		if err := do(ctx, v); err != nil {
+			return false, fmt.Errorf("pipeline %s: %w", v.pipeline.Name, err)
+		}
+		return true, nil
+	})
+}
+
+// withPipelines loads the configuration and goes through its pipelines as long as next says.
+func (c *command) withPipelines(ctx context.Context, next func(context.Context, visit) (bool, error)) error {
 	cfg, err := c.load()
 	if err != nil {
+		return err
+	}
+	if err := c.checkSingle(cfg); err != nil {
 		return err
 	}
 	app, err := open(cfg, c.log)
@@ -86,11 +89,11 @@ func (c *command) eachPipeline(ctx context.Context, walk func(context.Context, *
 	defer app.end(ctx, c.log)
 	c.several = len(app.pipelines) > 1
 	for _, p := range app.pipelines {
-		progress, before := c.progress(p.Name), app.client.Calls()
-		result, err := walk(ctx, cfg, p, reconcile.Order{Stop: c.stop, Progress: progress})
+		progress := c.progress(p.Name)
+		goOn, err := next(ctx, visit{cfg, app, p, reconcile.Order{Stop: c.stop, Progress: progress}, progress})
 		progress.Close()
-		if code := c.endOf(p.Name, result, err, callsSince(before, app.client.Calls())); stops(code) {
-			break
+		if err != nil || !goOn {
+			return err
 		}
 	}
 	return nil
@@ -128,44 +131,17 @@ func (a *application) end(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// show writes the plan where there was only a look, and the report.
-func (c *command) show(result *reconcile.Result, calls map[string]int) error {
-	most := listLines
-	if c.all {
-		most = 0
-	}
-	run := result.Run
-	r := report.Report{
-		Run: run, Plan: result.Plan, Troubles: result.Troubles, Gone: result.Gone, Calls: calls, Most: most,
-		Approve: c.again("approve %d --pipeline %s", run.ID, run.Pipeline),
-	}
-	if c.output == "json" {
-		return r.WriteJSON(c.stdout)
-	}
-	looked := run.Status == state.Planned || run.Status == state.Held || run.Status == state.Incomplete
-	if looked && result.Plan != nil {
-		if c.several {
-			fmt.Fprintf(c.stdout, "%s: %s\n", run.Pipeline, run.Status)
-		}
-		if err := result.Plan.WriteText(c.stdout, plan.TextOptions{Most: most}); err != nil {
-			return err
-		}
-		r.Plan = nil // shown already
-	}
-	if run.Status == state.Planned {
-		return nil
-	}
-	return r.WriteText(c.stdout)
-}
-
 // again is a command line for the same configuration, ready to be copied.
 func (c *command) again(format string, args ...any) string {
 	line := "cubesync " + fmt.Sprintf(format, args...)
 	if c.configPath != defaultConfig {
-		line += " -c '" + strings.ReplaceAll(c.configPath, "'", `'\''`) + "'"
+		line += " -c " + quoted(c.configPath)
 	}
 	return line
 }
+
+// quoted is a path as a shell takes it as it is.
+func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
 // progressView is a Progress that has to be ended.
 type progressView interface {
@@ -178,6 +154,13 @@ func (c *command) progress(pipeline string) progressView {
 		return terminal.NewBars(c.stderr)
 	}
 	return terminal.NewLines(c.log.With("pipeline", pipeline))
+}
+
+// endProgress leaves the terminal to what is written next.
+func endProgress(progress reconcile.Progress) {
+	if view, ok := progress.(progressView); ok {
+		view.Close()
+	}
 }
 
 func isTerminal(stream any) bool {

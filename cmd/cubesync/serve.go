@@ -97,7 +97,7 @@ func (c *command) logRun(result *reconcile.Result) error {
 	t := run.Tally
 	log := c.log.With("pipeline", run.Pipeline, "run", run.ID)
 	log.Info("run ended", "status", run.Status, "read", t.Read, "unchanged", t.Unchanged,
-		"created", t.Done[plan.Create], "updated", t.Done[plan.Update], "failed", t.Failed, "skipped", t.Skipped,
+		"created", t.Done[plan.Create], "updated", t.Done[plan.Update], "adopted", t.Done[plan.Adopt], "failed", t.Failed, "skipped", t.Skipped,
 		"unknown", t.Unknown, "not_attempted", t.NotAttempted, "rejected", t.Rejected,
 		"released", t.Done[plan.Release], "deleted", t.Done[plan.Delete], "leavers_failed", t.LeaversFailed,
 		"leavers_skipped", t.LeaversSkipped, "leavers_unknown", t.LeaversUnknown,
@@ -107,7 +107,8 @@ func (c *command) logRun(result *reconcile.Result) error {
 		log.Info("user "+string(op.Kind)+"d", "external_id", op.ExternalID, "account_id", op.AccountID)
 	}
 	for _, trip := range run.Trips {
-		log.Warn("held by a guard", "guard", trip.Guard, "saw", trip.Saw, "limit", trip.Limit, "remedy", trip.Remedy)
+		log.Warn("held by a guard", "guard", trip.Guard, "saw", trip.Saw, "limit", trip.Limit, "concerns", trip.Whom(),
+			"remedy", trip.Remedy, "approve", c.approval(run))
 	}
 	for _, outcome := range result.Troubles {
 		op := outcome.Operation

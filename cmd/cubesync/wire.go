@@ -111,22 +111,31 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 	if err != nil {
 		return nil, err
 	}
-	identity := state.Identity{
-		Endpoint: cfg.ConnectyCube.Endpoint, ApplicationID: cfg.ConnectyCube.ApplicationID, Pipeline: p.Name, OwnerTag: p.OwnerTag,
-	}
 	password, candidates := passwords(p.Passwords)
+	either := newEither(candidates)
+	authority := connectycube.Authority{
+		SignUps: connectycube.SignUps(p.Creates), Updates: connectycube.Updates(p.Updates), Deletes: connectycube.Deletes(p.Deletes), Passwords: either.passwords,
+	}
 	pipeline := &reconcile.Pipeline{
 		Name: p.Name, Source: source, Mapper: mapper, Accept: accept, Password: password,
-		Service: a.client.Service(connectycube.Authority{
-			SignUps: connectycube.SignUps(p.Creates), Updates: connectycube.Updates(p.Updates), Deletes: connectycube.Deletes(p.Deletes), Passwords: candidates,
-		}),
+		Service: a.client.Service(authority), Rekeying: a.rekeying(cfg, p, authority, password, either),
 		Policy: p.Policy, Guards: p.Guards, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest,
-		StateDir: cfg.State, Identity: identity, KeepRuns: cfg.KeepRuns,
+		ServiceUser: a.client.UserID, StateDir: cfg.State, Identity: identityOf(cfg, p), KeepRuns: cfg.KeepRuns, PlanExpires: cfg.PlanExpires,
+		Costs: reconcile.Costs{
+			RateLimit: cfg.ConnectyCube.RateLimit, OwnerUpdates: p.Updates == config.AsOwner, OwnerDeletes: p.Deletes == config.AsOwner,
+		},
 	}
 	if !cfg.ConnectyCube.Local() {
 		pipeline.SamplePrefix = samplePrefix
 	}
 	return pipeline, nil
+}
+
+// identityOf says whose state a pipeline's is.
+func identityOf(cfg *config.Config, p config.Pipeline) state.Identity {
+	return state.Identity{
+		Endpoint: cfg.ConnectyCube.Endpoint, ApplicationID: cfg.ConnectyCube.ApplicationID, Pipeline: p.Name, OwnerTag: p.OwnerTag,
+	}
 }
 
 // openSource makes the pipeline's source. This is the list of all kinds there are.

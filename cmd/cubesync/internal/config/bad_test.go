@@ -12,6 +12,25 @@ import (
 
 // badFiles are the exact words about each testdata/*.bad.yaml: all of them, in order.
 var badFiles = map[string]string{
+	"adopt.bad.yaml": `
+adopt.bad.yaml:9:12: pipelines[0].adopt: writes accounts that we didn't make, whose passwords nobody knows, so only updates: shared can adopt; write updates: shared where the service user may write others, or adopt: refuse
+adopt.bad.yaml:10:23: pipelines[0].protected.ids[0]: 0 is out of range; write a whole number from 1
+adopt.bad.yaml:10:26: pipelines[0].protected.ids[1]: is text where a number belongs; write a whole number from 1
+adopt.bad.yaml:10:32: pipelines[0].protected.ids[2]: 1.5 is out of range; write a whole number from 1
+adopt.bad.yaml:10:47: pipelines[0].protected.logins[0]: is a number where text belongs; put it in quotes
+adopt.bad.yaml:10:50: pipelines[0].protected.logins[1]: is empty; give it a value or take the line out
+adopt.bad.yaml:10:62: pipelines[0].protected.tags[0]: has a comma, which separates tags; choose a tag without one
+adopt.bad.yaml:10:69: pipelines[0].protected.tags[1]: is this pipeline's owner tag, so none of its accounts could be written; take it out
+adopt.bad.yaml:10:73: pipelines[0].protected.emails: unknown key; the keys here are ids, logins, tags
+adopt.bad.yaml:18:12: pipelines[1].adopt: writes accounts that we didn't make, whose passwords nobody knows, so only updates: shared can adopt; write updates: shared where the service user may write others, or adopt: refuse
+adopt.bad.yaml:19:22: pipelines[1].protected.ids: is a number where a list belongs; write account ids such as [17, 4711]
+adopt.bad.yaml:19:34: pipelines[1].protected.logins: is an empty list; write logins such as [root, support]
+adopt.bad.yaml:27:12: pipelines[2].adopt: unknown value "all"; choose refuse, external_id, login or email
+adopt.bad.yaml:28:16: pipelines[2].protected: is a list where a group of keys belongs; write ids, logins or tags under it
+adopt.bad.yaml:36:13: pipelines[3].adopt[0]: unknown value "refuse"; choose external_id, login or email
+adopt.bad.yaml:36:21: pipelines[3].adopt[1]: unknown value "phone"; choose external_id, login or email
+adopt.bad.yaml:36:28: pipelines[3].adopt[2]: is a list where text belongs; choose external_id, login or email
+`,
 	"aliases.bad.yaml": `
 aliases.bad.yaml:1:15: connectycube: uses an anchor, alias or tag of YAML; write the value out
 aliases.bad.yaml:4:3: emulator: this key uses a merge, anchor, alias or tag of YAML; write the keys out
@@ -85,15 +104,15 @@ latin1.bad.yaml:1:12: this character is not valid UTF-8; save the file as UTF-8
 	"leavers.bad.yaml": `
 leavers.bad.yaml:9:14: pipelines[0].leavers: release on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep
 leavers.bad.yaml:9:14: pipelines[0].leavers: release needs updates, which are off; choose owner or shared for updates, or keep
-leavers.bad.yaml:15:14: pipelines[1].updates: owner needs passwords that cubesync can compute; add passwords.derive, or choose another
+leavers.bad.yaml:15:14: pipelines[1].updates: owner needs passwords that cubesync can compute; write passwords: {derive: …}, or choose another
 leavers.bad.yaml:16:14: pipelines[1].leavers: delete on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep
 leavers.bad.yaml:16:14: pipelines[1].leavers: delete needs deletes, which are off; add deletes: admin, owner or shared, or choose keep
 leavers.bad.yaml:16:14: pipelines[1].leavers: delete needs vanished to be said; add vanished: recreate or leave
 leavers.bad.yaml:22:14: pipelines[2].updates: shared needs connectycube.service_user; add it, or choose another
 leavers.bad.yaml:23:14: pipelines[2].deletes: admin needs connectycube.admin_key; add it, or choose another
-leavers.bad.yaml:32:14: pipelines[3].deletes: owner needs passwords that cubesync can compute; add passwords.derive, or choose another
-leavers.bad.yaml:39:14: pipelines[4].creates: shared needs connectycube.service_user; add it, or choose key
-leavers.bad.yaml:41:14: pipelines[4].deletes: shared needs connectycube.service_user; add it, or choose another
+leavers.bad.yaml:32:14: pipelines[3].deletes: owner needs passwords that cubesync can compute; write passwords: {derive: …}, or choose another
+leavers.bad.yaml:40:14: pipelines[4].creates: shared needs connectycube.service_user; add it, or choose key
+leavers.bad.yaml:42:14: pipelines[4].deletes: shared needs connectycube.service_user; add it, or choose another
 `,
 	"list.bad.yaml": `
 list.bad.yaml:1:1: is a list where a group of keys belongs; begin with a copy of the config.yaml that comes with cubesync
@@ -105,7 +124,7 @@ live.bad.yaml:6:3: connectycube.service_user: says login and email; keep one of 
 live.bad.yaml:6:78: connectycube.service_user.password: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
 live.bad.yaml:6:109: connectycube.service_user.id: 0 is out of range; write a whole number from 1
 live.bad.yaml:7:14: connectycube.admin_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH
-live.bad.yaml:8:15: connectycube.rate_limit: 0 is out of range; write a number above 0
+live.bad.yaml:8:15: connectycube.rate_limit: 0 is out of range; write a number from 0.01 to 100000
 live.bad.yaml:9:12: connectycube.timeout: "11m" is not a span of time from 1s to 10m; write a number and its unit, such as 30s, 5m, 72h or 3d
 live.bad.yaml:13:26: pipelines[0].source.csv.path: is the sample, whose users are refused with any endpoint but an emulator on this machine; name your own file
 live.bad.yaml:15:34: pipelines[0].passwords.derive.secret: is the sample's, which everybody can read; write your own of at least 32 characters: ${NAME} or file:PATH
@@ -119,7 +138,7 @@ mapping.bad.yaml:9:51: pipelines[0].mapping.email.owner: unknown value "me"; cho
 mapping.bad.yaml:10:29: pipelines[0].mapping.full_name.template: template "{given_name": the { at byte 1 isn't closed: write {{ for a brace; write {column} for a cell, {{ and }} for braces
 mapping.bad.yaml:11:25: pipelines[0].mapping.phone.template: template "plain" names no {column}: take a constant instead; write {column} for a cell, {{ and }} for braces
 mapping.bad.yaml:12:25: pipelines[0].mapping.website.column: is empty; give it a value or take the line out
-mapping.bad.yaml:14:11: pipelines[0].mapping.tags[0]: says none of column, constant, template; add column, constant or template
+mapping.bad.yaml:14:11: pipelines[0].mapping.tags[0]: says none of column, constant, template; add one of them
 mapping.bad.yaml:15:33: pipelines[0].mapping.tags[1].split: is empty; give it a value or take the line out
 mapping.bad.yaml:16:7: pipelines[0].mapping.custom_data: says column and keys; keep one of them
 mapping.bad.yaml:16:65: pipelines[0].mapping.custom_data.mode: unknown value "add"; choose merge or replace
@@ -135,7 +154,7 @@ mapping.bad.yaml:50:5: pipelines[4].mapping: custom_data: a key has no name; cor
 missing.bad.yaml:1:1: connectycube.endpoint: is missing; write emulator, or the https address of the service
 missing.bad.yaml:1:1: connectycube.application_id: is missing; copy it from the application's overview page
 missing.bad.yaml:1:1: connectycube.auth_key: is missing; copy it from the application's overview page
-missing.bad.yaml:3:3: connectycube.service_user: says none of login, email, guest, facebook, twitter, firebase_phone, firebase_email, custom_identity; add login, email, guest, facebook, twitter, firebase_phone, firebase_email or custom_identity
+missing.bad.yaml:3:3: connectycube.service_user: says none of login, email, guest, facebook, twitter, firebase_phone, firebase_email, custom_identity; add one of them
 missing.bad.yaml:5:5: pipelines[0].name: is missing; name it, in small letters, digits and hyphens
 missing.bad.yaml:5:5: pipelines[0].owner_tag: is missing; choose a tag that marks this pipeline's accounts
 missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv
@@ -147,10 +166,10 @@ missing.bad.yaml:5:5: pipelines[0].leavers: is missing; say what becomes of user
 missing.bad.yaml:8:14: pipelines[1].source.csv.path: is missing; name the file
 missing.bad.yaml:9:5: pipelines[1].mapping.external_id: is missing; name the column that tells persons apart: {column: NAME}
 missing.bad.yaml:9:5: pipelines[1].mapping: maps no field; add at least one, such as email: {column: email}
-missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random; add derive or random
+missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random; add one of them
 missing.bad.yaml:15:5: pipelines[2].source.csv: is missing; write {csv: {path: users.csv}}
-missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template; add column or template
-missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template; add column, constant or template
+missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template; add one of them
+missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template; add one of them
 missing.bad.yaml:17:17: pipelines[2].passwords.derive.secret: is missing; write ${NAME} or file:PATH
 `,
 	"nothing.bad.yaml": `
@@ -184,6 +203,7 @@ pipelines.bad.yaml:34:15: pipelines[3].timezone: unknown time zone "Europe/Atlan
 pipelines.bad.yaml:40:20: pipelines[3].grace.reads: 0 is out of range; write a whole number from 1
 pipelines.bad.yaml:40:29: pipelines[3].grace.span: "3 days" is not a span of time from 0s to 366d; write a number and its unit, such as 30s, 5m, 72h or 3d
 pipelines.bad.yaml:41:15: pipelines[3].vanished: unknown value "ignore"; choose recreate or leave
+pipelines.bad.yaml:42:15: plan_expires: "0s" is not a span of time from 1s to 366d; write a number and its unit, such as 30s, 5m, 72h or 3d
 `,
 	"secrets.bad.yaml": `
 secrets.bad.yaml:2:13: connectycube.endpoint: the environment variable UNSET_ENDPOINT is not set; set it, or write file:PATH
@@ -208,7 +228,7 @@ types.bad.yaml:3:3: connectycube.application_id: is a group of keys where text b
 types.bad.yaml:4:13: connectycube.auth_key: is a number where text belongs; put it in quotes
 types.bad.yaml:5:17: connectycube.service_user: is text where a group of keys belongs; write login and password under it
 types.bad.yaml:6:3: connectycube.admin_key: is empty; give it a value or take the line out
-types.bad.yaml:7:15: connectycube.rate_limit: is text where a number belongs; write a number above 0
+types.bad.yaml:7:15: connectycube.rate_limit: is text where a number belongs; write a number from 0.01 to 100000
 types.bad.yaml:8:12: connectycube.timeout: "30" is not a span of time from 1s to 10m; write a number and its unit, such as 30s, 5m, 72h or 3d
 types.bad.yaml:9:16: connectycube.auth_secret: is a number where text belongs; put it in quotes
 types.bad.yaml:10:10: connectycube.proxy: is true or false where text belongs; put it in quotes
@@ -292,6 +312,30 @@ func TestLongestOwnerTag(t *testing.T) {
 	want := "config.yaml:8:16: pipelines[0].owner_tag: is longer than 255 characters; choose a shorter tag"
 	if got := complaints(err, filepath.Dir(path)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestRateLimits(t *testing.T) {
+	for text, want := range map[string]string{
+		"0.01": "", "100000": "", "0.0000000001": "is out", "1000000000000000000": "is out", ".nan": "is", ".inf": "is", "-1": "is out",
+	} {
+		path := write(t, "auth_key: emulator-auth-key", "auth_key: emulator-auth-key\n  rate_limit: "+text)
+		_, err := config.Load(path, env, schedule)
+		if got := complaints(err, filepath.Dir(path)); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// doctor deletes what has its tag.
+func TestOwnerTagOfDoctor(t *testing.T) {
+	for _, tag := range []string{config.DoctorTag, "Cubesync-Doctor"} {
+		path := write(t, "staff-sync", tag)
+		_, err := config.Load(path, env, schedule)
+		want := "config.yaml:8:16: pipelines[0].owner_tag: is the tag of doctor's throw-away accounts, which it deletes; choose another"
+		if got := complaints(err, filepath.Dir(path)); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
 	}
 }
 

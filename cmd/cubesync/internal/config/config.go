@@ -17,7 +17,8 @@ type Config struct {
 	Emulator     emulator.Options // without users; its keys are shown to whoever starts it
 	State        string           // the folder of the state, absolute
 	KeepRuns     int
-	Pipelines    []Pipeline // at least one
+	PlanExpires  time.Duration // how long a saved plan may be carried out
+	Pipelines    []Pipeline    // at least one
 
 	places places
 }
@@ -69,9 +70,10 @@ type Pipeline struct {
 	Workers   int
 
 	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "owner_tag",
-	// "leavers", "grace" and "completeness".
+	// "leavers", "protected", "grace" and "completeness".
 	Settings map[string]string
-	// Digest changes whenever anything does that this pipeline works with, secrets included.
+	// Digest changes whenever anything does that decides what this pipeline would write, secrets included. Tokens of providers
+	// expire: of them it is what the file says that counts, such as ${NAME}.
 	Digest string
 }
 

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,6 +16,7 @@ type application struct {
 	reach       reach
 	serviceUser bool
 	guest       bool // the service user is one
+	identity    bool // a provider of one's own vouches for the service user, and so for everybody
 	adminKey    bool
 }
 
@@ -39,17 +43,31 @@ func (c *checker) connectyCube(n node) (ConnectyCube, application) {
 		AuthSecret:    group.get("auth_secret").credential(reach, EmulatorAuthSecret),
 		ServiceUser:   c.serviceUser(group.get("service_user"), reach),
 		AdminKey:      group.get("admin_key").credential(reach, EmulatorAdminKey),
-		RateLimit:     group.get("rate_limit").positive(defaultRateLimit),
+		RateLimit:     group.get("rate_limit").rate(defaultRateLimit),
 		Timeout:       group.get("timeout").duration(defaultTimeout, time.Second, 10*time.Minute),
 		Proxy:         group.get("proxy").reachable(endpoint).proxy(),
 		CAs:           group.get("ca_file").reachable(endpoint).certificates(endpoint),
 	}
-	return app, application{
-		reach:       reach,
-		serviceUser: group.get("service_user").given(),
-		guest:       app.ServiceUser != nil && app.ServiceUser.Guest != "",
-		adminKey:    group.get("admin_key").given(),
+	with := app.known()
+	with.reach = reach
+	with.serviceUser, with.adminKey = group.get("service_user").given(), group.get("admin_key").given()
+	return app, with
+}
+
+// known is what the rules need to know of an application that was read.
+func (c ConnectyCube) known() application {
+	who := c.ServiceUser
+	return application{
+		serviceUser: who != nil, guest: who != nil && who.Guest != "",
+		identity: who != nil && who.Provider != nil && who.Provider.Name == customIdentity,
+		adminKey: !c.AdminKey.IsZero(),
 	}
+}
+
+// Gives reports whether updates or deletes can be made with a right, as far as the configuration goes.
+func (c ConnectyCube) Gives(as Authority, passwords Passwords) bool {
+	problem, _ := c.known().lacks(as, passwords)
+	return problem == ""
 }
 
 // credential returns a secret, and refuses the emulator's with a live endpoint.
@@ -95,12 +113,26 @@ func (n node) endpoint() (string, reach) {
 		n.complain("has a query or a fragment", "end the address before it")
 	case address.Hostname() == "":
 		n.complain("names no host", "write a URL such as https://api.connectycube.com")
+	case !hasPort(address):
+		n.complain(noSuchPort())
+	case regexp.MustCompile(`(\.json|/session|/login|/users|/users/v2|/blobs)/*$`).MatchString(address.Path):
+		n.complain("is the address of a call", "end it before the call's path")
 	case address.Scheme == "http" && where == liveReach:
 		n.complain("would send keys and passwords unencrypted", "write https; http is for servers on this machine only")
 	default:
 		return strings.TrimRight(address.String(), "/"), where
 	}
 	return "", unknownReach
+}
+
+// hasPort reports whether the port of an address exists, if it names one.
+func hasPort(address *url.URL) bool {
+	port, err := strconv.ParseUint(cmp.Or(address.Port(), "1"), 10, 16)
+	return err == nil && port > 0
+}
+
+func noSuchPort() (problem, remedy string) {
+	return "has a port that doesn't exist", "write one from 1 to 65535, or none"
 }
 
 // loopback reports whether the host is this machine by its name or number alone, without asking anybody.

@@ -11,6 +11,8 @@ const (
 	defaultState        = ".cubesync/state"
 	defaultEmulatorData = ".cubesync/emulator.jsonl"
 	defaultKeepRuns     = 100
+	defaultPlanExpires  = 24 * time.Hour
+	maxPlanExpires      = 366 * day
 
 	defaultRateLimit = 50 // QuickBlox, from which the API descends, permits 80 on its smallest plan
 	defaultTimeout   = 30 * time.Second

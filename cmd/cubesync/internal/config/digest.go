@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 
 	"cubesync/sync/mapping"
 )
@@ -28,25 +27,33 @@ func (p Pipeline) settings() map[string]string {
 		"mapping":      digest(others),
 		"owner_tag":    digest(p.OwnerTag),
 		"leavers":      digest(p.Policy.Leavers),
+		"protected":    digest(p.Policy.Protected),
 		"grace":        digest([]any{p.Policy.GraceReads, p.Policy.GraceSpan}),
 		"completeness": digest(plausible),
 	}
 }
 
-// digest of everything that the pipeline works with. Secrets go in hashed, all of them into one digest: guessing one
-// against it takes knowing all the others.
+// digest of everything that decides what the pipeline would write, and with whose right. When it changes, what was refused
+// is sent again and a held run asks again: so when and how fast it works, and on which way, isn't in it. Secrets go in
+// hashed, all of them into one digest: guessing one against it takes knowing all the others.
 func (p Pipeline) digest(app ConnectyCube) string {
 	secrets := []string{hash(app.AuthKey), hash(app.AdminKey)}
 	if app.ServiceUser != nil {
-		secrets = append(secrets, hash(app.ServiceUser.Password))
+		who := *app.ServiceUser
+		secrets = append(secrets, hash(who.Password))
+		if who.Provider != nil {
+			secrets = append(secrets, hash(who.Provider.Token.written), hash(who.Provider.Secret.written))
+		}
+		who.ID = 0 // it checks who signs in, and changes nobody
+		app.ServiceUser = &who
 	}
 	if p.Passwords.Derive != nil {
 		secrets = append(secrets, hash(p.Passwords.Derive.Secret), hash(p.Passwords.Derive.Previous))
 	}
-	// How sessions are signed, and the way to the service, decide nothing about users: a run isn't held for them.
-	app.AuthSecret, app.Proxy, app.CAs = Secret{}, Proxy{}, nil
+	app.AuthSecret, app.Proxy, app.CAs, app.RateLimit, app.Timeout = Secret{}, Proxy{}, nil, 0, 0
+	p.Schedule, p.Timezone, p.Workers = "", nil, 0
 	p.Settings, p.Digest = nil, ""
-	return digest([]any{app, p, fmt.Sprint(p.Timezone), secrets})
+	return digest([]any{app, p, secrets})
 }
 
 func hash(secret Secret) string {

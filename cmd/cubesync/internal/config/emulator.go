@@ -10,10 +10,12 @@ import (
 )
 
 // emulator reads how the local server behaves. It has its documented keys unless this section says others, whatever
-// stands under connectycube: wrong keys there are refused as the service would refuse them.
-func (c *checker) emulator(n node) emulator.Options {
+// stands under connectycube: wrong keys there are refused as the service would refuse them. app is the application, zero
+// where nobody reads it; keys of this section that could never fit those of the embedded emulator's user are refused.
+func (c *checker) emulator(n node, app ConnectyCube) emulator.Options {
 	group := n.object("write data: PATH under it",
 		"data", "application_id", "auth_key", "auth_secret", "admin_key", "rate_limit", "switches", "identity")
+	before := len(c.complaints)
 	options := emulator.Options{
 		Data:              group.get("data").filePath(defaultEmulatorData),
 		ApplicationID:     cmp.Or(group.get("application_id").identifier(), emulator.DefaultApplicationID),
@@ -24,7 +26,23 @@ func (c *checker) emulator(n node) emulator.Options {
 		Identity:          c.identity(group.get("identity")),
 	}
 	c.switches(group.get("switches"), &options)
+	if err := options.Check(); err != nil && len(c.complaints) == before {
+		group.get("application_id").complain(err.Error(), "correct it") // the others have complained already
+	}
+	if app.Embedded() && len(c.complaints) == before {
+		group.fit("application_id", options.ApplicationID, app.ApplicationID)
+		group.fit("auth_key", options.AuthKey, app.AuthKey.Reveal())
+		group.fit("auth_secret", options.AuthSecret, app.AuthSecret.Reveal())
+		group.fit("admin_key", options.AdminKey, app.AdminKey.Reveal())
+	}
 	return options
+}
+
+// fit complains where the emulator is given another value than the one that it is used with.
+func (o object) fit(key, value, used string) {
+	if n := o.get(key); n.given() && used != "" && value != used {
+		n.complain("differs from connectycube."+key+", which the emulator then refuses", "write the same in both, or take this line out")
+	}
 }
 
 func (n node) resolvedOr(preset string) string {

@@ -51,6 +51,8 @@ func TestBadEmulators(t *testing.T) {
 		{"unknown-key", "emulator: {key: 1}", "config.yaml:1:12: emulator.key: unknown key; the keys here are data, application_id, auth_key, auth_secret, admin_key, rate_limit, switches, identity"},
 		{"no-verify-url", "emulator: {identity: {mapping: {uid: x}}}", identity[:len(identity)-2] + ".verify_url: is missing; write the address that answers who a token stands for"},
 		{"no-address", "emulator: {identity: {verify_url: verify}}", identity + "the identity provider's verify URL must be like https://example.com/user/verify; correct it"},
+		{"application-id", "emulator: {application_id: mine}", `config.yaml:1:28: emulator.application_id: the application id "mine" must be a number above 0, as the service's are; correct it`},
+		{"everybody-is-one", "emulator: {identity: {verify_url: http://localhost, mapping: {uid: x}}}", identity + "the identity provider's mapping makes everybody one user: write a part of the answer as uid, such as #{user.id}; correct it"},
 		{"no-uid", "emulator: {identity: {verify_url: http://localhost, mapping: {login: x}}}", identity + "the identity provider's mapping needs uid; correct it"},
 		{"unknown-field", "emulator: {identity: {verify_url: http://localhost, mapping: {uid: x, name: y}}}", identity + `the identity provider's mapping has "name", which isn't uid, tag_list or a user's field; correct it`},
 	} {
@@ -91,6 +93,25 @@ func TestEverySwitch(t *testing.T) {
 				if now.String() != want {
 					t.Errorf("%s is %s, want %s", now.Name, now, want)
 				}
+			}
+		})
+	}
+}
+
+// The embedded emulator has one user: keys that can't fit are found before it refuses them.
+func TestKeysThatDoNotFit(t *testing.T) {
+	for _, each := range []struct{ name, text, want string }{
+		{"other-key", "auth_key: mine", "config.yaml:6:22: emulator.auth_key: differs from connectycube.auth_key, which the emulator then refuses; write the same in both, or take this line out"},
+		{"other-id", "application_id: 2", "config.yaml:6:28: emulator.application_id: differs from connectycube.application_id, which the emulator then refuses; write the same in both, or take this line out"},
+		{"the-same", "auth_key: emulator-auth-key", ""},
+		{"not-used", "admin_key: mine, auth_secret: mine", ""}, // there is none under connectycube
+		{"empty", "auth_key: ''", "config.yaml:6:22: emulator.auth_key: is empty; give it a value or take the line out"},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			path := write(t, "pipelines:", "emulator: {"+each.text+"}\npipelines:")
+			_, err := config.Load(path, env, schedule)
+			if got := complaints(err, filepath.Dir(path)); got != each.want {
+				t.Errorf("got\n%s\nwant\n%s", got, each.want)
 			}
 		})
 	}

@@ -23,31 +23,39 @@ func (c *checker) writes(group object, app application, p *Pipeline) {
 	p.Updates = Authority(updates.choice("", string(AsOwner), string(AsShared), string(Off)))
 	p.Deletes = Authority(deletes.choice(string(defaultDeletes), string(AsAdmin), string(AsOwner), string(AsShared), string(Off)))
 	p.Policy.UpdatesOff = p.Updates == Off
-
 	if p.Creates == AsShared && !app.serviceUser {
 		creates.complain("shared needs connectycube.service_user", "add it, or choose key")
 	}
 	updates.permitted(p.Updates, p.Passwords, app)
-	deletes.permitted(p.Deletes, p.Passwords, app)
 }
 
 // permitted complains of an authority that the rest of the file doesn't give.
 func (n node) permitted(as Authority, passwords Passwords, app application) {
-	switch {
-	case as == AsOwner && passwords.Random:
-		n.complain("owner needs passwords that cubesync can compute", "add passwords.derive, or choose another")
-	case as == AsShared && !app.serviceUser:
-		n.complain("shared needs connectycube.service_user", "add it, or choose another")
-	case as == AsShared && app.guest:
-		n.complain("shared can't be a guest, who is another user in each session and has no right to others' accounts",
-			"sign in as a user with a login under connectycube.service_user, or choose another")
-	case as == AsAdmin && !app.adminKey:
-		n.complain("admin needs connectycube.admin_key", "add it, or choose another")
+	if problem, remedy := app.lacks(as, passwords); problem != "" {
+		n.complain(problem, remedy)
 	}
 }
 
+// lacks says what an authority to update or delete needs and isn't there; "" where nothing is missing.
+func (a application) lacks(as Authority, passwords Passwords) (problem, remedy string) {
+	switch {
+	case as == AsOwner && a.identity:
+		return "owner signs users in with their passwords, and custom_identity means that your identity provider signs them in", "choose another"
+	case as == AsOwner && passwords.Random:
+		return "owner needs passwords that cubesync can compute", "write passwords: {derive: …}, or choose another"
+	case as == AsShared && !a.serviceUser:
+		return "shared needs connectycube.service_user", "add it, or choose another"
+	case as == AsShared && a.guest:
+		return "shared can't be a guest, who is another user in each session and has no right to others' accounts",
+			"sign in as a user with a login under connectycube.service_user, or choose another"
+	case as == AsAdmin && !a.adminKey:
+		return "admin needs connectycube.admin_key", "add it, or choose another"
+	}
+	return "", ""
+}
+
 // leavers reads what becomes of those who left the source.
-func (c *checker) leavers(group object, p *Pipeline) {
+func (c *checker) leavers(group object, app application, p *Pipeline) {
 	leavers := group.need("leavers", "say what becomes of users that have left the source: keep, release or delete")
 	policy := &p.Policy
 	policy.Leavers = plan.Leavers(leavers.choice("", string(plan.KeepLeavers), string(plan.ReleaseLeavers), string(plan.DeleteLeavers)))
@@ -66,6 +74,7 @@ func (c *checker) leavers(group object, p *Pipeline) {
 	if policy.Leavers != plan.DeleteLeavers {
 		return
 	}
+	group.get("deletes").permitted(p.Deletes, p.Passwords, app) // nobody else is ever deleted
 	if p.Deletes == Off {
 		leavers.complain("delete needs deletes, which are off", "add deletes: admin, owner or shared, or choose keep")
 	}

@@ -44,7 +44,7 @@ func LoadEmulator(path string, env func(string) (string, bool)) (emulator.Option
 	}
 	var options emulator.Options
 	if root := c.read(); root != nil {
-		options = c.emulator(c.top(root).get("emulator"))
+		options = c.emulator(c.top(root).get("emulator"), ConnectyCube{})
 	}
 	return options, c.err()
 }
@@ -75,7 +75,7 @@ func (c *checker) read() *value {
 
 func (c *checker) top(root *value) object {
 	return node{checker: c, at: position{1, 1}, value: root}.object("begin with a copy of the config.yaml that comes with cubesync",
-		"connectycube", "emulator", "state", "keep_runs", "pipelines")
+		"connectycube", "emulator", "state", "keep_runs", "plan_expires", "pipelines")
 }
 
 // config reads the whole file.
@@ -87,9 +87,10 @@ func (c *checker) config(root *value) *Config {
 	app, with := c.connectyCube(top.need("connectycube", "say which application the users are in"))
 	return &Config{
 		ConnectyCube: app,
-		Emulator:     c.emulator(top.get("emulator")),
+		Emulator:     c.emulator(top.get("emulator"), app),
 		State:        top.get("state").filePath(defaultState),
 		KeepRuns:     top.get("keep_runs").integer(defaultKeepRuns, 1, math.MaxInt),
+		PlanExpires:  top.get("plan_expires").duration(defaultPlanExpires, time.Second, maxPlanExpires),
 		Pipelines:    c.pipelines(top.need("pipelines", "add at least one pipeline"), with),
 	}
 }

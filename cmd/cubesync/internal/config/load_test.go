@@ -15,6 +15,7 @@ import (
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/emulator"
+	"cubesync/sync/account"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/user"
@@ -117,12 +118,13 @@ func TestRootConfiguration(t *testing.T) {
 		{"state", got.State, filepath.Join(root, ".cubesync", "state")},
 		{"emulator", got.Emulator.Data, filepath.Join(root, ".cubesync", "emulator.jsonl")},
 		{"keep-runs", got.KeepRuns, 100},
+		{"plan-expires", got.PlanExpires, 24 * time.Hour},
 		{"timeout", got.ConnectyCube.Timeout, 30 * time.Second},
 		{"workers", p.Workers, 8},
 		{"guards", p.Guards, plan.DefaultLimits()},
 		{"source", *p.Source.CSV, config.CSV{Path: filepath.Join(root, "docs", "sample", "users.csv"), Delimiter: ',', AcceptPlausible: true}},
 		{"policy", p.Policy, plan.Policy{
-			OwnerTag: "staff-sync", Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
+			OwnerTag: "staff-sync", AdoptionsOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
 			Owners: map[user.Field]plan.Ownership{},
 		}},
 	} {
@@ -141,7 +143,7 @@ func TestRootConfigurationsRemarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(content)
-	for _, key := range []string{"auth_secret", "proxy", "ca_file", "switches", "identity", "creates"} {
+	for _, key := range []string{"auth_secret", "proxy", "ca_file", "switches", "identity", "creates", "protected"} {
 		if strings.Count(text, " # "+key+": ") != 1 {
 			t.Errorf("%s isn't a remark", key)
 		}
@@ -169,7 +171,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &got.Pipelines[0]
-	if len(p.Digest) != 64 || len(p.Settings) != 7 {
+	if len(p.Digest) != 64 || len(p.Settings) != 8 {
 		t.Errorf("got digest %q and settings %v", p.Digest, p.Settings)
 	}
 	p.Digest, p.Settings = "", nil
@@ -181,7 +183,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Emulator: emulatorOptions(filepath.Join(folder, ".cubesync", "emulator.jsonl")),
 		State:    filepath.Join(folder, ".cubesync", "state"),
-		KeepRuns: 100,
+		KeepRuns: 100, PlanExpires: 24 * time.Hour,
 		Pipelines: []config.Pipeline{{
 			Name: "staff", OwnerTag: "staff-sync",
 			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "users.csv"), Delimiter: ','}},
@@ -192,7 +194,7 @@ func TestDefaults(t *testing.T) {
 			Passwords: config.Passwords{Random: true},
 			Creates:   config.WithKey, Updates: config.Off, Deletes: config.Off,
 			Policy: plan.Policy{
-				OwnerTag: "staff-sync", UpdatesOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
+				OwnerTag: "staff-sync", UpdatesOff: true, AdoptionsOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
 				Owners: map[user.Field]plan.Ownership{},
 			},
 			Guards: plan.DefaultLimits(), Workers: 8,
@@ -237,7 +239,7 @@ func TestEveryKey(t *testing.T) {
 			Identity: &emulator.Identity{VerifyURL: "https://example.com/verify?v=1", Mapping: map[string]string{"uid": "#{id}", "full_name": "#{name}"}},
 		},
 		State:    filepath.Join(filepath.Dir(folder), "state"),
-		KeepRuns: 7,
+		KeepRuns: 7, PlanExpires: 36 * time.Hour,
 		Pipelines: []config.Pipeline{{
 			Name: "staff", OwnerTag: "staff-sync", Schedule: "@every 1h", Timezone: time.UTC,
 			Source: config.Source{CSV: &config.CSV{Path: "/srv/users.csv", Delimiter: '\t', NullValue: &empty, AcceptPlausible: true}},
@@ -257,6 +259,8 @@ func TestEveryKey(t *testing.T) {
 			Policy: plan.Policy{
 				OwnerTag: "staff-sync", OtherOwnerTags: []string{"Gäste"}, ReplaceCustomData: true, Leavers: plan.DeleteLeavers,
 				GraceReads: 5, GraceSpan: 108 * time.Hour, LeaveVanished: true,
+				Adopt:     []account.Key{account.ByExternalID, account.ByLogin, account.ByEmail},
+				Protected: plan.Protected{IDs: []int64{17, 4711}, Logins: []string{"Support", "root"}, Tags: []string{"board", "vip"}},
 				Owners: map[user.Field]plan.Ownership{
 					user.Login: plan.OwnedAtCreate, user.FullName: plan.OwnedIfEmpty, user.CustomData: plan.OwnedAtCreate,
 				},
@@ -273,6 +277,7 @@ func TestEveryKey(t *testing.T) {
 			Creates:   config.WithKey, Updates: config.AsShared, Deletes: config.Off,
 			Policy: plan.Policy{
 				OwnerTag: "Gäste", OtherOwnerTags: []string{"staff-sync"}, Leavers: plan.ReleaseLeavers,
+				Adopt: []account.Key{account.ByExternalID}, Protected: plan.Protected{Tags: []string{"staff-sync"}},
 				Owners: map[user.Field]plan.Ownership{},
 			},
 			Guards: plan.DefaultLimits(), Workers: 8,
@@ -290,6 +295,8 @@ func TestEndpoints(t *testing.T) {
 		query      = `config.yaml:3:13: connectycube.endpoint: has a query or a fragment; end the address before it`
 		person     = `config.yaml:3:13: connectycube.endpoint: holds a user name or password; take everything up to the @ out; auth_key and service_user hold the credentials`
 		host       = `config.yaml:3:13: connectycube.endpoint: names no host; write a URL such as https://api.connectycube.com`
+		call       = `config.yaml:3:13: connectycube.endpoint: is the address of a call; end it before the call's path`
+		port       = `config.yaml:3:13: connectycube.endpoint: has a port that doesn't exist; write one from 1 to 65535, or none`
 		emulators  = `config.yaml:5:13: connectycube.auth_key: is the emulator's, which everybody can read; write your own: ${NAME} or file:PATH`
 	)
 	for _, each := range []struct{ endpoint, want string }{
@@ -297,6 +304,12 @@ func TestEndpoints(t *testing.T) {
 		{"http://LOCALHOST", ""},
 		{"http://127.1.2.3/api", ""},
 		{"http://[::1]:8080/", ""},
+		{"http://localhost:65535/session.json/", call},
+		{"http://localhost/users", call},
+		{"http://localhost/v1/users.json", call},
+		{"http://localhost/sessions", ""},
+		{"http://localhost:65536", port},
+		{"http://localhost:0", port},
 		{"https://127.0.0.1", ""},
 		{"https://api.connectycube.com", emulators},
 		{"https://localhost.example.com", emulators},

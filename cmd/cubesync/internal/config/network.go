@@ -59,8 +59,14 @@ func (n node) proxy() Proxy {
 		n.complain("is not the address of a proxy", remedy+", with the signs in its password percent-encoded")
 	case !slices.Contains([]string{"http", "https", "socks5"}, address.Scheme):
 		n.complain("is not the address of an http, https or socks5 proxy", remedy)
+	case !hasPort(address):
+		n.complain(noSuchPort())
 	case address.Path != "" && address.Path != "/" || strings.ContainsAny(text, "?#"):
-		n.complain("has a path, a query or a fragment", "end the address after host and port")
+		remedy := "end the address after host and port"
+		if strings.Contains(text, "@") {
+			remedy += "; in a password, / is written %2F, ? is %3F and # is %23"
+		}
+		n.complain("has a path, a query or a fragment", remedy)
 	case openPassword(n.value.text):
 		n.complain("holds a password that everybody can read", "write ${NAME} for it, or file:PATH for the whole address")
 	}

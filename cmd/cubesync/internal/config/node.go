@@ -90,14 +90,14 @@ func (n node) integer(preset, least, most int) int {
 	return number
 }
 
-// positive returns a number above zero.
-func (n node) positive(preset float64) float64 {
-	const want = "write a number above 0"
+// rate returns a number of requests a second: with fewer nothing would be done in a lifetime, and more can't be sent.
+func (n node) rate(preset float64) float64 {
+	const want = "write a number from 0.01 to 100000"
 	if !n.is(numberKind, want) {
 		return preset
 	}
 	number, err := strconv.ParseFloat(n.value.text, 64)
-	if err != nil || !(number > 0) || math.IsInf(number, 0) {
+	if err != nil || !(number >= 0.01 && number <= 100_000) { // nor is it a number, where it isn't one
 		n.complain(n.value.text+" is out of range", want)
 		return preset
 	}

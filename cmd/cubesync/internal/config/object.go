@@ -12,6 +12,7 @@ type object struct {
 	node
 	children map[string]node
 	names    []string // in the order of the file
+	strange  []string // those of names that nobody expects
 	broken   bool
 }
 
@@ -20,6 +21,7 @@ func (n node) object(remedy string, known ...string) object {
 	o := n.anyKeys(remedy)
 	for _, name := range o.names {
 		if !slices.Contains(known, name) {
+			o.strange = append(o.strange, name)
 			o.checker.complain(o.keyPlace(name), n.path(shownKey(name)), "unknown key", unknownRemedy(name, known))
 		}
 	}
@@ -66,7 +68,7 @@ func (o object) get(name string) node {
 // need returns what stands under the key and complains where there is nothing.
 func (o object) need(name, remedy string) node {
 	n := o.get(name)
-	if !n.given() && !o.broken {
+	if !n.given() && !o.broken && !o.meant(name) {
 		n.complain("is missing", remedy)
 	}
 	return n
@@ -86,11 +88,21 @@ func (o object) one(names ...string) string {
 	case len(found) == 1:
 		return found[0]
 	case len(found) == 0:
-		o.complain("says none of "+strings.Join(names, ", "), "add "+either(names))
+		if !o.meant(names...) {
+			o.complain("says none of "+strings.Join(names, ", "), "add one of them")
+		}
 	default:
 		o.complain("says "+strings.Join(found, " and "), "keep one of them")
 	}
 	return ""
+}
+
+// meant reports whether one of the names seems to be there, misspelt: there is a complaint of that already.
+func (o object) meant(names ...string) bool {
+	return slices.ContainsFunc(o.strange, func(name string) bool {
+		_, near := nearestOf(name, names)
+		return near
+	})
 }
 
 // path is the path of a key below n.
@@ -118,11 +130,16 @@ func unknownRemedy(name string, known []string) string {
 	if len(known) == 0 {
 		return "take it out"
 	}
-	nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	if distance(name, nearest) <= max(1, len(nearest)/3) {
+	if nearest, near := nearestOf(name, known); near {
 		return fmt.Sprintf("did you mean %s?", nearest)
 	}
 	return "the keys here are " + strings.Join(known, ", ")
+}
+
+// nearestOf returns the known key that a name is most like, and whether that is likely what was meant.
+func nearestOf(name string, known []string) (nearest string, near bool) {
+	nearest = slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	return nearest, distance(name, nearest) <= max(1, len(nearest)/3)
 }
 
 // either lists options as a choice: "a, b or c".

@@ -16,7 +16,7 @@ func (c *checker) pipelines(n node, app application) []Pipeline {
 	names, tags := map[string]int{}, map[string]int{}
 	for i, item := range items {
 		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "mapping",
-			"passwords", "creates", "updates", "deletes", "leavers", "grace", "vanished", "guards", "workers")
+			"passwords", "creates", "updates", "deletes", "adopt", "protected", "leavers", "grace", "vanished", "guards", "workers")
 		pipelines[i] = c.pipeline(group, app)
 		group.get("name").unique(pipelines[i].Name, i, names)
 		group.get("owner_tag").unique(pipelines[i].OwnerTag, i, tags)
@@ -44,7 +44,8 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p.Policy.OwnerTag = p.OwnerTag
 	p.Mapping = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
 	c.writes(group, app, &p)
-	c.leavers(group, &p)
+	c.others(group, &p)
+	c.leavers(group, app, &p)
 	return p
 }
 
@@ -73,6 +74,9 @@ func (n node) name() string {
 // maxTag is how many characters an owner tag may have, as many as a mapped one.
 const maxTag = 255
 
+// DoctorTag marks the throw-away accounts of doctor, which it deletes: no pipeline's accounts have it.
+const DoctorTag = "cubesync-doctor"
+
 func (n node) ownerTag() string {
 	text, ok := n.text()
 	switch {
@@ -80,6 +84,8 @@ func (n node) ownerTag() string {
 		return ""
 	case strings.Contains(text, ","):
 		n.complain("has a comma, which separates tags", "choose a tag without one")
+	case strings.EqualFold(text, DoctorTag):
+		n.complain("is the tag of doctor's throw-away accounts, which it deletes", "choose another")
 	case utf8.RuneCountInString(text) > maxTag:
 		n.complain(fmt.Sprintf("is longer than %d characters", maxTag), "choose a shorter tag")
 	case user.JoinTags([]string{text}) != text:

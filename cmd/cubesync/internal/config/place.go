@@ -12,15 +12,17 @@ type places struct {
 	lines map[string]int
 }
 
-// Where returns the place of a key as "config.yaml:12", or of the nearest key around it where the file doesn't say it.
-// An item of a list is known by its name, or by its number where it has none:
+// Where returns the place of a key as "config.yaml:12", or where it would go, as "under config.yaml:5", where the file
+// doesn't say it. An item of a list is known by its name, or by its number where it has none:
 //
 //	Where("connectycube", "admin_key")   Where("pipelines", "staff", "updates")
 func (c *Config) Where(keys ...string) string {
+	under := ""
 	for n := len(keys); n > 0; n-- {
 		if line, said := c.places.lines[pathOf(keys[:n])]; said {
-			return fmt.Sprintf("%s:%d", c.places.file, line)
+			return fmt.Sprintf("%s%s:%d", under, c.places.file, line)
 		}
+		under = "under "
 	}
 	return c.places.file + ":1"
 }

@@ -25,8 +25,9 @@ type Provider struct {
 
 // Token is a secret that may change while we run: it expires. One that lies in a file is read from there each time.
 type Token struct {
-	text Secret // where it doesn't lie in a file
-	file string // absolute
+	text    Secret // where it doesn't lie in a file
+	file    string // absolute
+	written Secret // what the configuration says: its text, ${NAME} or file:PATH
 }
 
 // Read returns the token of now, "" where there is none.
@@ -46,11 +47,14 @@ func (t Token) Read() (string, error) {
 	return text, nil
 }
 
+// customIdentity is the key of an identity provider of the company's own.
+const customIdentity = "custom_identity"
+
 func (c *checker) serviceUser(n node, reach reach) *ServiceUser {
 	if !n.given() {
 		return nil
 	}
-	ways := []string{"login", "email", "guest", "facebook", "twitter", "firebase_phone", "firebase_email", "custom_identity"}
+	ways := []string{"login", "email", "guest", "facebook", "twitter", "firebase_phone", "firebase_email", customIdentity}
 	group := n.object("write login and password under it", append(slices.Clone(ways), "password", "id")...)
 	id, password := group.get("id"), group.get("password")
 	service := &ServiceUser{ID: int64(id.integer(0, 1, math.MaxInt))}
@@ -103,8 +107,9 @@ func (n node) token() Token {
 	if !ok {
 		return Token{}
 	}
+	written := NewSecret(n.value.text)
 	if file, inFile := n.secretFile(); inFile {
-		return Token{file: file}
+		return Token{file: file, written: written}
 	}
-	return Token{text: NewSecret(text)}
+	return Token{text: NewSecret(text), written: written}
 }

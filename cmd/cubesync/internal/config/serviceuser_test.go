@@ -20,6 +20,9 @@ func withServiceUser(t *testing.T, serviceUser, pipeline string) string {
 		t.Fatal(err)
 	}
 	text = []byte(strings.Replace(string(text), "updates: off", pipeline, 1))
+	if strings.Contains(pipeline, "vanished") {
+		text = []byte(strings.Replace(string(text), "leavers: keep", "leavers: delete", 1))
+	}
 	token := filepath.Join(filepath.Dir(path), "token.txt")
 	for name, content := range map[string][]byte{path: text, token: []byte("token-of-a-file\n")} {
 		if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -74,7 +77,8 @@ func TestBadServiceUsers(t *testing.T) {
 		none = "login, email, guest, facebook, twitter, firebase_phone, firebase_email"
 	)
 	for _, each := range []struct{ name, text, pipeline, want string }{
-		{"nobody", "{id: 5}", "", at + "3: connectycube.service_user: says none of " + none + ", custom_identity; add " + none + " or custom_identity"},
+		{"nobody", "{id: 5}", "", at + "3: connectycube.service_user: says none of " + none + ", custom_identity; add one of them"},
+		{"misspelt", "{logn: sync, password: x}", "", at + "18: connectycube.service_user.logn: unknown key; did you mean login?"},
 		{"two", "{guest: Ann, facebook: {token: x}}", "", at + "3: connectycube.service_user: says guest and facebook; keep one of them"},
 		{"unknown-provider", "{google: {token: x}, guest: Ann}", "", at + "18: connectycube.service_user.google: unknown key; the keys here are " + none + ", custom_identity, password, id"},
 		{"no-password", "{email: sync@example.com}", "", at + "3: connectycube.service_user.password: is missing; write ${NAME} or file:PATH"},
@@ -88,8 +92,10 @@ func TestBadServiceUsers(t *testing.T) {
 		{"no-project", "{firebase_phone: {access_token: x}}", "", at + "18: connectycube.service_user.firebase_phone.project_id: is missing; copy it from the Firebase console"},
 		{"no-such-file", "{facebook: {token: 'file:x.txt'}}", "", at + "36: connectycube.service_user.facebook.token: x.txt can't be read: no such file or directory; make the file, or permit reading it"},
 		{"guest-updates-others", "{guest: Ann}", "updates: shared", "config.yaml:15:14: pipelines[0].updates: shared can't be a guest, who is another user in each session and has no right to others' accounts; sign in as a user with a login under connectycube.service_user, or choose another"},
-		{"guest-deletes-others", "{guest: Ann}", "updates: off\n    deletes: shared", "config.yaml:16:14: pipelines[0].deletes: shared can't be a guest, who is another user in each session and has no right to others' accounts; sign in as a user with a login under connectycube.service_user, or choose another"},
+		{"guest-deletes-others", "{guest: Ann}", "updates: off\n    deletes: shared\n    vanished: leave", "config.yaml:16:14: pipelines[0].deletes: shared can't be a guest, who is another user in each session and has no right to others' accounts; sign in as a user with a login under connectycube.service_user, or choose another\nconfig.yaml:18:14: pipelines[0].leavers: delete on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep"},
 		{"guest-signs-up", "{guest: Ann}", "updates: off\n    creates: shared", ""}, // a session is enough to sign up
+		{"own-identity-provider", "{custom_identity: {token: x}}", "updates: owner", "config.yaml:15:14: pipelines[0].updates: owner signs users in with their passwords, and custom_identity means that your identity provider signs them in; choose another"},
+		{"guest-deletes-nobody", "{guest: Ann}", "updates: off\n    deletes: shared", ""},
 		{"provider-updates-others", "{facebook: {token: x}}", "updates: shared", ""},
 	} {
 		t.Run(each.name, func(t *testing.T) {
@@ -133,23 +139,31 @@ func TestTokenIsReadAfresh(t *testing.T) {
 	}
 }
 
-// A token is another one every day, and the user the same.
-func TestTokensAreNoSettings(t *testing.T) {
-	path := withServiceUser(t, "{facebook: {token: first}, id: 5}", "updates: off")
+// A token in a file or a variable is another one every day, and the user the same; another file or variable is another user's.
+func TestTokensInDigests(t *testing.T) {
+	path := withServiceUser(t, "{twitter: {token: 'file:token.txt', secret: first}, id: 5}", "updates: off")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := load(t, path).Pipelines[0]
+	for name, content := range map[string]string{"token.txt": "the-next-token", "other.txt": "token-of-a-file"} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, each := range []struct {
 		name, old, new string
 		same           bool
 	}{
-		{"token", "first", "second", true},
-		{"token-of-a-file", "token: first", "token: 'file:token.txt'", true},
-		{"id", "id: 5", "id: 6", false},
-		{"provider", "facebook", "custom_identity", false},
-		{"way", "facebook: {token: first}", "login: sync, password: x", false},
+		{"renewed-token", "", "", true},
+		{"id", "id: 5", "id: 6", true},
+		{"other-file", "file:token.txt", "file:other.txt", false},
+		{"variable", "file:token.txt", "${AUTH_KEY}", false},
+		{"text", "file:token.txt", "abc", false},
+		{"secret", "first", "second", false},
+		{"provider", "twitter: {token: 'file:token.txt', secret: first}", "facebook: {token: 'file:token.txt'}", false},
+		{"way", "twitter: {token: 'file:token.txt', secret: first}", "login: sync, password: x", false},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			changed := strings.Replace(string(text), each.old, each.new, 1)

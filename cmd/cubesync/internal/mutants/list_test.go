@@ -38,6 +38,9 @@ func TestListsFitTheTree(t *testing.T) {
 	if n := areas["client"] + areas["emulator"]; n < 30 {
 		t.Errorf("client and emulator have %d mutants, want 30 at least", n)
 	}
+	if n := areas["plan"]; n < 40 {
+		t.Errorf("the planner has %d mutants, want 40 at least", n)
+	}
 }
 
 func TestParse(t *testing.T) {

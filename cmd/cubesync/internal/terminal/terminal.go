@@ -82,26 +82,30 @@ func (l *Lines) Step(n int) {
 	l.done += n
 	if now := time.Now(); now.Sub(l.told) >= every {
 		l.told = now
-		l.tell("progress")
+		l.tell("progress", true)
 	}
 }
 
 // Close ends the last phase.
 func (l *Lines) Close() {
 	if l.phase != "" {
-		l.tell("phase ended")
+		l.tell("phase ended", false)
 		l.phase = ""
 	}
 }
 
-func (l *Lines) tell(message string) {
+// tell writes a line; what has ended has no time left, even where it ended early.
+func (l *Lines) tell(message string, goesOn bool) {
 	took := time.Since(l.began)
 	attributes := []any{"phase", l.phase, "done", l.done}
 	if seconds := took.Seconds(); seconds > 0 && l.done > 0 {
 		rate := float64(l.done) / seconds
 		attributes = append(attributes, "per_second", int(rate))
 		if left := l.total - l.done; left > 0 {
-			attributes = append(attributes, "of", l.total, "left", (time.Duration(float64(left)/rate) * time.Second).Round(time.Second))
+			attributes = append(attributes, "of", l.total)
+			if goesOn {
+				attributes = append(attributes, "left", (time.Duration(float64(left)/rate) * time.Second).Round(time.Second))
+			}
 		}
 	}
 	l.log.Info(message, append(attributes, "took", took.Round(time.Millisecond))...)

@@ -32,7 +32,7 @@ func TestLines(t *testing.T) {
 		want := `
 level=INFO msg="phase ended" phase=read done=100 per_second=50 took=2s
 level=INFO msg=progress phase=apply done=150 per_second=12 of=300 left=12s took=12s
-level=INFO msg="phase ended" phase=apply done=200 per_second=12 of=300 left=8s took=16s
+level=INFO msg="phase ended" phase=apply done=200 per_second=12 of=300 took=16s
 `
 		if got := out.String(); got != strings.TrimPrefix(want, "\n") {
 			t.Errorf("got\n%swant%s", got, want)

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sync/plan"
+	"cubesync/sync/reconcile"
+)
+
+func (c *command) applyCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "apply FILE",
+		Short: "Carry out a plan that `cubesync plan -o FILE` wrote",
+		Long: "Carries out what was reviewed: looks up the accounts concerned, skips with a reason the operations whose account\n" +
+			"has changed since, and does the rest. The plan's read becomes the baseline. A plan is refused (exit code 2) that\n" +
+			"was altered, is redacted, has expired (plan_expires), is held by a guard, belongs to another application or\n" +
+			"pipeline, was made with another configuration, or is older than what another run saw.\n\n" + exitHelp,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("apply needs the file of one plan")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := readPlan(args[0])
+			if err != nil {
+				return err
+			}
+			if c.pipeline == "" {
+				c.pipeline = file.Header.Pipeline
+			}
+			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
+				order.Confirm = c.confirm(cfg, order.Progress, yes)
+				return p.Apply(ctx, file, order)
+			})
+		},
+	}
+	c.configFlags(cmd)
+	c.reportFlags(cmd)
+	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask before the first run that writes to an application that isn't the embedded emulator")
+	return cmd
+}
+
+// readPlan reads a plan file. One that can't be read, or isn't whole, is the caller's mistake.
+func readPlan(path string) (*plan.File, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	defer func() { _ = in.Close() }() // it was only read
+	file, err := plan.ReadFile(in)
+	if bad, ok := errors.AsType[*plan.FileError](err); ok {
+		return nil, fmt.Errorf("plan file %s: %w", path, bad)
+	}
+	return file, err
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sync/plan"
+	"cubesync/sync/reconcile"
+	"cubesync/sync/state"
+)
+
+// planOrder is what the flags of plan say.
+type planOrder struct {
+	pending, retry, redacted bool
+	out, against             string
+}
+
+func (c *command) planCommand() *cobra.Command {
+	var o planOrder
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what sync would do, and write nothing",
+		Long: "Reads and compares as sync does, and shows every operation with its fields before and after.\n\n" +
+			"With -o, the plan is also written to a file, for its owner only, which `cubesync apply` carries out. With\n" +
+			"--redacted, what says something about a person is replaced by short digests, in what is shown and in the file:\n" +
+			"for sharing; such a file can't be applied. With --against, the same data is planned under another configuration\n" +
+			"too, and what the two do differently is shown.\n\n" + exitHelp,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.against != "" {
+				return c.compare(cmd.Context(), o)
+			}
+			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
+				return c.look(ctx, cfg, p, order, o)
+			})
+		},
+	}
+	c.configFlags(cmd)
+	c.reportFlags(cmd)
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", "write the plan to this `FILE`, for apply")
+	cmd.Flags().BoolVar(&o.redacted, "redacted", false, "replace what says something about a person by short digests")
+	cmd.Flags().StringVar(&o.against, "against", "", "another configuration to plan the same data under, and to compare with")
+	cmd.Flags().BoolVar(&o.pending, "exit-code", false, "exit with 5 when there is something to do")
+	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "plan also what ConnectyCube refused before, although nothing changed since")
+	return cmd
+}
+
+// look plans one pipeline.
+func (c *command) look(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order, o planOrder) (*reconcile.Result, error) {
+	if o.out != "" && len(cfg.Pipelines) > 1 {
+		return nil, usagef("-o takes the plan of one pipeline: name it with --pipeline")
+	}
+	order.RetryRefused = o.retry
+	result, err := p.Preview(ctx, order)
+	endProgress(order.Progress)
+	if err != nil {
+		return nil, err
+	}
+	if o.pending && result.Run.Status == state.Planned && result.Plan.Sent() > 0 {
+		c.exit.add(exitPending)
+	}
+	if result.Plan == nil {
+		return result, nil // the report says why
+	}
+	file := &plan.File{Header: result.Header, Plan: result.Plan}
+	if o.redacted {
+		file = file.Redacted()
+		result.Header, result.Plan = file.Header, file.Plan
+	}
+	if o.out != "" {
+		if err := state.WriteNew(o.out, file); err != nil {
+			return nil, usagef("-o %s: %w", o.out, err)
+		}
+		c.tellSaved(file, o.out)
+	}
+	return result, nil
+}
+
+// tellSaved says what can be done with the file.
+func (c *command) tellSaved(file *plan.File, path string) {
+	h := file.Header
+	switch {
+	case h.Redacted:
+		fmt.Fprintf(c.stderr, "%s is a redacted view of the plan, for sharing; it can't be applied\n", path)
+	case len(h.Guards) > 0:
+		fmt.Fprintf(c.stderr, "%s is held by guard %s, so it can't be applied: `cubesync sync` holds it under a number, which `cubesync approve` takes\n", path, h.Guards[0].Guard)
+	default:
+		fmt.Fprintf(c.stderr, "%s can be applied until %s: %s\n", path, h.ExpiresAt.Local().Format(time.RFC3339), c.again("apply %s", quoted(path)))
+	}
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sync/plan"
+	"cubesync/sync/report"
+	"cubesync/sync/state"
+)
+
+func (c *command) runsCommand() *cobra.Command {
+	limit := listLines
+	cmd := &cobra.Command{
+		Use:   "runs",
+		Short: "List the kept runs, newest first",
+		Long:  "Lists the runs that the state keeps (keep_runs), newest first. Only the state is read.\n\n" + exitHelp,
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.listRuns(cmd.Context(), limit)
+		},
+	}
+	c.configFlags(cmd)
+	cmd.Flags().IntVar(&limit, "limit", limit, "how many runs of each pipeline are listed; 0: all")
+	cmd.Flags().StringVar(&c.format, "format", formatText, "how they are written to standard output: text or json")
+	cmd.AddCommand(c.runsShowCommand())
+	return cmd
+}
+
+func (c *command) listRuns(ctx context.Context, limit int) error {
+	if c.format != formatText && c.format != formatJSON {
+		return usagef("--format %q: write text or json", c.format)
+	}
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	var all []report.Runs
+	for _, p := range cfg.Pipelines {
+		store, err := peek(ctx, cfg, p)
+		if err != nil {
+			return err
+		}
+		runs, err := store.Runs(ctx, limit)
+		if err != nil {
+			return err
+		}
+		all = append(all, report.Runs{Pipeline: p.Name, Runs: runs})
+	}
+	if c.format == formatJSON {
+		return report.WriteRunsJSON(c.stdout, all)
+	}
+	return report.WriteRuns(c.stdout, all)
+}
+
+// peek opens the state of a pipeline for reading.
+func peek(ctx context.Context, cfg *config.Config, p config.Pipeline) (*state.Store, error) {
+	return state.Peek(ctx, cfg.State, identityOf(cfg, p))
+}
+
+func (c *command) runsShowCommand() *cobra.Command {
+	rejects := false
+	cmd := &cobra.Command{
+		Use:   "show RUN",
+		Short: "Show one run again, from what the state keeps of it",
+		Long: "Shows the report of a run again, and its plan where it wrote nothing. Only the state is read.\n\n" +
+			"With --rejects, the rejected records are written as CSV in the source's own columns, followed by their position,\n" +
+			"the reason and what to do. Corrected, they can be read as the source is. Columns of passwords are left empty. A\n" +
+			"cell that a spreadsheet would take for a formula begins with an apostrophe, which cubesync takes off again.\n\n" + exitHelp,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("runs show needs the number of one run")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := runNumber(args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.checkFormat(); err != nil {
+				return err
+			}
+			return c.showRun(cmd.Context(), number, rejects)
+		},
+	}
+	c.configFlags(cmd)
+	c.reportFlags(cmd)
+	cmd.Flags().BoolVar(&rejects, "rejects", false, "write the rejected records as CSV, ready to be corrected")
+	return cmd
+}
+
+func runNumber(text string) (int64, error) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number <= 0 {
+		return 0, usagef("%q is no number of a run", text)
+	}
+	return number, nil
+}
+
+func (c *command) showRun(ctx context.Context, number int64, rejects bool) error {
+	cfg, p, err := c.onePipeline("run " + strconv.FormatInt(number, 10))
+	if err != nil {
+		return err
+	}
+	store, err := peek(ctx, cfg, p)
+	if err != nil {
+		return err
+	}
+	stored, err := storedRun(ctx, store, number)
+	if err != nil {
+		return err
+	}
+	if rejects {
+		return c.showRejects(stored, p)
+	}
+	header := plan.Header{}
+	if stored.file != nil {
+		header = stored.file.Header
+	}
+	return c.showReport(report.FromState(stored.run, stored.file, stored.outcomes), &header)
+}
+
+// onePipeline loads the configuration where one pipeline must be meant.
+func (c *command) onePipeline(of string) (*config.Config, config.Pipeline, error) {
+	cfg, err := c.load()
+	if err != nil {
+		return nil, config.Pipeline{}, err
+	}
+	if len(cfg.Pipelines) > 1 {
+		return nil, config.Pipeline{}, usagef("name the pipeline of %s with --pipeline", of)
+	}
+	return cfg, cfg.Pipelines[0], nil
+}
+
+// stored is what the state keeps of a run.
+type stored struct {
+	run      state.Run
+	file     *plan.File // nil where it made no plan
+	outcomes []state.StoredOutcome
+}
+
+func storedRun(ctx context.Context, store *state.Store, number int64) (s stored, err error) {
+	if s.run, err = store.Run(ctx, number); err != nil {
+		return s, err
+	}
+	if s.file, err = store.Plan(number); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s, err
+	}
+	err = store.Outcomes(ctx, number, func(o state.StoredOutcome) error {
+		s.outcomes = append(s.outcomes, o)
+		return nil
+	})
+	return s, err
+}
+
+func (c *command) showRejects(s stored, p config.Pipeline) error {
+	if s.file == nil {
+		return usagef("run %d made no plan, so that it rejected nothing by itself: %s", s.run.ID, s.run.Problem)
+	}
+	options := report.RejectOptions{Key: p.Mapping.ExternalID.Column}
+	if csv := p.Source.CSV; csv != nil {
+		options.Delimiter = csv.Delimiter
+		if csv.NullValue != nil {
+			options.Null = *csv.NullValue
+		}
+	}
+	without, err := report.WriteRejects(c.stdout, s.file, options)
+	if err != nil {
+		return err
+	}
+	if hidden := s.file.Header.LeftEmpty; len(hidden) > 0 {
+		fmt.Fprintf(c.stderr, "left empty, because they hold passwords or sound so: %q\n", hidden)
+	}
+	if without > 0 {
+		fmt.Fprintf(c.stderr, "%d of the records have no cells here, because they couldn't be told apart or the source changed: see their positions\n", without)
+	}
+	return nil
+}
