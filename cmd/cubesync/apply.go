@@ -21,7 +21,8 @@ func (c *command) applyCommand() *cobra.Command {
 		Long: "Carries out what was reviewed: looks up the accounts concerned, skips with a reason the operations whose account\n" +
 			"has changed since, and does the rest. The plan's read becomes the baseline. A plan is refused (exit code 2) that\n" +
 			"was altered, is redacted, has expired (plan_expires), is held by a guard, belongs to another application or\n" +
-			"pipeline, was made with another configuration, or is older than what another run saw.\n\n" + exitHelp,
+			"pipeline, was made with another configuration, or is older than what another run saw. The guards judge it again: a plan\n" +
+			"that they hold by now isn't carried out (exit code 3).\n\n" + exitHelp,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("apply needs the file of one plan")

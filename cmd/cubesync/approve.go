@@ -15,7 +15,8 @@ func (c *command) approveCommand() *cobra.Command {
 		Short: "Carry out the plan of a held run as it was shown",
 		Long: "Carries the saved plan of a held run out although a guard stopped it, and makes its read and its configuration\n" +
 			"the baseline. Operations whose account has changed since are skipped, with the reason. A newer run supersedes a\n" +
-			"held one, unless it made the same plan. That the source is empty can't be approved.\n\n" + exitHelp,
+			"held one, unless it made the same plan. That the source is empty can't be approved, nor a plan that releases or\n" +
+			"deletes once it has expired (plan_expires): sync again.\n\n" + exitHelp,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("approve needs the number of one held run")

@@ -25,8 +25,8 @@ func (c *command) planCommand() *cobra.Command {
 		Use:   "plan",
 		Short: "Show what sync would do, and write nothing",
 		Long: "Reads and compares as sync does, and shows every operation with its fields before and after.\n\n" +
-			"With -o, the plan is also written to a file, for its owner only, which `cubesync apply` carries out. With\n" +
-			"--redacted, what says something about a person is replaced by short digests, in what is shown and in the file:\n" +
+			"With -o, the plan is also written to a file, for its owner only, which `cubesync apply` carries out; no file but\n" +
+			"an earlier plan is replaced. With --redacted, what says something about a person is replaced by short digests, in what is shown and in the file:\n" +
 			"for sharing; such a file can't be applied. With --against, the same data is planned under another configuration\n" +
 			"too, and what the two do differently is shown.\n\n" + exitHelp,
 		Args: noArguments,
@@ -54,6 +54,11 @@ func (c *command) look(ctx context.Context, cfg *config.Config, p *reconcile.Pip
 	if o.out != "" && len(cfg.Pipelines) > 1 {
 		return nil, usagef("-o takes the plan of one pipeline: name it with --pipeline")
 	}
+	if o.out != "" {
+		if _, err := checkOut(o.out); err != nil { // before anything is read
+			return nil, err
+		}
+	}
 	order.RetryRefused = o.retry
 	result, err := p.Preview(ctx, order)
 	endProgress(order.Progress)
@@ -63,17 +68,21 @@ func (c *command) look(ctx context.Context, cfg *config.Config, p *reconcile.Pip
 	if o.pending && result.Run.Status == state.Planned && result.Plan.Sent() > 0 {
 		c.exit.add(exitPending)
 	}
+	if o.redacted {
+		redactRun(&result.Run)
+		result.Troubles, result.Gone = nil, nil
+	}
 	if result.Plan == nil {
 		return result, nil // the report says why
 	}
 	file := &plan.File{Header: result.Header, Plan: result.Plan}
 	if o.redacted {
 		file = file.Redacted()
-		result.Header, result.Plan = file.Header, file.Plan
+		result.Header, result.Plan, result.Run.Trips = file.Header, file.Plan, file.Header.Guards
 	}
 	if o.out != "" {
-		if err := state.WriteNew(o.out, file); err != nil {
-			return nil, usagef("-o %s: %w", o.out, err)
+		if err := writeOut(o.out, file); err != nil {
+			return nil, err
 		}
 		c.tellSaved(file, o.out)
 	}

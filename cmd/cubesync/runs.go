@@ -11,6 +11,7 @@ import (
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sync/plan"
+	"cubesync/sync/reconcile"
 	"cubesync/sync/report"
 	"cubesync/sync/state"
 )
@@ -71,8 +72,9 @@ func (c *command) runsShowCommand() *cobra.Command {
 		Short: "Show one run again, from what the state keeps of it",
 		Long: "Shows the report of a run again, and its plan where it wrote nothing. Only the state is read.\n\n" +
 			"With --rejects, the rejected records are written as CSV in the source's own columns, followed by their position,\n" +
-			"the reason and what to do. Corrected, they can be read as the source is. Columns of passwords are left empty. A\n" +
-			"cell that a spreadsheet would take for a formula begins with an apostrophe, which cubesync takes off again.\n\n" + exitHelp,
+			"the reason and what to do. Corrected, they can be read as the source is. Columns of passwords, and those\n" +
+			"that aren't mapped, are left empty. A cell that a spreadsheet would take for a formula begins with an apostrophe,\n" +
+			"which cubesync takes off again.\n\n" + exitHelp,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("runs show needs the number of one run")
@@ -150,7 +152,7 @@ func storedRun(ctx context.Context, store *state.Store, number int64) (s stored,
 	if s.run, err = store.Run(ctx, number); err != nil {
 		return s, err
 	}
-	if s.file, err = store.Plan(number); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if s.file, err = reconcile.StoredPlan(store, s.run); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
 	err = store.Outcomes(ctx, number, func(o state.StoredOutcome) error {
@@ -176,7 +178,7 @@ func (c *command) showRejects(s stored, p config.Pipeline) error {
 		return err
 	}
 	if hidden := s.file.Header.LeftEmpty; len(hidden) > 0 {
-		fmt.Fprintf(c.stderr, "left empty, because they hold passwords or sound so: %q\n", hidden)
+		fmt.Fprintf(c.stderr, "left empty, because they hold passwords or aren't mapped: %q\n", hidden)
 	}
 	if without > 0 {
 		fmt.Fprintf(c.stderr, "%d of the records have no cells here, because they couldn't be told apart or the source changed: see their positions\n", without)

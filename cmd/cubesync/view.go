@@ -70,7 +70,7 @@ func (c *command) showReport(r report.Report, header *plan.Header) error {
 
 // approval is the command that approves a held run; "" where there is nothing to approve.
 func (c *command) approval(run state.Run) string {
-	if run.ID == 0 || !run.Approvable() {
+	if run.ID == 0 || !reconcile.Approvable(run) {
 		return ""
 	}
 	return c.again("approve %d --pipeline %s", run.ID, run.Pipeline)

@@ -139,7 +139,11 @@ func (c *Client) Service(authority Authority) account.Service {
 // Calls returns how many requests were sent so far, repeated ones included, by kind: "list", "look-up", "sign-up",
 // "update", "delete", "session", "login", "logout", "destroy", "password reset", "file", "upload". Kinds that were never
 // sent are left out.
-func (c *Client) Calls() map[string]int { return c.exchange.counts() }
+func (c *Client) Calls() map[string]int { return byKind(&c.exchange.calls) }
+
+// Doubts returns, of the requests that Calls counts, how many may have been carried out, or may be yet, though no answer
+// says so: neither done, nor refused, nor kept from being sent.
+func (c *Client) Doubts() map[string]int { return byKind(&c.exchange.doubts) }
 
 // Throttled returns how many requests the service answered with 429 so far: it had too many.
 func (c *Client) Throttled() int { return int(c.exchange.throttled.Load()) }

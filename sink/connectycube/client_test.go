@@ -2,6 +2,7 @@ package connectycube_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,6 +151,16 @@ func TestSessionOutlivesTheNight(t *testing.T) {
 			t.Errorf("got %+v", counters)
 		}
 	})
+}
+
+// The doctor tells by the field which line to look at.
+func TestRefusedKeyIsNamed(t *testing.T) {
+	_, options := open(t)
+	options.AuthKey = "wrong-auth-key"
+	err := newClient(t, options).TryApplication(t.Context())
+	if failed, ok := errors.AsType[*account.Error](err); !ok || failed.Field != "auth_key" {
+		t.Errorf("got error %v", err)
+	}
 }
 
 func TestCredentialsRefused(t *testing.T) {

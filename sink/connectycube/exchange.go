@@ -36,6 +36,7 @@ type exchange struct {
 	userAgent string
 	timeout   time.Duration
 	calls     [kindCount]atomic.Int64
+	doubts    [kindCount]atomic.Int64
 	throttled atomic.Int64
 	told      atomic.Pointer[told]
 }
@@ -93,6 +94,9 @@ func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
 		return nil, &unsentError{err}
 	}
 	got, err := e.roundTrip(request, c)
+	if doubtful(got, err) {
+		e.doubts[c.kind].Add(1)
+	}
 	if err == nil {
 		if date, err := http.ParseTime(got.header.Get("Date")); err == nil {
 			e.told.Store(&told{date, time.Now()})
@@ -101,12 +105,22 @@ func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
 	return got, err
 }
 
+// doubtful reports whether a request may have been carried out, or may be yet, though no answer says so.
+func doubtful(got *answer, err error) bool {
+	if err != nil {
+		return !neverSent(err)
+	}
+	refused := got.status >= http.StatusBadRequest && got.status < http.StatusInternalServerError
+	return !got.done() && (!refused || got.status == http.StatusRequestTimeout)
+}
+
 // roundTrip sends the request and reads its answer whole.
 func (e *exchange) roundTrip(request *http.Request, c *call) (*answer, error) {
 	e.calls[c.kind].Add(1)
 	began := time.Now()
 	response, err := e.base.RoundTrip(request)
 	if err != nil {
+		e.closeIdle() // where one kept connection is lost, the others may be, too
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }() // nothing is lost with it: what was read was read
@@ -183,10 +197,11 @@ func readBody(response *http.Response, limit int64) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-func (e *exchange) counts() map[string]int {
+// byKind names the kinds that were counted.
+func byKind(counters *[kindCount]atomic.Int64) map[string]int {
 	counts := make(map[string]int, kindCount)
 	for kind, name := range kindNames {
-		if n := e.calls[kind].Load(); n > 0 {
+		if n := counters[kind].Load(); n > 0 {
 			counts[name] = int(n)
 		}
 	}

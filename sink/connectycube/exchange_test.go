@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -187,8 +188,49 @@ func TestLostConnectionRepeatsNothing(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	if got := e.counts()["look-up"]; got != 3 || arrived != 3 {
+	if got := byKind(&e.calls)["look-up"]; got != 3 || arrived != 3 {
 		t.Errorf("%d were counted, %d arrived", got, arrived)
+	}
+}
+
+// A balancer that has forgotten all kept connections costs one try, not one for each of them.
+func TestOneLostConnectionIsEnough(t *testing.T) {
+	const kept = 4
+	var known sync.Map
+	var forgotten atomic.Bool
+	var all sync.WaitGroup
+	all.Add(kept)
+	e := newTestExchange(t, func(_ http.ResponseWriter, r *http.Request) {
+		if forgotten.Load() {
+			if _, old := known.Load(r.RemoteAddr); old {
+				panic(http.ErrAbortHandler)
+			}
+			return
+		}
+		known.Store(r.RemoteAddr, true)
+		all.Done()
+		all.Wait() // each on a connection of its own
+	})
+	e.timeout = 10 * time.Second
+	get := func() error {
+		_, err := e.send(t.Context(), &call{method: http.MethodGet, path: "/", kind: lookUpCall})
+		return err
+	}
+	var group sync.WaitGroup
+	for range kept {
+		group.Go(func() {
+			if err := get(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	forgotten.Store(true)
+	if err := get(); err == nil {
+		t.Error("no connection was lost: this proves nothing")
+	}
+	if err := get(); err != nil {
+		t.Error(err)
 	}
 }
 

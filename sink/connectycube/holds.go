@@ -2,6 +2,7 @@ package connectycube
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"slices"
@@ -19,11 +20,18 @@ import (
 // ignored is the error of a list that shows somebody who doesn't hold what was asked for. The server ignored the
 // question, or never got it, and nothing of its answer counts: neither who is there nor who isn't.
 func (w *walk[T]) ignored(item T, hint string) error {
-	return &account.Error{
+	return &ignoredError{account.Error{
 		Kind: account.Unavailable, Call: w.name,
 		Words: fmt.Sprintf("the server ignored the question for %s: it showed user %d", w.what.field, w.id(item)), Hint: hint,
-	}
+	}}
 }
+
+// ignoredError tells an ignored question from an outage.
+type ignoredError struct{ failed account.Error }
+
+func (e *ignoredError) Error() string { return e.failed.Error() }
+
+func (e *ignoredError) Unwrap() error { return &e.failed }
 
 // holdsAny reports whether one of the values that are held is one that was asked for. A server may find what it takes
 // for the same: it may fold case and accents, trim outer space, and keep the digits of a phone number.
@@ -77,4 +85,19 @@ func (c *Client) holders(ctx context.Context, s *session, field TextField, value
 	}
 	old := oldQuestions(isIn(field.name(), []string{value}))[0]
 	return look(old.path, old.query+"&page=1&per_page="+strconv.Itoa(pageSize), userForm().oldPage)
+}
+
+// heeds reports whether the server answers what it is asked: then whoever it shows is who it takes for the one, though
+// it doesn't show the value, folds it in a way of its own, or lags. An id is an id.
+func (w *walk[T]) heeds(ctx context.Context) bool {
+	if w.heeded || w.what.field == FieldID.name() {
+		return w.heeded
+	}
+	var got page[T]
+	_, err := w.client.do(ctx, &call{
+		name: w.name, kind: w.kind, method: http.MethodGet, path: "/users/v2.json", shared: true, hint: hintServiceUser,
+		query: isIn(w.what.field, []string{"nobody-" + strings.ToLower(rand.Text())}).v2 + "&limit=1", read: w.form.page(&got),
+	})
+	w.heeded = err == nil && got.total == 0
+	return w.heeded
 }

@@ -1,6 +1,8 @@
 package connectycube_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -63,5 +65,35 @@ func TestIgnoredQuestion(t *testing.T) {
 	}
 	if got := server.Counters().Written; got.Update != 0 {
 		t.Errorf("written %+v", got)
+	}
+}
+
+// showing puts something else into what look-ups show.
+func showing(shown, instead string, base http.RoundTripper) roundTripper {
+	return func(r *http.Request) (*http.Response, error) {
+		got, err := base.RoundTrip(r)
+		if err != nil || !strings.HasPrefix(r.URL.Path, "/users/v2") {
+			return got, err
+		}
+		body, err := io.ReadAll(got.Body)
+		body = bytes.ReplaceAll(body, []byte(instead), []byte(shown))
+		got.Body, got.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return got, err
+	}
+}
+
+// A server that answers what it is asked is believed, though it hides the value, folds it in a way of its own, or lags.
+func TestAnswerThatDoesNotShowTheValue(t *testing.T) {
+	for name, shown := range map[string]string{"hidden": `"login":null`, "another": `"login":"not-yet"`} {
+		t.Run(name, func(t *testing.T) {
+			_, options := open(t)
+			made := signUp(t, newClient(t, options).Service(owner()), "E1")
+			login := made.Values[user.Login].Text
+			options.Base = showing(shown, `"login":"`+login+`"`, options.Base)
+			found, err := newClient(t, options).Service(owner()).Find(t.Context(), account.ByLogin, []string{login})
+			if err != nil || len(found) != 1 {
+				t.Errorf("found %v, error %v", found, err)
+			}
+		})
 	}
 }

@@ -78,10 +78,10 @@ func (l *limiter) send(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, &unsentError{err}
 	}
-	if c.released.IsZero() {
+	got, err := l.next.send(ctx, c)
+	if c.released.IsZero() && !neverSent(err) {
 		c.released = released
 	}
-	got, err := l.next.send(ctx, c)
 	if err == nil {
 		l.learn(got, released)
 	}

@@ -37,6 +37,7 @@ type walk[T any] struct {
 	form   form[T]
 	yield  func(T) error
 
+	heeded  bool
 	yielded []int64 // rising
 	total   int     // in this reading
 	last    int64   // id, in this reading
@@ -92,7 +93,7 @@ func (w *walk[T]) once(ctx context.Context) error {
 		return err
 	}
 	w.total, w.last = first.total, 0
-	if err := w.use(first, 0); err != nil {
+	if err := w.use(ctx, first, 0); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -124,7 +125,7 @@ func (w *walk[T]) once(ctx context.Context) error {
 		if number+pageAhead <= final {
 			fetch(number + pageAhead)
 		}
-		if err := w.use(got.page, number); err != nil {
+		if err := w.use(ctx, got.page, number); err != nil {
 			return err
 		}
 	}
@@ -150,7 +151,7 @@ func (w *walk[T]) page(ctx context.Context, number int) (page[T], error) {
 }
 
 // use checks that the page follows the one before, and yields what is new.
-func (w *walk[T]) use(got page[T], number int) error {
+func (w *walk[T]) use(ctx context.Context, got page[T], number int) error {
 	if got.total != w.total {
 		return &movedError{fmt.Sprintf("it had %d users, then %d", w.total, got.total)}
 	}
@@ -165,7 +166,7 @@ func (w *walk[T]) use(got page[T], number int) error {
 		items = items[1:]
 	}
 	for _, item := range items {
-		if w.what.field != "" && !holdsAny(w.what.field, w.form.holds(item, w.what.field), w.what.values) {
+		if w.what.field != "" && !holdsAny(w.what.field, w.form.holds(item, w.what.field), w.what.values) && !w.heeds(ctx) {
 			return w.ignored(item, "check connectycube.endpoint: something on the way may change queries")
 		}
 		id := w.id(item)

@@ -91,17 +91,22 @@ func (c *Client) tryPasswords(ctx context.Context, s *session, known account.Acc
 
 // alive reports whether the service still knows the session. A server that doesn't tell isn't taken to have ended it.
 func (c *Client) alive(ctx context.Context, s *session) bool {
-	got, err := c.do(ctx, &call{name: "look at a session", kind: sessionCall, method: http.MethodGet, path: "/session.json", pass: s.pass()})
-	if err == nil {
-		s.prolong(got)
-		return true
-	}
+	err := c.lookAt(ctx, s)
 	switch account.KindOf(err) {
 	case account.NotFound, account.Forbidden, account.Invalid:
 		return true
 	default:
-		return false
+		return err == nil
 	}
+}
+
+// lookAt asks for the session itself. It is Unauthenticated where it has ended.
+func (c *Client) lookAt(ctx context.Context, s *session) error {
+	got, err := c.do(ctx, &call{name: "look at a session", kind: sessionCall, method: http.MethodGet, path: "/session.json", pass: s.pass()})
+	if err == nil {
+		s.prolong(got)
+	}
+	return err
 }
 
 // release signs the owner out and keeps the session for the next one.
@@ -150,12 +155,18 @@ func (c *Client) asOwner(ctx context.Context, known account.Account, passwords [
 		if err == nil {
 			return nil
 		}
-		c.discard(ctx, s)
 		ended, ok := errors.AsType[*account.Error](err)
-		if !ok || ended.Status != http.StatusUnauthorized {
+		refused := ok && ended.Status == http.StatusUnauthorized
+		living := refused && c.alive(ctx, s)
+		c.discard(ctx, s)
+		switch {
+		case !refused:
 			return err
-		}
-		if last {
+		case living: // it is the write that is refused
+			one := *ended
+			one.Kind = account.Forbidden
+			return &one
+		case last:
 			return errEndedAgain(ended.Call, account.Ambiguous)
 		}
 	}

@@ -3,6 +3,7 @@ package connectycube_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -220,12 +221,31 @@ func TestOwnerSessionIsEndedForACallerWhoIsGone(t *testing.T) {
 func TestOwnerSessionThatEndsAgainAndAgain(t *testing.T) {
 	server, options := open(t)
 	made := signUp(t, newClient(t, options).Service(owner()), "E1")
-	options.Base = troubled(http.MethodPut, ".json", 1000, http.StatusUnauthorized, options.Base)
+	if err := server.SetFaults(1, emulator.Fault{Do: emulator.EndSession, Call: emulator.Update, Times: 1000}); err != nil {
+		t.Fatal(err)
+	}
 	_, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann"))
 	if kind := account.KindOf(err); kind != account.Ambiguous || kind.Unusable() {
 		t.Errorf("got %v", err)
 	}
 	if got := server.Counters().ByKind[emulator.Login]; got > 6 { // two passwords each, twice
 		t.Errorf("%d sign-ins", got)
+	}
+}
+
+// A 401 to the write of a session that lives is a refusal of the write, and in no doubt.
+func TestWriteThatIsUnauthorized(t *testing.T) {
+	_, options := open(t)
+	made := signUp(t, newClient(t, options).Service(owner()), "E1")
+	base := options.Base
+	options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPut {
+			return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"errors":["Not this one"]}`))}, nil
+		}
+		return base.RoundTrip(r)
+	})
+	_, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann"))
+	if account.KindOf(err) != account.Forbidden || !strings.Contains(err.Error(), "Not this one") {
+		t.Errorf("got error %v", err)
 	}
 }

@@ -50,7 +50,7 @@ func (c *Client) Erase(ctx context.Context, by Entrance, login, password string)
 	in, err := c.enter(ctx, s, by, login, with)
 	switch {
 	case account.KindOf(err) == account.Unauthenticated && !c.alive(ctx, s): // both are a 401
-		return 0, &account.Error{Kind: account.Unavailable, Call: eraseName, Words: "the session ended meanwhile"}
+		return in.user.ID, &account.Error{Kind: account.Unavailable, Call: eraseName, Words: "the session ended meanwhile"}
 	case err != nil:
 		return in.user.ID, c.afterDoubt(ctx, with, 0, in, err)
 	case in.origin != madeNow || !user.Login.Equal(in.user.Values[user.Login].Text, login):

@@ -216,3 +216,26 @@ func TestGuestIsRemovedForACallerWhoIsGone(t *testing.T) {
 		}
 	})
 }
+
+// Where a look-up hides the login, nothing is known of who has it, and the service user signs in as ever.
+func TestServiceUserWhoseLoginIsHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, options := open(t)
+		time.Sleep(time.Minute) // the service user isn't new
+		options.Base = showing(`"login":null`, `"login":"service"`, options.Base)
+		if _, err := newClient(t, options).Session(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A refused password is said, though the server can't tell whether the session has ended.
+func TestWrongPasswordBesideAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, options := open(t)
+		options.User = &connectycube.Credentials{Login: "service", Password: "wrong-service-password"}
+		options.Base = troubled(http.MethodGet, "/session.json", 1000, http.StatusInternalServerError, options.Base)
+		_, err := newClient(t, options).Session(t.Context())
+		is(t, err, account.Unauthenticated)
+	})
+}

@@ -28,7 +28,7 @@ func (c *Client) signIn(ctx context.Context) (*session, error) {
 			return s, nil
 		}
 		refused, ok := errors.AsType[*account.Error](err)
-		if !ok || refused.Status != http.StatusUnauthorized || c.alive(ctx, s) {
+		if !ok || refused.Status != http.StatusUnauthorized || account.KindOf(c.lookAt(ctx, s)) != account.Unauthenticated {
 			c.discard(ctx, s)
 			return nil, err
 		}
@@ -99,7 +99,10 @@ func (c *Client) expectedUser(ctx context.Context, s *session, who *Credentials)
 		field, value = FieldEmail, who.Email
 	}
 	holders, err := c.holders(ctx, s, field, value)
+	_, ignored := errors.AsType[*ignoredError](err) // or the value isn't shown to an application
 	switch {
+	case ignored:
+		return 0, false, nil
 	case account.KindOf(err) == account.Unavailable || account.KindOf(err) == account.Throttled:
 		return 0, false, err // who may read nothing has no use for the session either
 	case err != nil || len(holders) > 1:

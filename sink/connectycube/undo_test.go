@@ -2,8 +2,10 @@ package connectycube_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,6 +286,26 @@ func TestServiceUserWhoIsNotShownYet(t *testing.T) {
 		}
 		if w := server.Counters().Written; w.Delete != 0 {
 			t.Errorf("written %+v", w)
+		}
+	})
+}
+
+// A sign-in that never left this machine leaves nobody behind.
+func TestSignInThatWasNotSentLeavesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, options := open(t)
+		made := signUp(t, newClient(t, options).Service(owner()), "E1")
+		base := options.Base
+		options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/login.json") {
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+			}
+			return base.RoundTrip(r)
+		})
+		options.User = nil
+		_, err := newClient(t, options).Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann"))
+		if account.KindOf(err) != account.Unavailable || strings.Contains(err.Error(), "left behind") {
+			t.Errorf("got error %v", err)
 		}
 	})
 }

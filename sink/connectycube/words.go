@@ -75,7 +75,8 @@ func complaintOf(value any) complaint {
 func knownField(name string) string {
 	switch name {
 	case "login", "email", "password", "old_password", "full_name", "phone", "website", "external_id", "external_user_id",
-		"facebook_id", "twitter_id", "custom_data", "avatar", "blob_id", "timezone", tagField, "user_tags":
+		"facebook_id", "twitter_id", "custom_data", "avatar", "blob_id", "timezone", tagField, "user_tags",
+		"application_id", "auth_key", "timestamp", "nonce", "signature":
 		return name
 	}
 	return ""

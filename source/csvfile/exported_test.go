@@ -16,12 +16,12 @@ func TestExportedFilesAreUnquoted(t *testing.T) {
 		name, header string
 		want         []string
 	}{
-		{"exported", "id,'-phone,cubesync_position\n", []string{"-phone", "+49 1", "'+49 2", "'49", "''", "-=", "", "+49 7"}},
-		{"any-other", "id,'-phone,position\n", []string{"'-phone", "'+49 1", "''+49 2", "'49", "''", "'-=", "", "+49 7"}},
+		{"exported", "id,'-phone,cubesync_position\n", []string{"-phone", "+49 1", "'+49 2", "'49", "''", "-=", "", "+49 7", "＝1", " -1", "\u00a0@x"}},
+		{"any-other", "id,'-phone,position\n", []string{"'-phone", "'+49 1", "''+49 2", "'49", "''", "'-=", "", "+49 7", "'＝1", "' -1", "'\u00a0@x"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "users.csv")
-			const rows = "1,'+49 1,x\n2,''+49 2,x\n3,'49,x\n4,'',x\n5,'-=,x\n6,,x\n7,+49 7,x\n"
+			const rows = "1,'+49 1,x\n2,''+49 2,x\n3,'49,x\n4,'',x\n5,'-=,x\n6,,x\n7,+49 7,x\n8,'＝1,x\n9,' -1,x\n10,'\u00a0@x,x\n"
 			if err := os.WriteFile(path, []byte(test.header+rows), 0o600); err != nil {
 				t.Fatal(err)
 			}

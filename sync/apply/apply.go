@@ -32,6 +32,8 @@ type Applier struct {
 	Run      int64
 	OwnerTag string
 	Workers  int
+	// Spare says why no operation of the kind may write the account as it is now, "" where it may; nil: none is spared.
+	Spare func(kind plan.Kind, now account.Account) string
 	// Password returns the password of a new user.
 	Password func(externalID string) (string, error)
 	// Observe is told every outcome, by one goroutine at a time, in the order in which they end.
@@ -121,6 +123,13 @@ type run struct {
 	// more are sent, both by kind of operation.
 	streak  map[plan.Kind]int
 	givenUp map[plan.Kind]error
+}
+
+func (r *run) spares(kind plan.Kind, now account.Account) string {
+	if r.Spare == nil {
+		return ""
+	}
+	return r.Spare(kind, now)
 }
 
 // halt stops the handing out of operations; the first cause counts.

@@ -168,6 +168,9 @@ func (r *run) refusedInDoubt(ctx context.Context, op plan.Operation, doubt, refu
 // stillToWrite checks an update against the account as it is now and returns what is left to write over it.
 func (r *run) stillToWrite(op plan.Operation, now account.Account) ([]plan.Change, error) {
 	var left []plan.Change
+	if spared := r.spares(op.Kind, now); spared != "" {
+		return nil, &movedError{spared}
+	}
 	if now.ExternalID != op.ExternalID && now.ExternalID != op.Account.ExternalID {
 		return nil, &movedError{fmt.Sprintf("account %d has the external ID %q now", now.ID, now.ExternalID)}
 	}

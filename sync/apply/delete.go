@@ -37,11 +37,14 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 			}
 		}
 		now, there := present[op.AccountID]
+		spared := r.spares(op.Kind, now)
 		switch {
 		case !there:
 			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneApplied, Words: "was gone already"})
 		case now.ExternalID != op.ExternalID || !now.HasTag(r.OwnerTag):
 			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{"it isn't ours any more"}).Error()})
+		case spared != "":
+			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{spared}).Error()})
 		default:
 			errs[op.AccountID] = r.remove(ctx, now)
 			asked = append(asked, op)

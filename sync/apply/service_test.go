@@ -301,6 +301,7 @@ type stage struct {
 	stop    chan struct{}
 	ctx     context.Context
 	seen    []state.Outcome
+	spare   func(plan.Kind, account.Account) string
 }
 
 func newStage(accounts ...account.Account) *stage {
@@ -315,6 +316,7 @@ func (s *stage) apply(t *testing.T, ops ...plan.Operation) (map[string]state.Out
 	a := &Applier{
 		Service: s.service, Journal: s.journal, Run: 1, OwnerTag: "staff", Workers: s.workers,
 		Password: func(externalID string) (string, error) { return "password of " + externalID, nil },
+		Spare:    s.spare,
 		Observe:  func(o state.Outcome) { s.seen = append(s.seen, o) },
 	}
 	err := a.Apply(s.ctx, s.stop, ops)

@@ -52,10 +52,8 @@ func Settle(ctx context.Context, service account.Service, ownerTag string, pendi
 // became says what an intent came to, by the account that was looked up for it.
 func became(intent state.Intent, found account.Account, there bool, ownerTag string) state.Settled {
 	settled := state.Settled{Intent: intent}
-	ours := there && found.HasTag(ownerTag) // somebody else's has no such tag
-	if intent.Kind != plan.Adopt {          // whose external ID the service may not have taken
-		ours = ours && found.ExternalID == intent.ExternalID
-	}
+	// Somebody else's has no such tag. What carried our tag before it was to be adopted has no such external ID.
+	ours := there && found.HasTag(ownerTag) && found.ExternalID == intent.ExternalID
 	if ours {
 		settled.Account = &found
 	}

@@ -14,7 +14,7 @@ func TestSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service := newService(person(1, "made"), person(2, "still-there"), person(3, "updated"),
 			with(person(4, "stranger"), user.Tags, "web"), with(person(5, "released"), user.Tags, ""), person(6, "not-released"),
-			person(7, "adopted"))
+			person(7, "adopted"), with(person(10, ""), user.Tags, "staff"))
 		pending := []state.Intent{
 			{Kind: plan.Create, ExternalID: "made"},
 			{Kind: plan.Create, ExternalID: "not-made"},
@@ -29,6 +29,7 @@ func TestSettle(t *testing.T) {
 			{Kind: plan.Update, ExternalID: "stranger", AccountID: 4},
 			{Kind: plan.Adopt, ExternalID: "adopted", AccountID: 7},
 			{Kind: plan.Adopt, ExternalID: "stranger", AccountID: 4},
+			{Kind: plan.Adopt, ExternalID: "ours-before", AccountID: 10},
 		}
 		settled, err := Settle(t.Context(), service, "staff", pending)
 		if err != nil || len(settled) != len(pending) {

@@ -25,6 +25,7 @@ import (
 //	one                | none, but known before                     | vanished: leave              | create, blocked left-vanished    | vanished-leave
 //	one                | ours, equal                                |                              | unchanged                        | unchanged-is-not-listed
 //	one                | ours, differs                              |                              | update                           | one-field-differs
+//	one                | ours, tag of another pipeline too          |                              | reject not-ours                  | record-of-two-pipelines
 //	one                | ours, differs                              | updates: off                 | update, blocked not-permitted    | updates-off
 //	one                | ours, differs                              | refused before               | update, blocked refused-before   | refused-before
 //	one                | ours, not listed yet                       |                              | as if it were                    | signed-up-a-moment-ago
@@ -82,6 +83,8 @@ import (
 //	none               | ours                                       | leavers: delete, no grace    | delete                           | leaver-deleted-without-grace
 //	none               | ours                                       | absence unknown              | leaver absence-unknown           | absence-unknown-keeps-everybody
 //	none               | ours, protected                            | any                          | leaver protected                 | protected-leavers
+//	none               | ours, tag of another pipeline too          | leavers: delete              | remark ambiguous                 | leaver-of-two-pipelines
+//	none               | ours, tag of another pipeline too          | leavers: release             | release                          | leaver-of-two-pipelines-released
 //	none               | ours, known under a key that left too      | grace                        | leaver in-grace, from now on     | changed-external-id-leaves-afresh
 //	none               | ours, the key known as another account's  | grace                        | leaver in-grace, from now on     | absence-of-another-account
 //	none               | our tag, no external ID                    | any                          | remark no-external-id            | tag-on-account-without-id

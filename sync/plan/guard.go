@@ -96,7 +96,15 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 		}
 	}
 	ceiling := func(guard string, who concerned, c Ceiling, what string) { atMost(guard, who, 0, c.Of(p.Owned), what) }
-	leaving := p.leaving()
+	leaving, unapproved := p.leaving(), p.unapproved()
+	departures := func(guard string, before, limit int, what string) {
+		half := p.Owned / 2 // never more, whatever the limits, their floors, and approvals say
+		if unapproved.n > 0 && unapproved.n+before > min(half, limit) {
+			atMost(guard, unapproved, before, min(half, limit), what)
+		} else if leaving.n > 0 {
+			atMost(guard, leaving, before, half, what)
+		}
+	}
 
 	if p.Present() == 0 {
 		trip(guardEmpty, "a source without any record", "at least 1", "check the export", p.missing())
@@ -107,12 +115,9 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 				"at least "+Number(floor), "check that the export is whole", p.missing())
 		}
 	}
-	if leaving.n > 0 {
-		half := p.Owned / 2 // never more, whatever the limits and their floors say
-		atMost(guardDeletes, leaving, 0, min(half, limits.Deletes.Of(p.Owned)), "releases and deletes")
-		atMost(guardWeekDeletes, leaving, s.WeekDeletes, min(half, limits.WeekDeletes.Of(p.Owned)),
-			fmt.Sprintf("releases and deletes in seven days, %s of them before this run", Number(s.WeekDeletes)))
-	}
+	departures(guardDeletes, 0, limits.Deletes.Of(p.Owned), "releases and deletes")
+	departures(guardWeekDeletes, s.WeekDeletes, limits.WeekDeletes.Of(p.Owned),
+		fmt.Sprintf("releases and deletes in seven days, %s of them before this run", Number(s.WeekDeletes)))
 	ceiling(guardUpdates, p.sent(Update, Adopt), limits.Updates, "updates and adoptions")
 	if s.Baseline != nil {
 		ceiling(guardCreates, p.sent(Create), limits.Creates, "sign-ups")

@@ -45,6 +45,13 @@ func (b *builder) leaver(a account.Account, r row) {
 		leaver.Reason, until = IsProtected, "nobody protects it any more"
 	case b.policy.Leavers == KeepLeavers:
 		leaver.Reason, until = Kept, "the policy changes (leavers: keep)"
+	case b.policy.Leavers == DeleteLeavers && b.otherOwner(a) != "":
+		b.leavers[a.ID] = "one of its owner tags is taken off"
+		b.plan.Remarks = append(b.plan.Remarks, Remark{
+			ExternalID: a.ExternalID, AccountID: a.ID, Reason: Ambiguous,
+			Detail: fmt.Sprintf("carries %q too, the owner tag of another pipeline, so it isn't deleted: take one of them off", b.otherOwner(a)),
+		})
+		return
 	case b.in.AbsenceUnknown != "":
 		leaver.Reason, until = AbsenceUnknown, "a read shows for certain who left"
 	default:
@@ -85,6 +92,6 @@ func (b *builder) leave(a account.Account, known Known) {
 		op.Changes = []Change{{Field: user.Tags, Before: before, After: user.JoinTags(kept)}}
 		b.leavers[a.ID] = "its user changes it (this plan only takes our tag off)"
 	}
-	op.Approved = known.Absence != nil && known.Absence.Approved
+	op.Approved = known.Absence != nil && known.Absence.Approved == b.policy.Leavers
 	b.add(op, known)
 }

@@ -139,6 +139,8 @@ func (b *builder) withAccount(d Desired, known Known, have account.Account) {
 	switch {
 	case b.policy.Protected.covers(have):
 		b.reject(d, IsProtected, protectedDetail(have))
+	case ours && other != "":
+		b.reject(d, NotOurs, fmt.Sprintf("its account %d carries %q too, the owner tag of another pipeline, so nothing is written to it: take one of them off", have.ID, other))
 	case ours:
 		reason := FieldsDiffer
 		if have.ExternalID != d.User.ExternalID {

@@ -13,6 +13,7 @@ func (b *builder) order() {
 	g.blockWaiters()
 	b.breakRings(g)
 	g.blockWaiters()
+	b.giveLogins(g)
 	b.plan.Operations = inWaves(g.withParkings())
 }
 

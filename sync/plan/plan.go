@@ -54,8 +54,9 @@ type Refusal struct {
 type Absence struct {
 	Reads int
 	Since time.Time // the first counted read without them
-	// Approved: a person approved a run that named them as leavers.
-	Approved bool `json:",omitempty"`
+	// Approved is what a person agreed to see become of them, who approved a run that the source's shrinking held; "" for
+	// nothing.
+	Approved Leavers `json:"ApprovedTo,omitempty"`
 }
 
 // Ownership says who decides a field's value after sign-up.
@@ -85,6 +86,7 @@ type Policy struct {
 	Owners            map[user.Field]Ownership // a field that isn't named is OwnedBySource
 	ReplaceCustomData bool                     // write custom_data as it is mapped; otherwise merge it key by key
 	UpdatesOff        bool                     // no authority to update: differences are listed, not written
+	Swaps             bool                     // rings of updates are carried out by parking; otherwise they are blocked
 	Adopt             []account.Key            // what accounts that aren't ours may be taken over by; none: they are refused
 	AdoptionsOff      bool                     // no authority to write accounts that we didn't make
 	Protected         Protected
@@ -170,8 +172,8 @@ type Operation struct {
 	// where it has that already, or isn't to get it.
 	ExternalIDBefore *string `json:"external_id_before,omitempty"`
 
-	// Approved: a person approved a run that named this leaver already, with the day they would go. The guards don't
-	// count the operation a second time.
+	// Approved: a person approved exactly this before, when the leaver was named with the day they would go. The limits of
+	// releases and deletes don't count the operation a second time.
 	Approved bool `json:"approved,omitempty"`
 
 	// Blocked says why the operation is listed but not sent; "" for one that is.
@@ -325,6 +327,7 @@ const (
 	NoRoomForTags  Reason = "no-room-for-tags"    // remark: five tags are the most
 	NotAnObject    Reason = "not-an-object"       // remark: custom_data isn't a JSON object, so nothing can be merged
 	Ignored        Reason = "ignored"             // remark: the service ignored this value when it was sent
+	LockedOut      Reason = "locked-out"          // remark: the account has the login of a swap that was broken off
 	NoExternalID   Reason = "no-external-id"      // remark: our tag on an account without external ID
 )
 

@@ -46,10 +46,10 @@ func (p *Plan) Concerned() Lookups {
 //	operation             | is blocked when
 //	----------------------+----------------------------------------------------------------------------------------
 //	create                | an account has its external ID, or one that this plan doesn't free its login or e-mail
-//	any other             | its account is gone, or has another external ID, or gained or lost our tag; or another
-//	                      | account has the external ID that it is to get
+//	any other             | its account is gone, or has another external ID, or gained or lost our tag, or the policy
+//	                      | spares it now; or another account has the external ID that it is to get
 //	update, adopt, release| a field that it writes has become something else than it was or shall be
-func (p *Plan) Recheck(ownerTag string, found []account.Account) {
+func (p *Plan) Recheck(policy Policy, found []account.Account) {
 	now := make(map[int64]account.Account, len(found))
 	for _, a := range found {
 		now[a.ID] = a
@@ -69,7 +69,7 @@ func (p *Plan) Recheck(ownerTag string, found []account.Account) {
 			why = holders.standsInTheWay(op, freedBy)
 		} else {
 			a, there := now[op.AccountID]
-			if why = op.outdated(ownerTag, a, there); why == "" && op.ExternalIDBefore != nil {
+			if why = op.outdated(policy, a, there); why == "" && op.ExternalIDBefore != nil {
 				why = holders.hasExternalID(op, freedBy)
 			}
 			if there && why == "" && op.Kind != Adopt { // whether that is still the one that was found, the write checks
@@ -84,12 +84,15 @@ func (p *Plan) Recheck(ownerTag string, found []account.Account) {
 }
 
 // outdated says why the operation no longer fits its account, "" if it does.
-func (o *Operation) outdated(ownerTag string, now account.Account, there bool) string {
+func (o *Operation) outdated(policy Policy, now account.Account, there bool) string {
+	ownerTag, spared := policy.OwnerTag, policy.Spares(o.Kind, now)
 	switch {
 	case !there && o.Kind == Delete:
 		return ""
 	case !there:
 		return fmt.Sprintf("account %d is gone", o.AccountID)
+	case spared != "":
+		return spared
 	case now.ExternalID != o.Account.ExternalID && now.ExternalID != o.ExternalID:
 		return fmt.Sprintf("account %d has the external ID %q now", now.ID, now.ExternalID)
 	case o.Kind != Release && now.HasTag(ownerTag) != o.Account.HasTag(ownerTag) && !o.retags(ownerTag, now):

@@ -75,7 +75,7 @@ func TestRecheck(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := &Plan{Operations: slices.Clone(test.operations)}
-			p.Recheck("staff", test.found)
+			p.Recheck(Policy{OwnerTag: "staff"}, test.found)
 			got := map[string]Reason{}
 			for _, op := range p.Operations {
 				if op.Blocked != "" {
@@ -96,7 +96,7 @@ func TestRecheck(t *testing.T) {
 func TestRecheckKnowsTheAccountAsItIsNow(t *testing.T) {
 	was, is := member(1, "E1", "bo", "bo@example.com", "staff"), member(1, "E1", "bobby", "bo@example.com", "staff")
 	p := &Plan{Operations: []Operation{{Kind: Update, ExternalID: "E1", AccountID: 1, Account: was}, {Kind: Adopt, ExternalID: "E1", AccountID: 1, Account: was}}}
-	p.Recheck("staff", []account.Account{is})
+	p.Recheck(Policy{OwnerTag: "staff"}, []account.Account{is})
 	if got := p.Operations[0].Account; got != is {
 		t.Errorf("the update signs in as %+v", got)
 	}

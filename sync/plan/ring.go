@@ -48,6 +48,10 @@ func (o *Operation) Awaits(field user.Field, current string) bool {
 //	after      E1 parked ◀── E2 ◀── E1's other half
 func (b *builder) breakRings(g *graph) {
 	for _, ring := range g.rings() {
+		if !b.policy.Swaps {
+			g.blockRing(ring)
+			continue
+		}
 		parked := g.chooseParked(ring)
 		if i := slices.IndexFunc(parked, func(i int) bool { return !g.mayPark(i) }); i >= 0 {
 			g.blockRing(ring)
@@ -68,6 +72,31 @@ func (b *builder) breakRings(g *graph) {
 				g.parking[i] = parking
 			}
 		}
+	}
+}
+
+// giveLogins keeps nobody locked out by the login of a swap that was broken off. Where what its user should get isn't
+// sent, the account gets the login that is computed from its external ID, and nothing else, until that is.
+func (b *builder) giveLogins(g *graph) {
+	for i := range g.ops {
+		op := &g.ops[i]
+		parked := op.Account.Values[user.Login].Text
+		hindered := op.Blocked == WaitsForOther || op.Blocked == Cycle || op.Blocked == RefusedBefore
+		if op.Kind != Update || !hindered || op.ExternalIDBefore != nil || !isParked(parked) {
+			continue
+		}
+		why := fmt.Sprintf("%s: %s", op.Blocked, op.Detail)
+		op.Changes = []Change{{Field: user.Login, Before: parked, After: user.ComputedLogin(op.ExternalID)}}
+		op.Blocked, op.Detail, op.WaitsFor = "", "", nil
+		b.judge(op, b.refusals[op.ExternalID])
+		detail := "locked out by a swap that was broken off; gets its computed login until the record's can be written (" + why + ")"
+		if op.Blocked != "" {
+			detail = "locked out by a swap that was broken off until its record's login is changed to a free one (" + why + ")"
+		}
+		b.plan.Remarks = append(b.plan.Remarks, Remark{
+			ExternalID: op.ExternalID, AccountID: op.AccountID, Position: op.Position, Field: user.Login.String(),
+			Reason: LockedOut, Detail: detail,
+		})
 	}
 }
 
@@ -121,13 +150,19 @@ func (g *graph) ringDigest(ring []int) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
+// blockRing names a few members only: in every member's detail all names would be quadratic in their number.
 func (g *graph) blockRing(ring []int) {
-	names := make([]string, len(ring))
-	for n, i := range ring {
-		names[n] = g.ops[i].ExternalID
+	const most = 5
+	var names []string
+	for _, i := range ring[:min(most, len(ring))] {
+		names = append(names, g.ops[i].ExternalID)
 	}
+	who := strings.Join(names, ", ")
+	if more := len(ring) - most; more > 0 {
+		who += fmt.Sprintf(" and %d more", more)
+	}
+	detail := who + " each want a login, e-mail or external ID that another of them holds, and none can give it up first: change one of them to a free value"
 	for _, i := range ring {
-		g.ops[i].Blocked = Cycle
-		g.ops[i].Detail = fmt.Sprintf("%s each want a login, e-mail or external ID that another of them holds, and none can give it up first: change one of them to a free value", strings.Join(names, ", "))
+		g.ops[i].Blocked, g.ops[i].Detail = Cycle, detail
 	}
 }

@@ -93,7 +93,7 @@ func readScenario(t *testing.T, archive *txtar.Archive) *scenario {
 		refused: map[string]string{},
 		limits:  DefaultLimits(),
 		input: Input{
-			Policy:       Policy{OwnerTag: "staff", Owners: map[user.Field]Ownership{}, Leavers: KeepLeavers},
+			Policy:       Policy{OwnerTag: "staff", Owners: map[user.Field]Ownership{}, Leavers: KeepLeavers, Swaps: true},
 			ConfigDigest: "config",
 			CountsAsRead: true,
 			Now:          time.Date(2026, 3, 10, 3, 0, 0, 0, time.UTC),
@@ -214,7 +214,7 @@ func (s *scenario) readKnown(t *testing.T, data []byte) {
 			KeptID     *string               `json:"kept_id"`
 			Reads      int                   `json:"reads"`
 			Since      time.Time             `json:"since"`
-			Approved   bool                  `json:"approved"`
+			Approved   Leavers               `json:"approved"`
 		}
 		decoder := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		decoder.DisallowUnknownFields()
@@ -266,6 +266,8 @@ func setPolicy(s *scenario, key, value string) (err error) {
 	switch key {
 	case "other_owner_tags":
 		policy.OtherOwnerTags = strings.Fields(value)
+	case "swaps":
+		policy.Swaps = value != "off"
 	case "custom_data":
 		policy.ReplaceCustomData = value == "replace"
 	case "adopt":

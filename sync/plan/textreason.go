@@ -35,6 +35,7 @@ func (r Reason) Meaning() string {
 		NoRoomForTags:  "an account has room for five tags",
 		NotAnObject:    "custom_data isn't a JSON object, so that nothing can be merged into it",
 		Ignored:        "ConnectyCube ignored this value when it was sent",
+		LockedOut:      "the account has the login of a swap that was broken off",
 		NoExternalID:   "an account with our tag has no external ID",
 	}[r]
 }

@@ -99,7 +99,7 @@ func (w *town) setPolicy() {
 	p := &w.input.Policy
 	*p = Policy{
 		OwnerTag: "staff", OtherOwnerTags: []string{"partners"}, Owners: map[user.Field]Ownership{},
-		ReplaceCustomData: w.oneIn(3), UpdatesOff: w.oneIn(15), AdoptionsOff: !w.shared, LeaveVanished: w.oneIn(2),
+		ReplaceCustomData: w.oneIn(3), UpdatesOff: w.oneIn(15), AdoptionsOff: !w.shared, LeaveVanished: w.oneIn(2), Swaps: !w.oneIn(20),
 		Leavers:    []Leavers{KeepLeavers, ReleaseLeavers, DeleteLeavers, DeleteLeavers}[w.IntN(4)],
 		GraceReads: w.IntN(3), GraceSpan: time.Duration(w.IntN(2)) * 24 * time.Hour,
 		Adopt: [][]account.Key{nil, {account.ByExternalID}, {account.ByExternalID, account.ByLogin, account.ByEmail}, {account.ByExternalID, account.ByLogin, account.ByEmail}}[w.IntN(4)],

@@ -26,6 +26,13 @@ type Trip struct {
 // Approvable reports whether a person may let the plan pass: nobody means that everybody has left.
 func (t Trip) Approvable() bool { return t.Guard != guardEmpty }
 
+// NamesLeavers reports whether the guard shows all who are missing, those too who are still in grace: who approves it
+// has agreed to see them go.
+func (t Trip) NamesLeavers() bool { return t.Guard == guardShrink }
+
+// Asked reports whether a person said no to the plan, or wasn't there to be asked, and no guard judged it.
+func (t Trip) Asked() bool { return t.Guard == guardFirstRun || t.Guard == guardRekey }
+
 // Whom names for people whom it concerns, "" where that is nobody: "E1, E2 and 7 more".
 func (t Trip) Whom() string {
 	if len(t.Concerns) == 0 {
@@ -79,8 +86,11 @@ func (p *Plan) sent(kinds ...Kind) concerned {
 	return p.operations(func(op *Operation) bool { return op.Blocked == "" && slices.Contains(kinds, op.Kind) })
 }
 
-// leaving are the releases and deletes that nobody has approved yet.
-func (p *Plan) leaving() concerned {
+// leaving are the releases and deletes.
+func (p *Plan) leaving() concerned { return p.sent(Release, Delete) }
+
+// unapproved are the releases and deletes that nobody has approved yet.
+func (p *Plan) unapproved() concerned {
 	return p.operations(func(op *Operation) bool { return op.leaves() && op.Blocked == "" && !op.Approved })
 }
 

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"cubesync/sync/account"
@@ -114,24 +113,17 @@ func (r *run) keepPlan(ctx context.Context) bool {
 	return true
 }
 
-// leftEmpty names the columns whose cells are never kept: those with passwords, and unmapped ones that sound as if they
-// had any.
+// leftEmpty names the columns whose cells are never kept: those with passwords, and all that aren't mapped, because
+// nobody can tell by a name whether they hold any.
 func (r *run) leftEmpty() []string {
 	mapped := r.Mapper.Columns()
 	var hidden []string
 	for _, name := range r.columns {
-		if slices.Contains(r.SecretColumns, name) || !slices.Contains(mapped, name) && soundsSecret(name) {
+		if slices.Contains(r.SecretColumns, name) || !slices.Contains(mapped, name) {
 			hidden = append(hidden, name)
 		}
 	}
 	return hidden
-}
-
-func soundsSecret(column string) bool {
-	column = strings.ToLower(column)
-	return slices.ContainsFunc([]string{"passw", "pwd", "secret", "token", "kennwort"}, func(word string) bool {
-		return strings.Contains(column, word)
-	})
 }
 
 // afterWhich returns the newest run before this one, 0 where there is none.

@@ -19,14 +19,16 @@ func (r *run) tick(ctx context.Context) error {
 // policy is the pipeline's, which protects the service's own user too.
 func (r *run) policy(ctx context.Context) (plan.Policy, error) {
 	policy := r.Policy
-	if r.ServiceUser == nil {
-		return policy, nil
+	if r.ServiceUser != nil {
+		id, err := r.ServiceUser(ctx)
+		if err != nil {
+			return policy, err
+		}
+		if id != 0 {
+			policy.Protected.IDs = append(slices.Clone(policy.Protected.IDs), id)
+		}
 	}
-	id, err := r.ServiceUser(ctx)
-	if err != nil || id == 0 {
-		return policy, err
-	}
-	policy.Protected.IDs = append(slices.Clone(policy.Protected.IDs), id)
+	r.spare = policy.Spares
 	return policy, nil
 }
 

@@ -167,6 +167,8 @@ type run struct {
 	saved       bool     // the plan was saved before; nothing was read or listed
 	lookups     plan.Lookups
 	afterRun    int64 // the newest run before this one
+	spare       func(plan.Kind, account.Account) string
+	agreedTo    map[string]plan.Leavers // what the approval of this run says of leavers, by external ID
 }
 
 func (p *Pipeline) newRun(store *state.Store, order Order) *run {
@@ -257,6 +259,7 @@ func (r *run) apply(ctx context.Context) {
 	applier := &apply.Applier{
 		Service: r.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers,
 		Password: r.Password,
+		Spare:    r.spare,
 		Observe:  r.observe,
 	}
 	if err := applier.Apply(ctx, r.order.Stop, r.Plan.Operations); err != nil {
@@ -279,7 +282,7 @@ func (r *run) finish(ctx context.Context) error {
 		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.Settings},
 		Absent:   r.absent(),
 		Counts:   r.counts,
-		Approved: r.Run.Approves != 0,
+		Approved: r.agreedTo,
 		Evidence: r.evidence,
 		Now:      r.now,
 	}

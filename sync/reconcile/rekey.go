@@ -133,6 +133,7 @@ func (r *run) rekey(ctx context.Context) {
 	applier := &apply.Applier{
 		Service: r.Rekeying.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers,
 		Password: r.Rekeying.Password,
+		Spare:    r.spare,
 		Observe: func(outcome state.Outcome) {
 			if end := outcome.Ending; end == state.DoneApplied || end == state.NotAttempted || end == state.DoneSkipped {
 				delete(pairs, outcome.Operation.ExternalID)

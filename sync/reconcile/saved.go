@@ -48,6 +48,8 @@ func (p *Pipeline) held(ctx context.Context, store *state.Store, number int64) (
 		return nil, notApplicable("run %d isn't held: it ended as %s", number, run.Status)
 	case !run.Approvable():
 		return nil, notApplicable("run %d saw a source without any record, which can't be approved: check the export", number)
+	case !Approvable(*run):
+		return nil, notApplicable("run %d held the plan of a file by guard %s: such a plan isn't approved, sync again", number, run.Trips[0].Guard)
 	case run.Config != p.Digest:
 		return nil, notApplicable("run %d was made with another configuration than this one: name the right one with --config, or sync again", number)
 	}
@@ -78,21 +80,41 @@ func superseding(newer []state.Run, reviewed string) string {
 // why it can't be.
 func (p *Pipeline) Approve(ctx context.Context, number int64, order Order) (*Result, error) {
 	return p.withState(ctx, func(store *state.Store) (*Result, error) {
-		if _, err := p.held(ctx, store, number); err != nil {
+		run, err := p.held(ctx, store, number)
+		if err != nil {
 			return nil, err
 		}
-		file, err := store.Plan(number)
+		file, err := StoredPlan(store, *run)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, notApplicable("the plan of run %d isn't kept any more: sync again", number)
 		}
 		if err != nil {
 			return nil, err
 		}
+		if why := p.unlike(&file.Header, run); why != "" {
+			return nil, notApplicable("run %d can't be approved: %s: sync again", number, why)
+		}
+		if at := file.Header.ExpiresAt; file.Plan.Count(plan.Release)+file.Plan.Count(plan.Delete) > 0 && time.Now().After(at) {
+			return nil, notApplicable("the plan of run %d releases or deletes, and it expired at %s (plan_expires): sync again", number, at.Format(time.RFC3339))
+		}
 		return p.carryOut(ctx, store, file, order, number)
 	})
 }
 
-// Apply carries out a saved plan, as Approve does. It refuses one that guards hold, that has expired, that was made for
+// unlike says why what is kept as the plan of a run isn't what a person saw of it; "" if it is.
+func (p *Pipeline) unlike(h *plan.Header, run *state.Run) string {
+	id := p.Identity
+	switch {
+	case h.Redacted || h.Run != run.ID || h.Reviewed != run.Reviewed:
+		return "the plan that is kept under its number is another one"
+	case h.Endpoint != id.Endpoint || h.ApplicationID != id.ApplicationID || h.Pipeline != id.Pipeline || h.OwnerTag != id.OwnerTag:
+		return "the plan that is kept under its number belongs to another application, pipeline or owner tag"
+	}
+	return ""
+}
+
+// Apply carries out a saved plan, as Approve does, but only where no guard would hold it by now: the file can be written
+// by hand, so that what it says of its guards isn't relied on. It refuses one that guards hold, that has expired, that was made for
 // another application, pipeline or configuration, or that a newer run has overtaken, with a *NotApplicableError.
 func (p *Pipeline) Apply(ctx context.Context, file *plan.File, order Order) (*Result, error) {
 	if why := p.unfit(&file.Header, time.Now()); why != "" {
@@ -175,6 +197,9 @@ func (p *Pipeline) carryOut(ctx context.Context, store *state.Store, file *plan.
 	r.Run.Approves, r.Run.PlannedAt, r.Run.Reviewed = approves, h.MadeAt, h.Reviewed
 	r.Run.Verdict = state.Verdict{Completeness: h.Source.Completeness, Reason: h.Source.Reason, Evidence: h.Source.Evidence}
 	r.Run.Tally.Read = h.Counts.Read
+	if approves != 0 {
+		r.agreedTo = agreedTo(file, p.Policy.Leavers)
+	}
 	r.tallyPlan()
 	if err := r.begin(ctx); err != nil {
 		return nil, err
@@ -205,10 +230,18 @@ func (r *run) readyAgain(ctx context.Context) bool {
 	if err != nil {
 		return r.stop(ctx, err)
 	}
-	r.Plan.Recheck(r.Policy.OwnerTag, found)
-	if r.confirmed, err = r.store.Confirmed(ctx); err != nil {
+	if err := r.remember(ctx); err != nil {
 		return r.stop(ctx, err)
 	}
+	if r.Run.Trips = r.guardAgain(); len(r.Run.Trips) > 0 { // judged as a person sees it: before anything is blocked
+		r.Run.Status = state.Held
+		return false
+	}
+	policy, err := r.policy(ctx)
+	if err != nil {
+		return r.stop(ctx, err)
+	}
+	r.Plan.Recheck(policy, found)
 	if !r.agreed(ctx) {
 		return false
 	}
@@ -217,4 +250,29 @@ func (r *run) readyAgain(ctx context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// remember reads from the state what a saved plan is judged by. The clock is set after the look-up, which told the
+// service's time.
+func (r *run) remember(ctx context.Context) (err error) {
+	if err := r.tick(ctx); err != nil {
+		return err
+	}
+	if r.baseline, err = r.store.Baseline(ctx); err != nil {
+		return err
+	}
+	if r.confirmed, err = r.store.Confirmed(ctx); err != nil {
+		return err
+	}
+	r.weekDeletes, err = r.store.WeekDeletes(ctx, time.Now())
+	return err
+}
+
+// guardAgain judges a saved plan by what is known now. Of an approved one, only what nobody can approve counts.
+func (r *run) guardAgain() []plan.Trip {
+	trips := r.guard()
+	if r.Run.Approves != 0 {
+		trips = slices.DeleteFunc(trips, plan.Trip.Approvable)
+	}
+	return trips
 }

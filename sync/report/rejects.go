@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"cubesync/sync/plan"
 )
@@ -71,8 +73,10 @@ func WriteRejects(w io.Writer, file *plan.File, o RejectOptions) (without int, e
 // harmless keeps spreadsheets from taking a cell for a formula. An apostrophe before what would be one gets another, so
 // that what is taken off is always what was put on.
 func harmless(cell string) string {
-	const beginsFormula = "=+-@\t\r"
-	if rest := strings.TrimLeft(cell, "'"); rest != "" && strings.IndexByte(beginsFormula, rest[0]) >= 0 {
+	rest := strings.TrimLeft(cell, "'")
+	formula := strings.TrimLeftFunc(rest, unicode.IsSpace) // some spreadsheets pass over blanks
+	first, _ := utf8.DecodeRuneInString(formula)
+	if strings.HasPrefix(rest, "\t") || strings.HasPrefix(rest, "\r") || formula != "" && strings.ContainsRune("=+-@＝＋－＠", first) {
 		return "'" + cell
 	}
 	return cell

@@ -57,7 +57,7 @@ func (r Report) WriteText(w io.Writer) error {
 		return err
 	}
 	next := "" // in one line however long: a command is there to be copied
-	if r.Run.Approvable() {
+	if r.Approve != "" && r.Run.Approvable() {
 		next = "; if this plan is right: " + r.Approve
 	}
 	_, err := fmt.Fprintf(w, "  nothing was written%s\n", next)

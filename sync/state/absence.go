@@ -11,12 +11,12 @@ import (
 
 // count takes in whether the read missed the person, and reports whether that changed anything. A read that is no new
 // evidence begins and counts nothing, but whoever is present in it isn't absent.
-func (e *entry) count(absent, counts, approved bool, now time.Time) (changed bool) {
+func (e *entry) count(absent, counts bool, approved plan.Leavers, now time.Time) (changed bool) {
 	before := e.notes.Absence
-	if absent && approved {
+	if absent && approved != "" {
 		defer func() {
-			if a := e.notes.Absence; a != nil && !a.Approved {
-				e.notes.Absence = &plan.Absence{Reads: a.Reads, Since: a.Since, Approved: true}
+			if a := e.notes.Absence; a != nil && a.Approved != approved {
+				e.notes.Absence = &plan.Absence{Reads: a.Reads, Since: a.Since, Approved: approved}
 				changed = true
 			}
 		}()
@@ -78,7 +78,7 @@ func (s *Store) countAbsences(ctx context.Context, tx *sql.Tx, _ int64, end *End
 			return err
 		case e.account.ID == 0 && e.notes.Refusal == nil:
 			return changes.remove(ctx, e.externalID)
-		case e.count(absent, end.Counts, end.Approved, end.Now):
+		case e.count(absent, end.Counts, end.Approved[r.externalID], end.Now):
 			return changes.store(ctx, &e)
 		default:
 			return nil

@@ -30,9 +30,11 @@ type End struct {
 	// wasn't applied, it is passed over.
 	Mine     map[string]user.Values
 	Counts   bool            // this read is new evidence of absence
-	Approved bool            // a person approved the run: its leavers needn't be approved again when they go
 	Evidence record.Evidence // of this read
-	Now      time.Time       // of this read
+	// Approved is what a person agreed to see become of leavers, by external ID: they needn't be approved again when they
+	// go that way.
+	Approved map[string]plan.Leavers
+	Now      time.Time // of this read
 }
 
 // Finish stores how the run ended, and drops the runs before the newest keep (0: none), except those that hold an

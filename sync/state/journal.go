@@ -69,7 +69,7 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 			if err := known.end(ctx, run, o); err != nil {
 				return err
 			}
-			if o.Ending == DoneApplied && leaves(op.Kind) && !op.Approved {
+			if o.Ending == DoneApplied && leaves(op.Kind) {
 				departed++
 			}
 		}

@@ -22,25 +22,25 @@ func knownOf(t *testing.T, s *Store, externalID string) plan.Known {
 	return plan.Known{}
 }
 
-// Leavers of an approved run are remembered as approved, and don't use up the week's budget when they go.
-func TestApprovedLeaversAreCountedOnce(t *testing.T) {
+// What a person agreed to is remembered of a leaver until they are back. They count as departures like everybody.
+func TestApprovedLeaversAreRemembered(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	defer closeStore(t, s)
-	absent := func(approved, counts bool, now time.Time) plan.Absence {
+	absent := func(approved plan.Leavers, counts bool, now time.Time) plan.Absence {
 		t.Helper()
-		finish(t, s, begin(t, s), End{Observed: accounts("E1"), Absent: []string{"E1"}, Counts: counts, Approved: approved, Now: now}, 0)
+		finish(t, s, begin(t, s), End{Observed: accounts("E1"), Absent: []string{"E1"}, Counts: counts, Approved: map[string]plan.Leavers{"E1": approved}, Now: now}, 0)
 		if k := knownOf(t, s, "E1"); k.Absence != nil {
 			return *k.Absence
 		}
 		return plan.Absence{}
 	}
-	if got := absent(false, true, monday); got.Reads != 1 || got.Approved {
+	if got := absent("", true, monday); got.Reads != 1 || got.Approved != "" {
 		t.Errorf("counted: %+v", got)
 	}
-	if got := absent(true, false, monday.Add(time.Hour)); got.Reads != 1 || !got.Approved {
+	if got := absent(plan.ReleaseLeavers, false, monday.Add(time.Hour)); got.Reads != 1 || got.Approved != plan.ReleaseLeavers {
 		t.Errorf("approved without a new read: %+v", got)
 	}
-	if got := absent(false, true, monday.Add(2*time.Hour)); got.Reads != 2 || !got.Approved || !got.Since.Equal(monday) {
+	if got := absent("", true, monday.Add(2*time.Hour)); got.Reads != 2 || got.Approved != plan.ReleaseLeavers || !got.Since.Equal(monday) {
 		t.Errorf("counted again: %+v", got)
 	}
 	run := begin(t, s)
@@ -48,7 +48,7 @@ func TestApprovedLeaversAreCountedOnce(t *testing.T) {
 		return Outcome{Operation: plan.Operation{Kind: plan.Delete, ExternalID: externalID, AccountID: 1, Approved: approved}, Ending: DoneApplied}
 	}
 	write(t, s, run, gone("E1", true), gone("E2", false))
-	if n := weekDeletes(t, s, monday); n != 1 {
+	if n := weekDeletes(t, s, monday); n != 2 {
 		t.Errorf("%d count for the week", n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cubesync/sync/account"
+	"cubesync/sync/plan"
 	"cubesync/sync/user"
 )
 
@@ -20,7 +21,7 @@ type comparison struct {
 	mine         map[string]user.Values
 	failed       map[string]bool // their operation of this run wasn't applied
 	counts       bool
-	approved     bool
+	approved     map[string]plan.Leavers
 	now          time.Time
 	changes      *book
 }
@@ -108,7 +109,7 @@ func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account)
 		mine = user.Values{}
 	}
 	changed := e.observe(c.run, seen, keep, mine)
-	changed = e.count(absent, c.counts, c.approved, c.now) || changed
+	changed = e.count(absent, c.counts, c.approved[e.externalID], c.now) || changed
 	switch {
 	case e.account.ID == 0 && e.notes.Refusal == nil:
 		return c.changes.remove(ctx, e.externalID)

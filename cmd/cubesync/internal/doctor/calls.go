@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"cubesync/sync/account"
@@ -47,9 +46,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 func refused(err error) bool {
 	failed, ok := errors.AsType[*account.Error](err)
 	if !ok {
-		return false
-	}
-	if failed.Status == http.StatusUnauthorized && failed.Kind == account.Forbidden { // an owner's session that ended again
 		return false
 	}
 	switch failed.Kind {

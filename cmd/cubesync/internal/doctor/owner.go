@@ -48,24 +48,20 @@ func (o *owner) Delete(ctx context.Context, known account.Account) error {
 
 // signIn does what signs in with the login, once.
 func (e *examination) signIn(login string, act func() error) error {
-	sent, err := e.signIns(act)
-	if inDoubt(sent, 1, err) && e.facts.Answer(LoginMakesUsers).Answer != No {
+	_, doubts, err := e.signIns(act)
+	if doubts > 0 && e.facts.Answer(LoginMakesUsers).Answer != No {
 		e.accounts.mayAppear(login, LoginMakesUsers)
 	}
 	return err
 }
 
-// signIns counts the sign-ins that were sent. The client repeats them by itself, which only their number shows.
-func (e *examination) signIns(act func() error) (sent int, err error) {
+// signIns counts the sign-ins that were sent, and those of them that may still be carried out. The client repeats them by
+// itself, which only their number shows.
+func (e *examination) signIns(act func() error) (sent, doubts int, err error) {
 	const kind = "login"
-	before := e.Client.Calls()[kind]
+	sent, doubts = e.Client.Calls()[kind], e.Client.Doubts()[kind]
 	err = act()
-	return e.Client.Calls()[kind] - before, err
-}
-
-// inDoubt reports whether one of the sign-ins that were sent may still be carried out.
-func inDoubt(sent, needed int, err error) bool {
-	return sent > needed || sent > 0 && err != nil && !keyRefused(err)
+	return e.Client.Calls()[kind] - sent, e.Client.Doubts()[kind] - doubts, err
 }
 
 // invented is the form of the logins and external IDs of throw-away accounts.

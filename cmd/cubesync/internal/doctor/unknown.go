@@ -73,25 +73,24 @@ func (e *examination) unknownLogins(ctx context.Context) error {
 	for i, entrance := range []struct {
 		question Question
 		by       connectycube.Entrance
-		signIns  int // that it takes
-	}{{LoginMakesUsers, connectycube.ByLogin, 1}, {SessionMakesUsers, connectycube.BySession, 2}} {
+	}{{LoginMakesUsers, connectycube.ByLogin}, {SessionMakesUsers, connectycube.BySession}} {
 		if i >= len(free) {
 			e.answer(entrance.question, Unknown, "all logins to try it with are taken")
 			continue
 		}
-		e.makesUsers(ctx, entrance.question, entrance.by, entrance.signIns, free[i])
+		e.makesUsers(ctx, entrance.question, entrance.by, free[i])
 	}
 	return ctx.Err()
 }
 
-func (e *examination) makesUsers(ctx context.Context, q Question, by connectycube.Entrance, signIns int, login string) {
+func (e *examination) makesUsers(ctx context.Context, q Question, by connectycube.Entrance, login string) {
 	entry := e.accounts.mayAppear(login, q)
 	var id int64
-	sent, err := e.signIns(func() (err error) {
+	sent, doubts, err := e.signIns(func() (err error) {
 		id, err = e.Client.Erase(ctx, by, login, e.password(login))
 		return err
 	})
-	entry.doubt = inDoubt(sent, signIns, err)
+	entry.doubt = doubts > 0
 	switch {
 	case account.KindOf(err) == account.Conflict && err != nil: // somebody else signed in, or has the login
 		entry.gone = !entry.doubt
@@ -106,7 +105,7 @@ func (e *examination) makesUsers(ctx context.Context, q Question, by connectycub
 		entry.gone = true
 		e.answer(q, No, "")
 	default:
-		entry.gone = sent == 0
+		entry.gone = !entry.doubt
 		e.answer(q, Unknown, said(err))
 	}
 }
