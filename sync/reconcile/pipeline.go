@@ -131,6 +131,11 @@ func (p *Pipeline) syncWith(ctx context.Context, store *state.Store, order Order
 	if r.Plan != nil {
 		r.describe()
 	}
+	return r.conclude(ctx, permitted)
+}
+
+// conclude carries the plan out if that is permitted, and writes down how the run ended.
+func (r *run) conclude(ctx context.Context, permitted bool) (*Result, error) {
 	if r.keepPlan(ctx) && permitted {
 		r.apply(ctx)
 	} else {

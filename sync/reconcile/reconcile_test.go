@@ -248,14 +248,14 @@ func TestApproval(t *testing.T) {
 		w, number := held(t, nothing)
 		w.source.persons = staff(50)
 		wantStatus(t, w.sync(t), state.Held)
-		if _, err := w.Held(t.Context(), number); err == nil {
+		if _, err := w.Approve(t.Context(), number, reconcile.Order{}); err == nil {
 			t.Error("it can be approved")
 		}
 	})
 	t.Run("needs-the-same-configuration", func(t *testing.T) {
 		w, number := held(t, nothing)
 		w.Digest = "another"
-		if _, err := w.Held(t.Context(), number); err == nil {
+		if _, err := w.Approve(t.Context(), number, reconcile.Order{}); err == nil {
 			t.Error("it can be approved")
 		}
 	})
@@ -289,7 +289,7 @@ func TestAnEmptySourceCantBeApproved(t *testing.T) {
 	w.source.persons = nil
 	held := w.sync(t)
 	wantStatus(t, held, state.Held)
-	if _, err := w.Held(t.Context(), held.Run.ID); err == nil || w.writes() != 10 {
+	if _, err := w.Approve(t.Context(), held.Run.ID, reconcile.Order{}); err == nil || w.writes() != 10 {
 		t.Errorf("approving it: %v after %d writes, want an error after 10", err, w.writes())
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -110,4 +111,23 @@ func TestLinesThatMustOccurOnce(t *testing.T) {
 			t.Errorf("%q: got error %v, want %s", from, err, times)
 		}
 	}
+}
+
+// tested reports whether the test's function stands in the test's package.
+func (m mutant) tested(root string) error {
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(m.folder), "*_test.go"))
+	if err != nil {
+		return err
+	}
+	declared := regexp.MustCompile(`(?m)^func ` + regexp.QuoteMeta(m.function()) + `\(`)
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if declared.Match(source) {
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no %s in %s", m.function(), m.folder)
 }

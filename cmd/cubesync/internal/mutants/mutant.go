@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -60,25 +59,6 @@ func (m mutant) mutated(root string) (string, error) {
 		return "", fmt.Errorf("its lines occur %d times in %s, not once", times, m.file)
 	}
 	return text[:at] + m.to + text[at+len(m.from):], nil
-}
-
-// tested reports whether the test's function stands in the test's package.
-func (m mutant) tested(root string) error {
-	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(m.folder), "*_test.go"))
-	if err != nil {
-		return err
-	}
-	declared := regexp.MustCompile(`(?m)^func ` + regexp.QuoteMeta(m.function()) + `\(`)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if declared.Match(source) {
-			return nil
-		}
-	}
-	return fmt.Errorf("there is no %s in %s", m.function(), m.folder)
 }
 
 // set sets what a line of a list says.
