@@ -13,6 +13,12 @@ TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl
 # ConnectyCube's own SDK, as the lock file pins it. npm writes this file last.
 SDK := sink/emulator/sdk/node_modules/.package-lock.json
 
+# DuckDB, the yardstick of the plan's speed, in the same way.
+DUCKDB := cmd/cubesync/internal/bench/duckdb/node_modules/.package-lock.json
+
+# How many users `make bench` plans.
+PLAN := 1000000
+
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help build test test-packages mutants lint live soak bench sample clean
@@ -45,8 +51,8 @@ test-packages: ## on Debian, as root, install what the tests lack; elsewhere say
 	apt-get update -qq >/dev/null; \
 	apt-get install -y -qq --no-install-recommends $$missing </dev/null >/dev/null
 
-$(SDK): sink/emulator/sdk/package-lock.json | test-packages
-	cd sink/emulator/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+%/node_modules/.package-lock.json: %/package-lock.json | test-packages
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 lint: $(GOLANGCI)-$(GOLANGCI_VERSION) ## gofmt, go mod tidy, go vet, golangci-lint: all must be silent
 	@unformatted=$$(gofmt -l .); \
@@ -71,8 +77,8 @@ mutants: ## break each listed rule and see its test fail; AREA=client takes one 
 soak: ## try a million random worlds of users, other ones each time
 	go test ./sync/plan -run TestWorlds -worlds 1000000 -worlds.seed 0 -timeout 0 -v
 
-bench: ## measure users a second and the use of the limit against the emulator
-	go run ./cmd/cubesync/internal/bench
+bench: $(DUCKDB) ## measure imports, the use of the limit, and plans of PLAN users beside DuckDB's full outer join
+	go run ./cmd/cubesync/internal/bench -n $(PLAN)
 
 sample: ## write docs/sample/users.csv anew
 	go run ./cmd/sampleusers -n 1000 -o docs/sample/users.csv

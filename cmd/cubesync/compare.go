@@ -29,7 +29,7 @@ func (c *command) compare(ctx context.Context, o planOrder) error {
 		if err != nil {
 			return err
 		}
-		v.order.RetryRefused = o.retry
+		v.order.RetryRefused, v.order.ListAll = o.retry, o.listAll
 		nowResult, oldResult, err := v.pipeline.Compare(ctx, before, v.order)
 		v.progress.Close()
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 
 // planOrder is what the flags of plan say.
 type planOrder struct {
-	pending, retry, redacted bool
-	out, against             string
+	pending, retry, redacted, listAll bool
+	out, against                      string
 }
 
 func (c *command) planCommand() *cobra.Command {
@@ -46,6 +46,7 @@ func (c *command) planCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.against, "against", "", "another configuration to plan the same data under, and to compare with")
 	cmd.Flags().BoolVar(&o.pending, "exit-code", false, "exit with 5 when there is something to do")
 	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "plan also what ConnectyCube refused before, although nothing changed since")
+	cmd.Flags().BoolVar(&o.listAll, "list-all", false, listAllHelp)
 	return cmd
 }
 
@@ -59,7 +60,7 @@ func (c *command) look(ctx context.Context, cfg *config.Config, p *reconcile.Pip
 			return nil, err
 		}
 	}
-	order.RetryRefused = o.retry
+	order.RetryRefused, order.ListAll = o.retry, o.listAll
 	result, err := p.Preview(ctx, order)
 	endProgress(order.Progress)
 	if err != nil {

@@ -19,8 +19,10 @@ import (
 // listLines is how many lines of a list people read before they want a count instead.
 const listLines = 20
 
+const listAllHelp = "list all accounts, not only those that changed (full_list_every)"
+
 func (c *command) syncCommand() *cobra.Command {
-	var yes, retry bool
+	var yes, retry, listAll bool
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Plan, guard, apply and report, once",
@@ -28,7 +30,7 @@ func (c *command) syncCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
-				order.RetryRefused = retry
+				order.RetryRefused, order.ListAll = retry, listAll
 				order.Confirm = c.confirm(cfg, order.Progress, yes)
 				return p.Sync(ctx, order)
 			})
@@ -38,6 +40,7 @@ func (c *command) syncCommand() *cobra.Command {
 	c.reportFlags(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask before the first run that writes to an application that isn't the embedded emulator")
 	cmd.Flags().BoolVar(&retry, "retry-failed", false, "send again what ConnectyCube refused before, although nothing changed since")
+	cmd.Flags().BoolVar(&listAll, "list-all", false, listAllHelp)
 	return cmd
 }
 

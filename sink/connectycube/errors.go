@@ -18,6 +18,7 @@ const (
 	hintServiceUser = "check connectycube.service_user and what this user may do"
 	hintAdmin       = "check connectycube.admin_key: the Administration API is part of larger plans only"
 	hintEndpoint    = "check connectycube.endpoint"
+	hintQueries     = hintEndpoint + ": something on the way may change queries"
 	hintProxy       = "check connectycube.proxy, or HTTPS_PROXY in the environment"
 	hintTrust       = "check connectycube.endpoint, and connectycube.ca_file where the certificate is of an authority of your own"
 	hintOwner       = "check what the application lets users do with their own account"

@@ -19,10 +19,10 @@ import (
 
 // ignored is the error of a list that shows somebody who doesn't hold what was asked for. The server ignored the
 // question, or never got it, and nothing of its answer counts: neither who is there nor who isn't.
-func (w *walk[T]) ignored(item T, hint string) error {
+func ignored(name, field string, id int64, hint string) error {
 	return &ignoredError{account.Error{
-		Kind: account.Unavailable, Call: w.name,
-		Words: fmt.Sprintf("the server ignored the question for %s: it showed user %d", w.what.field, w.id(item)), Hint: hint,
+		Kind: account.Unavailable, Call: name,
+		Words: fmt.Sprintf("the server ignored the question for %s: it showed user %d", field, id), Hint: hint,
 	}}
 }
 
@@ -74,7 +74,7 @@ func (c *Client) holders(ctx context.Context, s *session, field TextField, value
 		})
 		for _, item := range got.items {
 			if !holdsAny(field.name(), userHolds(item, field.name()), []string{value}) {
-				return nil, c.users(lookUpName, lookUpCall, filter{field: field.name()}, nil).ignored(item, hintEndpoint)
+				return nil, ignored(lookUpName, field.name(), item.ID, hintEndpoint)
 			}
 		}
 		return got.items, err
@@ -93,11 +93,7 @@ func (w *walk[T]) heeds(ctx context.Context) bool {
 	if w.heeded || w.what.field == FieldID.name() {
 		return w.heeded
 	}
-	var got page[T]
-	_, err := w.client.do(ctx, &call{
-		name: w.name, kind: w.kind, method: http.MethodGet, path: "/users/v2.json", shared: true, hint: hintServiceUser,
-		query: isIn(w.what.field, []string{"nobody-" + strings.ToLower(rand.Text())}).v2 + "&limit=1", read: w.form.page(&got),
-	})
+	got, err := w.ask(ctx, isIn(w.what.field, []string{"nobody-" + strings.ToLower(rand.Text())}).v2, 0, 1)
 	w.heeded = err == nil && got.total == 0
 	return w.heeded
 }

@@ -37,6 +37,13 @@ func TestIgnoredQuestion(t *testing.T) {
 				return nil
 			})
 		},
+		"list-changed": func() error {
+			_, err := shared.ListChanged(t.Context(), "our-tag", first.UpdatedAt, func(a account.Account) error {
+				t.Errorf("listed %v", a)
+				return nil
+			})
+			return err
+		},
 		"find": func() error {
 			found, err := shared.Find(t.Context(), account.ByLogin, []string{"hr-E1"})
 			if len(found) != 0 {

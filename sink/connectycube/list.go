@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -22,8 +21,12 @@ const (
 
 // list yields every account with the tag.
 func (c *Client) list(ctx context.Context, tag string, yield func(account.Account) error) error {
-	tagged := filter{"user_tags=" + url.QueryEscape(tag), FieldTags.name(), []string{tag}}
-	return c.accounts("list users", listCall, tagged, yield).all(ctx)
+	return c.accounts("list users", listCall, carriers(tag), yield).all(ctx)
+}
+
+// carriers is about those who carry the tag.
+func carriers(tag string) filter {
+	return filter{"user_tags=" + url.QueryEscape(tag), FieldTags.name(), []string{tag}}
 }
 
 // walk reads a list page by page. Each page starts with the last id of the one before, ids rise, and the total holds
@@ -36,6 +39,8 @@ type walk[T any] struct {
 	what   filter
 	form   form[T]
 	yield  func(T) error
+	grows  bool                           // see changes
+	also   func(context.Context, T) error // checks more of who is shown; may be nil
 
 	heeded  bool
 	yielded []int64 // rising
@@ -113,23 +118,41 @@ func (w *walk[T]) once(ctx context.Context) error {
 			into <- result{got, err}
 		})
 	}
-	final := lastPage(w.total)
-	for number := 1; number <= min(final, pageAhead); number++ {
-		fetch(number)
+	final, fetched := lastPage(w.total), 0
+	ahead := func(to int) {
+		for ; fetched < min(final, to); fetched++ {
+			fetch(fetched + 1)
+		}
 	}
+	ahead(pageAhead)
 	for number := 1; number <= final; number++ {
 		got := <-results[number%pageAhead]
 		if got.err != nil {
 			return got.err
 		}
-		if number+pageAhead <= final {
-			fetch(number + pageAhead)
+		ahead(number + pageAhead)
+		used, err := got.page, w.use(ctx, got.page, number)
+		if _, moved := errors.AsType[*movedError](err); moved && w.grows {
+			used, err = w.again(ctx, number) // it may have been fetched before the page before it
 		}
-		if err := w.use(ctx, got.page, number); err != nil {
+		if err != nil {
 			return err
+		}
+		if w.grows {
+			final = max(final, lastPage(used.total))
+			ahead(number + pageAhead)
 		}
 	}
 	return nil
+}
+
+// again fetches a page again and uses that.
+func (w *walk[T]) again(ctx context.Context, number int) (page[T], error) {
+	got, err := w.page(ctx, number)
+	if err != nil {
+		return got, err
+	}
+	return got, w.use(ctx, got, number)
 }
 
 // lastPage returns the number of the last page, from 0.
@@ -138,59 +161,19 @@ func lastPage(total int) int {
 }
 
 func (w *walk[T]) page(ctx context.Context, number int) (page[T], error) {
+	return w.ask(ctx, w.what.v2, number*pageStep, pageSize)
+}
+
+// ask asks for a part of those who meet the encoded conditions.
+func (w *walk[T]) ask(ctx context.Context, conditions string, offset, limit int) (page[T], error) {
 	var got page[T]
 	_, err := w.client.do(ctx, &call{
 		name: w.name, kind: w.kind, method: http.MethodGet, path: "/users/v2.json", shared: true, hint: hintServiceUser,
-		query: w.what.v2 + "&sort_asc=id&limit=" + strconv.Itoa(pageSize) + "&offset=" + strconv.Itoa(number*pageStep),
+		query: conditions + "&sort_asc=id&limit=" + strconv.Itoa(limit) + "&offset=" + strconv.Itoa(offset),
 		read:  w.form.page(&got),
 	})
 	if err == nil {
 		w.client.edition.known.CompareAndSwap(editionUnknown, editionV2)
 	}
 	return got, err
-}
-
-// use checks that the page follows the one before, and yields what is new.
-func (w *walk[T]) use(ctx context.Context, got page[T], number int) error {
-	if got.total != w.total {
-		return &movedError{fmt.Sprintf("it had %d users, then %d", w.total, got.total)}
-	}
-	if expected := min(pageSize, w.total-number*pageStep); len(got.items) != expected {
-		return &movedError{fmt.Sprintf("page %d of %d users had %d, where %d were due", number+1, w.total, len(got.items), expected)}
-	}
-	items := got.items
-	if number > 0 {
-		if first := w.id(items[0]); first != w.last {
-			return &movedError{fmt.Sprintf("page %d started with user %d, where %d was due", number+1, first, w.last)}
-		}
-		items = items[1:]
-	}
-	for _, item := range items {
-		if w.what.field != "" && !holdsAny(w.what.field, w.form.holds(item, w.what.field), w.what.values) && !w.heeds(ctx) {
-			return w.ignored(item, "check connectycube.endpoint: something on the way may change queries")
-		}
-		id := w.id(item)
-		if id <= w.last {
-			return &movedError{fmt.Sprintf("user %d came after user %d", id, w.last)}
-		}
-		w.last = id
-		if err := w.give(id, item); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *walk[T]) give(id int64, item T) error {
-	if n := len(w.yielded); n > 0 && id <= w.yielded[n-1] {
-		if _, known := slices.BinarySearch(w.yielded, id); !known {
-			return &movedError{fmt.Sprintf("user %d turned up among those that were read before", id)}
-		}
-		return nil
-	}
-	if err := w.yield(item); err != nil {
-		return err
-	}
-	w.yielded = append(w.yielded, id)
-	return nil
 }

@@ -106,7 +106,7 @@ func live(t *testing.T, lookup func(string) (string, bool), lag time.Duration) {
 	var cases atomic.Int64
 	sinktest.Run(t, func(t *testing.T) *sinktest.Application {
 		app := &sinktest.Application{
-			Tag: fmt.Sprintf("%s-%d", run, cases.Add(1)), Password: password, Lag: lag, Crowd: liveCrowd,
+			Tag: fmt.Sprintf("%s-%d", run, cases.Add(1)), Password: password, Lag: lag, Tick: time.Second, Crowd: liveCrowd,
 			Owner: client.Service(connectycube.Authority{
 				Updates: connectycube.UpdatesAsOwner, Deletes: connectycube.DeletesAsOwner, Passwords: oneOf(password),
 			}),

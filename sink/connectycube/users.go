@@ -55,6 +55,10 @@ func (s *service) List(ctx context.Context, tag string, yield func(account.Accou
 	return s.client.list(ctx, tag, yield)
 }
 
+func (s *service) ListChanged(ctx context.Context, tag string, since time.Time, yield func(account.Account) error) (int, error) {
+	return s.client.listChanged(ctx, tag, since, yield)
+}
+
 func (s *service) Find(ctx context.Context, key account.Key, values []string) ([]account.Account, error) {
 	return s.client.find(ctx, key, values)
 }

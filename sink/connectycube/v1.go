@@ -122,7 +122,7 @@ func (w *walk[T]) oldOnce(ctx context.Context, question oldQuestion) error {
 		w.total = got.total
 		for _, item := range got.items {
 			if !holdsAny(w.what.field, w.form.holds(item, w.what.field), question.values) {
-				return w.ignored(item, "update the server to one with GET /users/v2")
+				return ignored(w.name, w.what.field, w.id(item), "update the server to one with GET /users/v2")
 			}
 			if seen[w.id(item)] {
 				return &movedError{fmt.Sprintf("user %d came twice", w.id(item))}

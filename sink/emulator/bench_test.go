@@ -114,6 +114,24 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
+// BenchmarkQuietNight asks how many carry a tag, and which of them were changed lately: one in ten thousand.
+func BenchmarkQuietNight(b *testing.B) {
+	for _, users := range []int{1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(users), func(b *testing.B) {
+			client := open(b, Options{})
+			fill(b, client.server, users)
+			for i := range users / 10_000 {
+				client.server.users.people[i*10_000].updated = 1000
+			}
+			session := client.session("")
+			for b.Loop() {
+				session.do("GET", "/users/v2?user_tags=hr-sync&sort_asc=id&limit=1", "")
+				session.do("GET", "/users/v2?user_tags=hr-sync&updated_at[gte]=1000&sort_asc=id", "")
+			}
+		})
+	}
+}
+
 // BenchmarkMemory reports what a user costs among a million.
 func BenchmarkMemory(b *testing.B) {
 	const users = 1_000_000

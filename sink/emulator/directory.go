@@ -222,9 +222,7 @@ func (d *directory) touch(id, now int64, signsIn bool) bool {
 	}
 	d.people[id-1].seen = now
 	if d.options.ActivityUpdates || signsIn && d.options.SignInUpdates {
-		p := d.at(id)
-		p.Updated = now
-		d.people[id-1] = p.pack()
+		d.people[id-1].updated = now
 	}
 	if d.lag != nil {
 		d.lag.shown.touch(id, now, signsIn)

@@ -148,6 +148,42 @@ func TestListFollowsWrites(t *testing.T) {
 	}
 }
 
+// Who was changed at a second or later is listed, whatever was changed; who lost the tag or was deleted isn't.
+func TestListOfChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := open(t, Options{WriteOthers: true})
+		for i := range 9 {
+			client.signUp(fmt.Sprintf(`{"login":"user%d","password":"12345678","tag_list":["all","more"]}`, i+1))
+		}
+		session := client.session(`{"login":"user9","password":"12345678"}`)
+		time.Sleep(time.Hour + time.Second/2)
+		since := time.Now().UTC()
+		before, after := since.Add(-time.Second), since.Add(time.Second)
+		for id, fields := range map[int]string{
+			1: `"full_name":"Ann"`, 2: `"custom_data":"{}"`, 3: `"tag_list":["all"]`, 4: `"login":"user4"`, 5: `"tag_list":["more"]`,
+		} {
+			session.do("PUT", fmt.Sprintf("/users/%d", id), `{"user":{`+fields+`}}`).want(t, 200, "user")
+		}
+		session.do("DELETE", "/users/6", "").want(t, 200, "")
+		for query, want := range map[string]string{
+			"user_tags=all": "[1,2,3,4,7,8,9]",
+			"user_tags=all&updated_at[gte]=" + since.Format(time.RFC3339):                     "[1,2,3,4]",
+			"user_tags=all&updated_at[gte]=" + fmt.Sprint(since.Unix()):                       "[1,2,3,4]",
+			"user_tags=all&updated_at[gt]=" + since.Format(time.RFC3339):                      "[]",
+			"user_tags=all&updated_at[gt]=" + before.Format(time.RFC3339):                     "[1,2,3,4]",
+			"user_tags=all&updated_at[gte]=" + after.Format(time.RFC3339):                     "[]",
+			"user_tags=all&updated_at[gte]=0&updated_at[lt]=" + fmt.Sprint(since.Unix()):      "[7,8,9]",
+			"user_tags=all&user_tags[nin][]=more&updated_at[gte]=" + fmt.Sprint(since.Unix()): "[3]",
+			"id[in][]=1&id[in][]=7&updated_at[gte]=" + fmt.Sprint(since.Unix()):               "[1]",
+			"user_tags=all&last_request_at[gte]=" + fmt.Sprint(since.Unix()):                  "[9]",
+		} {
+			if got := ids(t, session.do("GET", "/users/v2?"+query, "")); got != want {
+				t.Errorf("%s: got %s, want %s", query, got, want)
+			}
+		}
+	})
+}
+
 func ids(t *testing.T, a testAnswer) string {
 	t.Helper()
 	var body struct{ Items []struct{ ID int64 } }

@@ -2,12 +2,13 @@ package emulator
 
 import "encoding/binary"
 
-// record is a user as the directory keeps it, in a third of a person's memory: one string holds everything but the last
-// request, so that a million users cost the garbage collector a million objects, not ten. The texts of an unpacked
-// person are parts of that string and cost nothing.
+// record is a user as the directory keeps it, in a third of a person's memory: one string holds everything but the
+// moments that are asked for among all users, so that a million users cost the garbage collector a million objects, not
+// ten. The texts of an unpacked person are parts of that string and cost nothing.
 type record struct {
-	packed string // "" once deleted
-	seen   int64  // the last request, in Unix seconds
+	packed  string // "" once deleted
+	updated int64  // in Unix seconds, as the next
+	seen    int64  // the last request
 }
 
 // texts are all fields of text, in the order in which they are packed.
@@ -20,7 +21,7 @@ func (p *person) texts() [14]*string {
 
 func (p *person) pack() record {
 	b := make([]byte, 0, 512) // usually enough, and then not on the heap
-	for _, n := range [...]uint64{uint64(p.ID), uint64(p.Created), uint64(p.Updated), p.sequence} {
+	for _, n := range [...]uint64{uint64(p.ID), uint64(p.Created), p.sequence} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = append(b, p.Password[:]...)
@@ -34,7 +35,7 @@ func (p *person) pack() record {
 	if p.Guest { // one byte more, for the few that are
 		b = append(b, 1)
 	}
-	return record{packed: string(b), seen: p.LastRequest}
+	return record{packed: string(b), updated: p.Updated, seen: p.LastRequest}
 }
 
 func appendText(b []byte, text string) []byte {
@@ -44,8 +45,8 @@ func appendText(b []byte, text string) []byte {
 // unpack fills p. It uses the room of p.Tags again, so a person that others may hold must begin empty.
 func (r record) unpack(p *person) {
 	u := unpacker(r.packed)
-	p.packed, p.LastRequest = r.packed, r.seen
-	p.ID, p.Created, p.Updated, p.sequence = int64(u.number()), int64(u.number()), int64(u.number()), u.number()
+	p.packed, p.Updated, p.LastRequest = r.packed, r.updated, r.seen
+	p.ID, p.Created, p.sequence = int64(u.number()), int64(u.number()), u.number()
 	copy(p.Password[:], u.take(len(p.Password)))
 	for _, text := range p.texts() {
 		*text = u.text()

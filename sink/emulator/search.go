@@ -58,12 +58,29 @@ func (d *directory) folded(conditions []condition) []condition {
 	return folded
 }
 
+// filter keeps the users that meet the conditions. The moments that stand beside the packed user are looked at first:
+// who was changed lately is asked among a million, of whom nearly nobody was.
 func (d *directory) filter(ids []int64, conditions []condition) (kept []int64) {
+	var outside, inside []condition
+	for _, c := range conditions {
+		if c.field == "updated_at" || c.field == "last_request_at" {
+			outside = append(outside, c)
+		} else {
+			inside = append(inside, c)
+		}
+	}
 	var p person // unpacked again and again
 	for _, id := range ids {
-		if d.people[id-1].unpack(&p); p.matches(conditions) {
-			kept = append(kept, id)
+		r := &d.people[id-1]
+		if p.Updated, p.LastRequest = r.updated, r.seen; !p.matches(outside) {
+			continue
 		}
+		if len(inside) > 0 {
+			if r.unpack(&p); !p.matches(inside) {
+				continue
+			}
+		}
+		kept = append(kept, id)
 	}
 	return kept
 }
@@ -140,15 +157,15 @@ func (d *directory) everybody() []int64 {
 }
 
 func (p *person) matches(conditions []condition) bool {
-	for _, c := range conditions {
-		if !p.meets(c) {
+	for i := range conditions {
+		if !p.meets(&conditions[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (p *person) meets(c condition) bool {
+func (p *person) meets(c *condition) bool {
 	switch c.op {
 	case "start_with":
 		return strings.HasPrefix(strings.ToLower(p.text(c.field)), strings.ToLower(c.values[0]))

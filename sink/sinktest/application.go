@@ -32,6 +32,7 @@ type Application struct {
 	Password func(externalID string) string
 
 	Lag   time.Duration // how long lists and look-ups may show the time before a write
+	Tick  time.Duration // how finely the service tells when an account was changed; 0: no case waits for the next moment, and less is proven
 	Crowd int           // accounts of the cases that need many, at least 3; more than 100 fill more than a page
 	Facts Facts
 }

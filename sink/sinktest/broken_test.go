@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/user"
@@ -13,6 +14,7 @@ import (
 type broken struct {
 	account.Service
 	list   func(ctx context.Context, tag string, yield func(account.Account) error) error
+	change func(ctx context.Context, tag string, since time.Time, yield func(account.Account) error) (int, error)
 	find   func(ctx context.Context, key account.Key, values []string) ([]account.Account, error)
 	create func(ctx context.Context, u user.User, password string) (account.Account, error)
 	update func(ctx context.Context, known account.Account, change changeFunc) (account.Account, error)
@@ -26,6 +28,13 @@ func (b broken) List(ctx context.Context, tag string, yield func(account.Account
 		return b.Service.List(ctx, tag, yield)
 	}
 	return b.list(ctx, tag, yield)
+}
+
+func (b broken) ListChanged(ctx context.Context, tag string, since time.Time, yield func(account.Account) error) (int, error) {
+	if b.change == nil {
+		return b.Service.ListChanged(ctx, tag, since, yield)
+	}
+	return b.change(ctx, tag, since, yield)
 }
 
 func (b broken) Find(ctx context.Context, key account.Key, values []string) ([]account.Account, error) {
@@ -180,5 +189,5 @@ func (m *memory) drop(which func(account.Account) bool) {
 }
 
 func breaches() []breach {
-	return slices.Concat(brokenSignUps(), brokenFinds(), brokenLists(), brokenUpdates(), brokenDeletes(), brokenCalls())
+	return slices.Concat(brokenSignUps(), brokenFinds(), brokenLists(), brokenChanges(), brokenUpdates(), brokenDeletes(), brokenCalls())
 }

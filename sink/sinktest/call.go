@@ -35,11 +35,12 @@ func cancelledCalls(ctx context.Context, s *scene) error {
 	_, updated := s.Owner.Update(over, known, setting(user.FullName, "Zoë Lee"))
 	_, found := s.Owner.Find(over, account.ByLogin, []string{ann.Values[user.Login].Text})
 	listed := s.Owner.List(over, s.Tag, func(account.Account) error { return nil })
+	_, changed := s.Owner.ListChanged(over, s.Tag, time.Unix(1, 0), func(account.Account) error { return nil })
 	deleted := s.Owner.Delete(over, known)
 	if took := time.Since(began); took > prompt {
-		return fmt.Errorf("five calls whose context was over took %v", took)
+		return fmt.Errorf("six calls whose context was over took %v", took)
 	}
-	for call, err := range map[string]error{"sign-up": created, "update": updated, "look-up": found, "list": listed, "delete": deleted} {
+	for call, err := range map[string]error{"sign-up": created, "update": updated, "look-up": found, "list": listed, "list of changes": changed, "delete": deleted} {
 		if err == nil {
 			return fmt.Errorf("%s: the context was over, and yet it was done", call)
 		}

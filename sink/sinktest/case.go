@@ -20,7 +20,7 @@ type Case struct {
 
 // Cases returns the whole suite.
 func Cases() []Case {
-	return slices.Concat(signUpCases(), uniqueCases(), findCases(), listCases(), updateCases(), updateRefusalCases(), deleteCases(), callCases())
+	return slices.Concat(signUpCases(), uniqueCases(), findCases(), listCases(), changedCases(), updateCases(), updateRefusalCases(), deleteCases(), callCases())
 }
 
 // Prove runs the case and removes its accounts, also when it fails. What can't be removed is an error.

@@ -67,6 +67,10 @@ func listIsWholeAndRising(ctx context.Context, s *scene) error {
 }
 
 func listStopsWithYieldsError(ctx context.Context, s *scene) error {
+	return s.stopsWithYieldsError(ctx, func(yield func(account.Account) error) error { return s.Owner.List(ctx, s.Tag, yield) })
+}
+
+func (s *scene) stopsWithYieldsError(ctx context.Context, list func(yield func(account.Account) error) error) error {
 	if _, err := s.crowd(ctx, 3); err != nil {
 		return err
 	}
@@ -75,7 +79,7 @@ func listStopsWithYieldsError(ctx context.Context, s *scene) error {
 	}
 	enough := errors.New("enough")
 	yielded := 0
-	err := s.Owner.List(ctx, s.Tag, func(account.Account) error {
+	err := list(func(account.Account) error {
 		yielded++
 		if yielded == 2 {
 			return enough
@@ -94,6 +98,12 @@ func listStopsWithYieldsError(ctx context.Context, s *scene) error {
 }
 
 func listCutShort(ctx context.Context, s *scene) error {
+	return s.cutShort(ctx, func(ctx context.Context, yield func(account.Account) error) error {
+		return s.Owner.List(ctx, s.Tag, yield)
+	})
+}
+
+func (s *scene) cutShort(ctx context.Context, list func(ctx context.Context, yield func(account.Account) error) error) error {
 	crowd, err := s.crowd(ctx, s.Crowd)
 	if err != nil {
 		return err
@@ -104,7 +114,7 @@ func listCutShort(ctx context.Context, s *scene) error {
 	short, cut := context.WithCancel(ctx)
 	defer cut()
 	yielded := 0
-	err = s.Owner.List(short, s.Tag, func(account.Account) error {
+	err = list(short, func(account.Account) error {
 		yielded++
 		cut()
 		return nil

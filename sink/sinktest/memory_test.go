@@ -78,6 +78,21 @@ func (a as) List(ctx context.Context, tag string, yield func(account.Account) er
 	return over(ctx)
 }
 
+func (a as) ListChanged(ctx context.Context, tag string, since time.Time, yield func(account.Account) error) (int, error) {
+	total := 0
+	for _, one := range a.sorted() {
+		if one.HasTag(tag) {
+			total++
+		}
+	}
+	return total, a.List(ctx, tag, func(one account.Account) error {
+		if one.UpdatedAt.Before(since.Truncate(time.Second)) {
+			return nil
+		}
+		return yield(one)
+	})
+}
+
 func keyOf(a account.Account, key account.Key) string {
 	switch key {
 	case account.ByID:
@@ -108,7 +123,7 @@ func (a as) Create(ctx context.Context, u user.User, password string) (account.A
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	made := account.Account{ID: a.lastID + 1, ExternalID: u.ExternalID}
+	made := account.Account{ID: a.lastID + 1, ExternalID: u.ExternalID, CreatedAt: second(), UpdatedAt: second()}
 	for field := range made.Values {
 		made.Values[field] = user.Text(u.Values[field].Text)
 	}
@@ -188,9 +203,13 @@ func (a as) Update(ctx context.Context, known account.Account, change func(accou
 	if err := a.check(now); err != nil {
 		return account.Account{}, err
 	}
+	now.UpdatedAt = second()
 	a.accounts[now.ID] = now
 	return now, nil
 }
+
+// second is what time it is, as the service tells it.
+func second() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
 func (a as) Clock() time.Time { return time.Time{} }
 

@@ -118,6 +118,11 @@ func (s *scene) settle(ctx context.Context) error {
 	s.mu.Lock()
 	wait := s.Lag - time.Since(s.wrote)
 	s.mu.Unlock()
+	return s.pass(ctx, wait)
+}
+
+// pass lets so much time pass.
+func (s *scene) pass(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 	"unicode"
 
 	"cubesync/sink/sinktest"
@@ -28,7 +29,7 @@ func application(m *memory, wrong breach) *sinktest.Application {
 	}
 	return &sinktest.Application{
 		Tag: tag, Owner: service("owner"), Shared: service("shared"), Admin: service("admin"),
-		Password: passwordOf, Crowd: 103,
+		Password: passwordOf, Tick: time.Second, Crowd: 103,
 	}
 }
 
@@ -53,13 +54,26 @@ func TestWorkingApplicationsPass(t *testing.T) {
 			for _, known := range []sinktest.Facts{facts, {}} {
 				sinktest.Run(t, func(*testing.T) *sinktest.Application {
 					app := application(m, breach{})
-					app.Facts = known
+					app.Facts, app.Tick = known, 0
 					return app
 				})
 			}
 			if len(m.accounts) != 0 {
 				t.Errorf("%d accounts are left", len(m.accounts))
 			}
+		})
+	}
+}
+
+// Nor does one fail where the cases wait for the next moment.
+func TestWorkingApplicationPassesInTime(t *testing.T) {
+	for _, c := range sinktest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if err := c.Prove(t.Context(), application(newMemory(), breach{})); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }
@@ -195,7 +209,7 @@ func TestMissingAuthorityIsNotAFailure(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		sinktest.Run(t, func(*testing.T) *sinktest.Application {
 			app := application(newMemory(), breach{})
-			app.Shared, app.Admin = nil, nil
+			app.Shared, app.Admin, app.Tick = nil, nil, 0
 			return app
 		})
 	})

@@ -14,6 +14,9 @@ import (
 	"github.com/gocarina/gocsv"
 
 	"cubesync/source/csvfile"
+	"cubesync/sync/mapping"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
 )
 
 const benchRows = 200_000
@@ -86,6 +89,56 @@ func BenchmarkRead(b *testing.B) {
 		}
 		perSecond(b)
 	})
+}
+
+// BenchmarkRecognise is the way of a record that the last run knows already: read, named, digested.
+func BenchmarkRecognise(b *testing.B) {
+	source, err := csvfile.New(csvfile.Options{Path: writeBenchFile(b, benchRows), KeyColumn: "employee_id"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	mapper, err := mapping.New(mapping.Spec{
+		ExternalID: mapping.Rule{Column: "employee_id"},
+		Fields: map[user.Field]mapping.Rule{
+			user.Email: {Column: "email"}, user.FullName: {Template: "{given_name} {family_name}"}, user.Phone: {Column: "phone"},
+			user.Website: {Column: "website"}, user.CustomData: {Column: "custom_data"},
+		},
+		Tags: []mapping.TagRule{{Rule: mapping.Rule{Column: "tags"}, Split: ";"}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		reader, err := source.Open(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		recognise(b, reader, mapper)
+	}
+	b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s")
+}
+
+func recognise(b *testing.B, reader record.Reader, mapper *mapping.Mapper) {
+	b.Helper()
+	defer closeIt(b, reader)
+	var d user.Digester
+	for {
+		rec, err := reader.Next(b.Context())
+		if errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			b.Fatal(err)
+		}
+		key, ok := mapper.Key(rec)
+		if !ok {
+			b.Fatalf("%s has no key", rec.Position)
+		}
+		d.Add(key)
+		mapper.AddTo(&d, rec)
+		if d.Digest() == 0 {
+			b.Fatal("no digest")
+		}
+	}
 }
 
 func countRows(tb testing.TB, source *csvfile.Source) int {

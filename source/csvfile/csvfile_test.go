@@ -224,6 +224,24 @@ func TestSwallowedRow(t *testing.T) {
 	}
 }
 
+// TestJudgedAsWritten: parsing changes quotes and line breaks where they stand, and what is judged is what stood there.
+func TestJudgedAsWritten(t *testing.T) {
+	for name, header := range map[string]string{"doubled-quotes": "\"a\"\"b\",c\rd\n", "several-lines": "\"a\nb\",c\r\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			_, err := open(t, csvfile.Options{Path: write(t, header+"1,2\n")})
+			if err == nil || !strings.Contains(err.Error(), "carriage return") {
+				t.Errorf("Open: %v; want a bare carriage return refused", err)
+			}
+		})
+	}
+	t.Run("cut-behind-several-lines", func(t *testing.T) {
+		got := read(t, csvfile.Options{Path: write(t, "id\nE1\n\"E2\nE3\"")})
+		if diff := cmp.Diff([]bool{false, true}, got.Unsure); diff != "" {
+			t.Errorf("which of %q are uncertain (-want +got):\n%s", got.Rows, diff)
+		}
+	})
+}
+
 func TestIncomplete(t *testing.T) {
 	for name, c := range map[string]struct {
 		content string

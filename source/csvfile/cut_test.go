@@ -69,7 +69,7 @@ func FuzzRead(f *testing.F) {
 		sample, strings.ReplaceAll(sample, "\n", "\r\n"), "\ufeffid,name\nE1,Ann\n",
 		"id,name\nE1\n\nE2,a,b\n", "id\n\"\n", "id,name\nE1,a\"b\n", "id\r\nE1\rE2\r\n", "id\nE\x00\n", "id\n\xff\n", "\xff\xfei\x00",
 		"id,id\n", "", "\n", "id", "id\n\"a\nb\"x\n", "id\n\r\r\n", "\"\"\"\n\"\n\r", "id,name\nE1,\"\r\n\"\r\n",
-		"id,name\nE1,a\n\ufeffid,name\nE2,b\n", "id\nE1\nid\n",
+		"id,name\nE1,a\n\ufeffid,name\nE2,b\n", "id\nE1\nid\n", "0\n\xe100",
 	} {
 		f.Add([]byte(seed), len(seed)/2)
 		f.Add([]byte(seed), len(seed))

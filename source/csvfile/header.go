@@ -20,7 +20,12 @@ func (r *reader) readHeader(ctx context.Context) error {
 	if err := r.skipMark(); err != nil {
 		return err
 	}
-	names, err := r.row(ctx)
+	err := r.frame(ctx)
+	raw := bytes.Clone(r.frames.raw)
+	var names []string
+	if err == nil {
+		names, err = r.parse()
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		r.columns, err = record.NewColumns(nil)
@@ -33,7 +38,7 @@ func (r *reader) readHeader(ctx context.Context) error {
 		r.exported = true
 		unquote(names)
 	}
-	if err := r.checkHeader(names); err != nil {
+	if err := r.checkHeader(raw, names); err != nil {
 		return fmt.Errorf("%s: header: %w", r.position(), err)
 	}
 	if r.columns, err = record.NewColumns(names); err != nil {
@@ -68,8 +73,7 @@ func (r *reader) skipMark() error {
 	return nil
 }
 
-func (r *reader) checkHeader(names []string) error {
-	raw := r.frames.raw
+func (r *reader) checkHeader(raw []byte, names []string) error {
 	switch {
 	case bytes.IndexByte(raw, 0) >= 0:
 		return errors.New("it contains NUL bytes, so the file is UTF-16 or no text: save it as CSV in UTF-8")

@@ -9,8 +9,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 
 	"cubesync/sync/record"
+)
+
+// A few blocks are read ahead, so that reading and hashing keep another processor busy than parsing does.
+const (
+	blockBytes = 128 << 10
+	blocks     = 3
 )
 
 // input is the open file, and what identifies the data in it.
@@ -18,9 +25,22 @@ type input struct {
 	path  string
 	file  *os.File
 	begun fs.FileInfo // as it was when the read began
-	hash  hash.Hash
-	read  int64
-	broke bool // the file system failed while reading
+
+	ahead chan block  // in the order of the file; the last has an error
+	free  chan []byte // room for blocks
+	stop  chan struct{}
+	done  sync.WaitGroup // the goroutine that reads ahead
+
+	block block     // what Read gives next
+	room  []byte    // where that stands
+	hash  hash.Hash // of what was read ahead, to be asked after the last block was received
+	read  int64     // bytes given out
+	broke bool      // the file system failed while reading
+}
+
+type block struct {
+	text []byte
+	err  error // what comes after the text, nil if that is another block
 }
 
 func openInput(path string) (*input, error) {
@@ -42,7 +62,32 @@ func openInput(path string) (*input, error) {
 	if info, err = file.Stat(); err != nil {
 		return nil, errors.Join(openError(path, err), file.Close())
 	}
-	return &input{path: path, file: file, begun: info, hash: sha256.New()}, nil
+	in := &input{
+		path: path, file: file, begun: info, hash: sha256.New(),
+		ahead: make(chan block, blocks), free: make(chan []byte, blocks), stop: make(chan struct{}),
+	}
+	for range blocks {
+		in.free <- make([]byte, blockBytes)
+	}
+	in.done.Go(in.readAhead)
+	return in, nil
+}
+
+// readAhead reads and hashes block after block until the file ends, fails or is closed.
+func (in *input) readAhead() {
+	for {
+		select {
+		case room := <-in.free:
+			n, err := in.file.Read(room)
+			in.hash.Write(room[:n])
+			in.ahead <- block{room[:n], err}
+			if err != nil {
+				return
+			}
+		case <-in.stop:
+			return
+		}
+	}
 }
 
 func openError(path string, err error) error {
@@ -60,16 +105,26 @@ func openError(path string, err error) error {
 	return fmt.Errorf("open CSV file %q: %w: %s", path, err, advice)
 }
 
-// Read hashes what it reads.
+// Read gives what was read ahead. After the last of it, it gives the same error always.
 func (in *input) Read(p []byte) (int, error) {
-	n, err := in.file.Read(p)
-	in.hash.Write(p[:n])
-	in.read += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
-		in.broke = true
-		err = fmt.Errorf("read CSV file %q: %w", in.path, err)
+	for len(in.block.text) == 0 {
+		if in.block.err != nil {
+			return 0, in.block.err
+		}
+		if in.room != nil {
+			in.free <- in.room
+		}
+		in.block = <-in.ahead
+		in.room = in.block.text[:cap(in.block.text)]
+		if err := in.block.err; err != nil && !errors.Is(err, io.EOF) {
+			in.broke = true
+			in.block.err = fmt.Errorf("read CSV file %q: %w", in.path, err)
+		}
 	}
-	return n, err
+	n := copy(p, in.block.text)
+	in.block.text = in.block.text[n:]
+	in.read += int64(n)
+	return n, nil
 }
 
 // changed says how the file differs from what it was when the read began, "" if it doesn't.
@@ -98,4 +153,9 @@ func (in *input) evidence(whole bool) record.Evidence {
 	return e
 }
 
-func (in *input) close() error { return in.file.Close() }
+// close is called once.
+func (in *input) close() error {
+	close(in.stop)
+	in.done.Wait()
+	return in.file.Close()
+}

@@ -1,7 +1,6 @@
 package csvfile
 
 import (
-	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -12,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/gocarina/gocsv"
-	"golang.org/x/text/unicode/norm"
 
 	"cubesync/sync/record"
+	"cubesync/sync/user"
 )
 
 // errClosed is what Next returns after a Close before the end.
@@ -33,19 +32,20 @@ type reader struct {
 	header   []string
 	exported bool // cubesync wrote the file
 	keyIndex int
-	ended    error // what every further Next returns; nil while reading
+	suspect  bool            // what suspect says of the current record
+	bare     bool            // and, of a suspect one, bareReturn
+	place    []byte          // how every position begins
+	places   strings.Builder // the last positions, with room for the next
+	ended    error           // what every further Next returns; nil while reading
 	verdict  record.Verdict
 }
 
 func newReader(s *Source, in *input) *reader {
 	frames := newFramer(in)
-	parser := csv.NewReader(frames)
-	parser.Comma = s.delimiter
-	parser.FieldsPerRecord = -1 // counted here, where the key is known
-	parser.ReuseRecord = true
 	return &reader{
 		source: s, input: in, frames: frames,
-		rows:    gocsv.NewSimpleDecoderFromCSVReader(parser),
+		place:   append(make([]byte, 0, 64), s.base()+":"...),
+		rows:    gocsv.NewSimpleDecoderFromCSVReader(newRowReader(frames, s.delimiter)),
 		verdict: record.Verdict{Reason: s.base() + " wasn't read to its end", Evidence: in.evidence(false)},
 	}
 }
@@ -89,18 +89,24 @@ func (r *reader) Next(ctx context.Context) (record.Record, error) {
 		r.verdict.Rejects++
 		return record.Record{}, reject
 	}
-	values := make([]record.Value, len(row))
-	for i, cell := range row {
-		if r.isNull(cell) {
-			values[i] = record.Null()
-		} else {
-			values[i] = record.Text(cell)
-		}
-	}
 	r.verdict.Records++
-	rec := record.New(r.position(), r.columns, values)
-	rec.Uncertain = r.severalLines()
+	rec := r.record(row)
+	rec.Uncertain = r.frames.severalLines()
 	return rec, nil
+}
+
+func (r *reader) record(row []string) record.Record {
+	if r.source.hasNull && slices.Contains(row, r.source.null) {
+		values := make([]record.Value, len(row))
+		for i, cell := range row {
+			values[i] = record.Text(cell)
+			if r.isNull(cell) {
+				values[i] = record.Null()
+			}
+		}
+		return record.New(r.position(), r.columns, values)
+	}
+	return record.OfTexts(r.position(), r.columns, row)
 }
 
 // isHeader reports whether the row is the header again, with or without the mark that a joined file begins with.
@@ -109,28 +115,39 @@ func (r *reader) isHeader(row []string) bool {
 	return len(row) == len(r.header) && withoutMark(row[0]) == withoutMark(r.header[0]) && slices.Equal(row[1:], r.header[1:])
 }
 
-// severalLines reports whether the record has line breaks in its cells. A pair of stray quotes puts them there too,
-// with another record behind them.
-func (r *reader) severalLines() bool {
-	return bytes.IndexByte(bytes.TrimSuffix(r.frames.raw, []byte{'\n'}), '\n') >= 0
+// row returns the cells of the next line that isn't blank.
+func (r *reader) row(ctx context.Context) ([]string, error) {
+	if err := r.frame(ctx); err != nil {
+		return nil, err
+	}
+	// The CSV reader changes line breaks where they stand, so the bytes are judged before.
+	r.suspect = suspect(r.frames.raw)
+	r.bare = r.suspect && bareReturn(r.frames.raw)
+	return r.parse()
 }
 
-// row returns the cells of the next line that isn't blank. They are overwritten by the next call.
-func (r *reader) row(ctx context.Context) ([]string, error) {
+// frame goes on to the next line that isn't blank.
+func (r *reader) frame(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		switch err := r.frames.next(); {
 		case errors.Is(err, errTooLong):
-			return nil, fmt.Errorf("%s: the record that begins here is %w: a quote in it may lack its partner", r.position(), err)
+			return fmt.Errorf("%s: the record that begins here is %w: a quote in it may lack its partner", r.position(), err)
 		case err != nil:
-			return nil, err
+			return err
+		case !r.frames.blank():
+			return nil
 		}
-		if !r.frames.blank() {
-			break
+		if err := r.frames.skip(); err != nil {
+			return err
 		}
 	}
+}
+
+// parse takes the framed line apart.
+func (r *reader) parse() ([]string, error) {
 	row, err := r.rows.GetCSVRow()
 	if err != nil {
 		return nil, r.quoteError(err)
@@ -155,15 +172,14 @@ func (r *reader) quoteError(err error) error {
 
 // judge returns what makes the row unusable, or nil.
 func (r *reader) judge(row []string) *record.RejectError {
-	look := suspect(r.frames.raw)
 	switch {
-	case look && bareReturn(r.frames.raw):
+	case r.bare:
 		return r.uncertain("", "a carriage return without line feed stands outside quotes: save the file with LF or CRLF line breaks")
 	case len(row) != len(r.header):
 		return r.uncertain(r.raggedKey(row), fmt.Sprintf(
 			"the row has %d cells and the header %d: put cells that contain the delimiter in quotes, and write empty cells out",
 			len(row), len(r.header)))
-	case look:
+	case r.suspect:
 		for i, cell := range row {
 			if problem := fault(cell); problem != "" {
 				return r.reject(r.key(row), r.header[i], problem)
@@ -175,7 +191,7 @@ func (r *reader) judge(row []string) *record.RejectError {
 
 func (r *reader) reject(key, field, problem string) *record.RejectError {
 	return &record.RejectError{
-		Position: r.position(), ExternalID: key, Uncertain: r.severalLines(), Field: field, Problem: problem,
+		Position: r.position(), ExternalID: key, Uncertain: r.frames.severalLines(), Field: field, Problem: problem,
 	}
 }
 
@@ -195,7 +211,7 @@ func (r *reader) key(row []string) string {
 	if r.isNull(cell) || fault(cell) != "" {
 		return ""
 	}
-	return norm.NFC.String(strings.TrimSpace(cell))
+	return user.Clean(cell)
 }
 
 // raggedKey is the key of a row with too many or too few cells. It is shown only from the first column: behind a stray
@@ -209,8 +225,18 @@ func (r *reader) raggedKey(row []string) string {
 
 func (r *reader) isNull(cell string) bool { return r.source.hasNull && cell == r.source.null }
 
+// position says where the current record stands. Nearly nobody asks for the position of a record, so some of them share
+// one piece of memory.
 func (r *reader) position() record.Position {
-	return record.Position(r.source.base() + ":" + strconv.Itoa(r.frames.line))
+	const piece = 256
+	at := strconv.AppendInt(r.place, int64(r.frames.line), 10)
+	if r.places.Cap()-r.places.Len() < len(at) {
+		r.places.Reset()
+		r.places.Grow(max(piece, len(at)))
+	}
+	begin := r.places.Len()
+	r.places.Write(at)
+	return record.Position(r.places.String()[begin:])
 }
 
 // end settles the verdict. Only io.EOF, a line break before it and an unchanged file make it plausible.

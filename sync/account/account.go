@@ -55,6 +55,14 @@ type Service interface {
 	// a list that may have gaps. It stops early with the error that yield returns.
 	List(ctx context.Context, tag string, yield func(Account) error) error
 
+	// ListChanged yields the accounts that carry the tag and were changed in the second of since or later, by the
+	// service's clock, once each, by rising id; others that carry it may be among them, and all of them are where since
+	// is zero. It returns how many carry the tag in all, counted before the first was yielded: only that tells of who
+	// lost the tag or was deleted. Like List it returns an error rather than leave gaps, but who is changed during the
+	// call may be left to the next one. So that one's since must not be later than the beginning of this call, less the
+	// time that a write may take to be listed.
+	ListChanged(ctx context.Context, tag string, since time.Time, yield func(Account) error) (total int, err error)
+
 	// Find returns the accounts that hold one of the values under the key, in any order; values that nobody
 	// holds are left out. Any number of values may be given.
 	Find(ctx context.Context, key Key, values []string) ([]Account, error)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -55,7 +56,7 @@ const (
 // Closing stop lets what is under way finish; ending ctx breaks it off.
 func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
 	r := &run{
-		Applier: a, rings: newRings(operations),
+		Applier: a,
 		applied: map[string]bool{}, streak: map[plan.Kind]int{}, givenUp: map[plan.Kind]error{},
 	}
 	r.stopped = make(chan struct{})
@@ -113,11 +114,10 @@ func waves(operations []plan.Operation) func(yield func([]plan.Operation) bool) 
 type run struct {
 	*Applier
 	stopped chan struct{} // closed when nothing new may be begun
-	rings   *rings
 
 	mu      sync.Mutex
 	err     error           // why it stopped
-	applied map[string]bool // external IDs whose operation, or the first step of it, was applied
+	applied map[string]bool // external IDs whose operation was applied
 	open    bool            // an operation wasn't attempted, or is in doubt
 	// streak counts what ended in doubt or for lack of permission without a success in between, givenUp says why no
 	// more are sent, both by kind of operation.
@@ -175,14 +175,16 @@ func (r *run) wave(ctx context.Context, operations []plan.Operation) {
 // here.
 func (r *run) handOut(ctx context.Context, operations []plan.Operation, jobs chan<- []plan.Operation, outcomes chan<- state.Outcome) {
 	var ready []plan.Operation
-	for _, op := range operations {
-		if why := r.hindrance(op); why != "" {
-			r.observe(state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why})
+	for unit := range units(operations) {
+		if why := r.hindrances(unit); why != nil {
+			for i, op := range unit {
+				r.observe(state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why[i]})
+			}
 			continue
 		}
-		ready = append(ready, op)
+		ready = append(ready, unit...)
 	}
-	for chunk := range slices.Chunk(ready, intentChunk) {
+	for chunk := range chunks(ready) {
 		if r.cause() == nil {
 			if err := r.Journal.Intend(ctx, r.Run, chunk); err != nil {
 				r.halt(fmt.Errorf("opening %d operations in the journal, nothing more is sent: %w", len(chunk), err))
@@ -210,6 +212,25 @@ func (r *run) handOut(ctx context.Context, operations []plan.Operation, jobs cha
 	}
 }
 
+// chunks yields as many operations at a time as one commit opens. A ring is never cut.
+func chunks(operations []plan.Operation) iter.Seq[[]plan.Operation] {
+	return func(yield func([]plan.Operation) bool) {
+		start, end := 0, 0
+		for unit := range units(operations) {
+			if end > start && end+len(unit)-start > intentChunk {
+				if !yield(operations[start:end]) {
+					return
+				}
+				start = end
+			}
+			end += len(unit)
+		}
+		if end > start {
+			yield(operations[start:end])
+		}
+	}
+}
+
 // leave ends opened operations that aren't sent.
 func (r *run) leave(group []plan.Operation, outcomes chan<- state.Outcome) {
 	for _, op := range group {
@@ -217,16 +238,17 @@ func (r *run) leave(group []plan.Operation, outcomes chan<- state.Outcome) {
 	}
 }
 
-// groups cuts a chunk into what one worker does at a time: deletes share look-ups, everything else goes singly.
+// groups cuts a chunk into what one worker does at a time: deletes share look-ups, a ring is one, everything else goes
+// singly.
 func (r *run) groups(chunk []plan.Operation) [][]plan.Operation {
 	var groups [][]plan.Operation
 	var deletes []plan.Operation
-	for i, op := range chunk {
-		if op.Kind == plan.Delete {
-			deletes = append(deletes, op)
+	for unit := range units(chunk) {
+		if unit[0].Kind == plan.Delete {
+			deletes = append(deletes, unit...)
 			continue
 		}
-		groups = append(groups, chunk[i:i+1])
+		groups = append(groups, unit)
 	}
 	if len(deletes) == 0 {
 		return groups
@@ -236,26 +258,47 @@ func (r *run) groups(chunk []plan.Operation) [][]plan.Operation {
 	return slices.AppendSeq(groups, slices.Chunk(deletes, size))
 }
 
-// hindrance says why an operation may not be sent, "" if it may.
-func (r *run) hindrance(op plan.Operation) string {
+// hindrances say of each operation of a unit why it may not be sent, nil if all may.
+func (r *run) hindrances(unit []plan.Operation) []string {
+	inside := map[string]bool{}
+	if len(unit) > 1 {
+		for i := range unit {
+			inside[unit[i].ExternalID] = true
+		}
+	}
+	var why []string
+	first := ""
+	for i := range unit {
+		words := r.hindrance(&unit[i], inside)
+		why = append(why, words)
+		if first == "" && words != "" {
+			first = fmt.Sprintf("%s: its swap isn't begun, as %s can't be written (%s)", plan.WaitsForOther, unit[i].ExternalID, words)
+		}
+	}
+	if first == "" {
+		return nil
+	}
+	for i := range why {
+		if why[i] == "" {
+			why[i] = first
+		}
+	}
+	return why
+}
+
+// hindrance says why an operation may not be sent, "" if it may: it is blocked, or one that it waits for wasn't applied.
+// Those inside its ring are under way together.
+func (r *run) hindrance(op *plan.Operation, inside map[string]bool) string {
 	if op.Blocked != "" {
 		return fmt.Sprintf("%s: %s", op.Blocked, op.Detail)
 	}
-	if _, parked := r.rings.account(op); parked {
-		return "" // it can't be left as it is: see unpark
-	}
-	return r.waitsInVain(op)
-}
-
-// waitsInVain says which operation that this one waits for wasn't applied, "" if all were.
-func (r *run) waitsInVain(op plan.Operation) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
 		return "" // what it waits for may not have had its turn, and neither has it
 	}
 	for _, other := range op.WaitsFor {
-		if !r.applied[other] {
+		if !r.applied[other] && !inside[other] {
 			return fmt.Sprintf("%s: waits for %s, which wasn't applied", plan.WaitsForOther, other)
 		}
 	}
@@ -293,7 +336,9 @@ func (r *run) observe(outcome state.Outcome) {
 	defer r.mu.Unlock()
 	switch outcome.Ending {
 	case state.DoneApplied:
-		r.applied[outcome.Operation.ExternalID] = true
+		if outcome.Operation.Step == "" {
+			r.applied[outcome.Operation.ExternalID] = true
+		}
 	case state.NotAttempted, state.DoneUnknown:
 		r.open = true
 	}
@@ -303,27 +348,25 @@ func (r *run) observe(outcome state.Outcome) {
 }
 
 func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes chan<- state.Outcome) {
-	if ctx.Err() != nil || r.over(group[0].Kind) { // between being handed out and being taken
+	mayNot := func(op plan.Operation) bool { return r.over(op.Kind) }
+	if ctx.Err() != nil || slices.ContainsFunc(group, mayNot) { // between being handed out and being taken
 		r.leave(group, outcomes)
 		return
 	}
-	if group[0].Kind == plan.Delete {
-		for _, outcome := range r.deleteAll(ctx, group) {
-			outcomes <- outcome
-		}
-		return
-	}
-	op := group[0]
-	switch {
+	var ended []state.Outcome
+	switch op := group[0]; {
+	case op.Kind == plan.Delete:
+		ended = r.deleteAll(ctx, group)
+	case op.Ring != "":
+		ended = r.ring(ctx, group)
 	case op.Kind == plan.Create:
-		outcomes <- r.create(ctx, op)
+		ended = []state.Outcome{r.create(ctx, op)}
 	case op.Reason == plan.Rekeyed:
-		outcomes <- r.rekey(ctx, op)
-	case op.Step == plan.Park:
-		outcomes <- r.park(ctx, op)
-	case len(op.Parked) > 0:
-		outcomes <- r.unpark(ctx, op)
+		ended = []state.Outcome{r.rekey(ctx, op)}
 	default:
-		outcomes <- r.update(ctx, op)
+		ended = []state.Outcome{r.update(ctx, op)}
+	}
+	for _, outcome := range ended {
+		outcomes <- outcome
 	}
 }

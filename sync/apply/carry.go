@@ -249,7 +249,7 @@ func (r *run) done(op plan.Operation, now account.Account, answered []plan.Chang
 	}
 	if held := stillHeld(op, now); held != "" {
 		words := fmt.Sprintf("ConnectyCube ignored %s: account %d still has it, so nobody else can", held, now.ID)
-		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true}
+		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true, Account: &now}
 	}
 	r.succeeded(op.Kind)
 	outcome := state.Outcome{Operation: op, Ending: state.DoneApplied, Account: &now}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
-	"strings"
-	"sync"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -14,101 +13,112 @@ import (
 	"cubesync/sync/user"
 )
 
-// rings are the operations of a plan that hang together by a parking, and who is parked at the moment.
-type rings struct {
-	operations map[string][]plan.Operation // by external ID; empty in a plan without any parking
+// A ring is carried out as a whole or not at all, by one worker: whoever stands in it may for a moment be without a login
+// or an e-mail.
+//
+//	1  everybody in it is read under the authority that will write them, and what they claim is looked up: nobody is
+//	   parked where one of them can't be written
+//	2  the parkings, the members and the other halves of the parked ones are written in the plan's order; what ends in
+//	   doubt is read before it goes on
+//	3  where one of them isn't written after all, everything that was is undone, the last first
+//
+// Once begun, neither a stop nor a kind of operation that was given up breaks it off; only the end of ctx does. What is
+// left then the next plan brings to its end, or gives back.
 
-	mu     sync.Mutex
-	parked map[string]account.Account // as the parking left them, by external ID
-}
-
-func newRings(operations []plan.Operation) *rings {
-	all := &rings{operations: map[string][]plan.Operation{}, parked: map[string]account.Account{}}
-	if !slices.ContainsFunc(operations, func(op plan.Operation) bool { return op.Step == plan.Park }) {
-		return all
-	}
-	for _, op := range operations {
-		all.operations[op.ExternalID] = append(all.operations[op.ExternalID], op)
-	}
-	return all
-}
-
-// account returns the account of the operation as its parking left it; false where it wasn't parked.
-func (r *rings) account(op plan.Operation) (account.Account, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now, parked := r.parked[op.ExternalID]
-	return now, parked && op.Step == ""
-}
-
-func (r *rings) put(now account.Account, externalID string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now.ExternalID = externalID
-	r.parked[externalID] = now
-}
-
-// members returns the operations that must be applied before the parked one can get its values, its own included.
-func (r *rings) members(externalID string) []plan.Operation {
-	var members []plan.Operation
-	seen := map[string]bool{externalID: true}
-	for next := []string{externalID}; len(next) > 0; next = next[1:] {
-		for _, op := range r.operations[next[0]] {
-			if op.Step != "" {
-				continue
+// units yields what one worker carries out without a pause: single operations and whole rings.
+func units(operations []plan.Operation) iter.Seq[[]plan.Operation] {
+	return func(yield func([]plan.Operation) bool) {
+		for start := 0; start < len(operations); {
+			end := start + 1
+			for ring := operations[start].Ring; ring != "" && end < len(operations) && operations[end].Ring == ring; {
+				end++
 			}
-			members = append(members, op)
-			for _, other := range op.WaitsFor {
-				if !seen[other] {
-					seen[other] = true
-					next = append(next, other)
-				}
+			if !yield(operations[start:end]) {
+				return
 			}
+			start = end
 		}
 	}
-	return members
 }
 
-// park carries out the first step of an operation in a ring: it gives up what others claim. Before the first of a ring
-// is parked it is made sure that all of them may be written, because a ring that breaks in the middle leaves somebody
-// without a login or an e-mail.
-func (r *run) park(ctx context.Context, op plan.Operation) state.Outcome {
-	if len(op.WaitsFor) == 0 {
-		members := r.rings.members(op.ExternalID)
-		if who, err := r.writable(ctx, members); err != nil {
-			return r.notParked(ctx, op, who, err)
+// ringRun is one ring on its way.
+type ringRun struct {
+	*run
+	ops      []plan.Operation
+	now      map[int64]account.Account // what is known of each account, to sign in with
+	steps    []ringStep                // those that were, or may have been, written
+	outcomes []state.Outcome           // one for each of ops, in their order
+}
+
+// ringStep is a write that may have to be undone.
+type ringStep struct {
+	op   int             // its number
+	was  account.Account // before it
+	left user.Values     // after it
+}
+
+// ring carries a ring out and returns how each of its operations ended.
+func (r *run) ring(ctx context.Context, ops []plan.Operation) []state.Outcome {
+	ring := &ringRun{run: r, ops: ops, now: map[int64]account.Account{}, outcomes: make([]state.Outcome, len(ops))}
+	if who, err := ring.writable(ctx); err != nil {
+		ring.notBegun(ctx, who, err)
+		return ring.outcomes
+	}
+	for i := range ops {
+		if !ring.write(ctx, i) {
+			ring.undo(ctx, i)
+			break
 		}
 	}
+	return ring.outcomes
+}
+
+// write carries one operation out, signed in as what the account is by now.
+func (r *ringRun) write(ctx context.Context, i int) bool {
+	op := r.ops[i]
+	was := r.now[op.AccountID]
+	op.Account = was
 	outcome := r.update(ctx, op)
-	if outcome.Ending == state.DoneApplied {
-		r.rings.put(*outcome.Account, op.ExternalID)
+	outcome.Operation = r.ops[i]
+	r.outcomes[i] = outcome
+	step := ringStep{op: i, was: was, left: after(op.Changes)}
+	if outcome.Account != nil {
+		step.left = outcome.Account.Values
+		now := *outcome.Account
+		now.ExternalID = op.ExternalID
+		r.now[op.AccountID] = now
 	}
-	return outcome
+	if outcome.Account != nil || outcome.Ending == state.DoneUnknown { // a parking that was ignored may have been written in part
+		r.steps = append(r.steps, step)
+	}
+	return outcome.Ending == state.DoneApplied
 }
 
-// writable finds out whether the operations could be carried out now, without writing anything, and returns whose
-// couldn't.
-func (r *run) writable(ctx context.Context, members []plan.Operation) (who string, err error) {
-	if who, err := r.unclaimed(ctx, members); err != nil {
+// writable finds out whether everybody in the ring could be written now, without writing anything, and returns who
+// couldn't. It keeps how everybody is before the first write.
+func (r *ringRun) writable(ctx context.Context) (who string, err error) {
+	if who, err := r.unclaimed(ctx); err != nil {
 		return who, err
 	}
-	for _, op := range members {
-		if op.Kind != plan.Update && op.Kind != plan.Adopt {
+	for _, op := range r.ops {
+		if op.Step == plan.Park {
 			continue
 		}
-		_, err := r.Service.Update(ctx, op.Account, func(now account.Account) (account.Write, error) {
+		now, err := r.Service.Update(ctx, op.Account, func(now account.Account) (account.Write, error) {
 			_, err := r.stillToWrite(op, now)
 			return account.Write{}, err
 		})
 		if err != nil {
 			return op.ExternalID, err
 		}
+		now.ExternalID = op.ExternalID
+		r.now[op.AccountID] = now
 	}
 	return "", nil
 }
 
 // unclaimed makes sure that nobody outside the ring holds what a member claims.
-func (r *run) unclaimed(ctx context.Context, members []plan.Operation) (who string, err error) {
+func (r *ringRun) unclaimed(ctx context.Context) (who string, err error) {
 	for _, look := range []struct {
 		field user.Field
 		key   account.Key
@@ -117,10 +127,10 @@ func (r *run) unclaimed(ctx context.Context, members []plan.Operation) (who stri
 		claimants := map[string]string{} // external ID, by what they claim
 		inside := map[int64]bool{}
 		var values []string
-		for _, op := range members {
+		for _, op := range r.ops {
 			inside[op.AccountID] = true
 			for _, c := range op.Changes {
-				if c.Field == field && c.After != "" {
+				if c.Field == field && c.After != "" && op.Step == "" {
 					claimants[field.Canonical(c.After)] = op.ExternalID
 					values = append(values, c.After)
 				}
@@ -131,7 +141,7 @@ func (r *run) unclaimed(ctx context.Context, members []plan.Operation) (who stri
 		}
 		found, err := r.Service.Find(ctx, look.key, values)
 		if err != nil {
-			return members[0].ExternalID, err
+			return r.ops[0].ExternalID, err
 		}
 		for _, a := range found {
 			held := a.Values[field].Text
@@ -145,61 +155,126 @@ func (r *run) unclaimed(ctx context.Context, members []plan.Operation) (who stri
 	return "", nil
 }
 
-// notParked is the outcome of a parking whose ring can't be written as a whole. It is remembered where a member was
-// refused for good.
-func (r *run) notParked(ctx context.Context, op plan.Operation, who string, err error) state.Outcome {
+// notBegun ends everybody in a ring that can't be written as a whole. It is remembered, by its first parking, where one of
+// them was refused for good.
+func (r *ringRun) notBegun(ctx context.Context, who string, err error) {
 	words := fmt.Sprintf("not begun, as %s can't be written: %v", who, err)
-	_, moved := errors.AsType[*movedError](err)
-	if moved || account.KindOf(err) == account.Ambiguous {
-		return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: words}
-	}
-	outcome := r.refused(ctx, op, err)
-	outcome.Words = words
-	return outcome
-}
-
-// unpark gives a parked account the values that it waits for. It signs in as what the account is now. Where somebody in
-// the ring couldn't be written after all, it puts back what it gave up, as far as that is still free.
-func (r *run) unpark(ctx context.Context, op plan.Operation) state.Outcome {
-	if now, parked := r.rings.account(op); parked {
-		op.Account = now
-	}
-	if why := r.waitsInVain(op); why != "" {
-		return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why + r.putBack(ctx, op)}
-	}
-	return r.update(ctx, op)
-}
-
-// putBack returns what became of it, for the outcome. What can't be put back the next plan finishes: a parked login says
-// what it is.
-func (r *run) putBack(ctx context.Context, op plan.Operation) string {
-	var done, left []string
-	for _, c := range op.Changes {
-		if !op.Awaits(c.Field, op.Account.Values[c.Field].Text) {
-			continue
+	ending := state.DoneSkipped
+	first := state.Outcome{Operation: r.ops[0], Ending: ending}
+	if _, moved := errors.AsType[*movedError](err); !moved {
+		if kind := account.KindOf(err); kind.Unusable() {
+			ending = state.NotAttempted
+			first = r.refused(ctx, r.ops[0], err)
+		} else if kind == account.Ambiguous {
+			r.troubled(ctx, r.ops[0].Kind, err)
+		} else {
+			first = r.refused(ctx, r.ops[0], err)
 		}
-		now, err := r.Service.Update(ctx, op.Account, func(now account.Account) (w account.Write, err error) {
-			if op.Awaits(c.Field, now.Values[c.Field].Text) {
-				w.Values[c.Field] = user.Text(c.Before)
+	}
+	for i, op := range r.ops {
+		r.outcomes[i] = state.Outcome{Operation: op, Ending: ending, Words: words}
+	}
+	first.Words = words
+	r.outcomes[0] = first
+}
+
+// undo puts everything back that was written, the last first, after the operation with the number wasn't. What can't be
+// put back stays applied, or parked until the next run.
+func (r *ringRun) undo(ctx context.Context, failed int) {
+	culprit := &r.outcomes[failed]
+	because := fmt.Sprintf("as %s couldn't be written: %s", culprit.Operation.ExternalID, culprit.Words)
+	rest := state.DoneSkipped
+	if culprit.Ending == state.NotAttempted || ctx.Err() != nil {
+		rest = state.NotAttempted
+	}
+	for i := failed + 1; i < len(r.ops); i++ {
+		r.outcomes[i] = state.Outcome{Operation: r.ops[i], Ending: rest, Words: "not sent, " + because}
+	}
+	parked := map[string]bool{} // who is still, by external ID
+	whole := true
+	var gone error
+	for _, step := range slices.Backward(r.steps) {
+		outcome := &r.outcomes[step.op]
+		err := gone
+		if err == nil {
+			err = r.putBack(ctx, step)
+		}
+		if err != nil && account.KindOf(err).Unusable() {
+			gone = err // for all others, too
+		}
+		whole = whole && err == nil
+		switch {
+		case err == nil && outcome != culprit:
+			*outcome = state.Outcome{Operation: r.ops[step.op], Ending: state.DoneSkipped, Words: "undone, " + because}
+		case err == nil && outcome.Ending == state.DoneUnknown: // in doubt no more
+			outcome.Ending = state.DoneFailed
+		case err == nil:
+		case outcome.Operation.Step == plan.Park:
+			parked[outcome.Operation.ExternalID] = true
+		case outcome != culprit:
+			outcome.Words = fmt.Sprintf("stays, although its swap was broken off, %s; undoing it failed: %v", because, err)
+		}
+	}
+	for i := range r.outcomes {
+		if o := &r.outcomes[i]; o.Operation.Step == "" && o.Ending != state.DoneApplied && parked[o.Operation.ExternalID] {
+			o.Words += "; parked until the next run"
+		}
+	}
+	if whole {
+		culprit.Words += "; everybody in its swap is as before"
+	} else {
+		culprit.Words += "; its swap is broken off, the next run ends it or gives back what was given up"
+	}
+}
+
+// putBack undoes a step: every value that it wrote becomes what it was, unless somebody else has changed it meanwhile. An
+// adopted account stays adopted, and an external ID that was given stays given: they are right by themselves. After any
+// error it reads the account, as whose user it signs in, and tries again.
+func (r *ringRun) putBack(ctx context.Context, step ringStep) error {
+	op := r.ops[step.op]
+	for try := 0; ; try++ {
+		known := r.now[op.AccountID]
+		now, err := r.Service.Update(ctx, known, func(now account.Account) (account.Write, error) { return step.back(op, now), nil })
+		if err == nil {
+			now.ExternalID = op.ExternalID
+			r.now[op.AccountID] = now
+			if w := step.back(op, now); w != (account.Write{}) {
+				return &account.Error{Kind: account.Invalid, Call: "put back", Words: fmt.Sprintf("ConnectyCube ignored it: account %d isn't as it was", now.ID)}
 			}
-			return w, nil
-		})
-		if err != nil {
-			left = append(left, c.Field.String())
+			return nil
+		}
+		kind := account.KindOf(err)
+		lasting := kind != account.Ambiguous && !kind.Unusable()
+		if lasting && try > 0 || try == maxTries-1 || !pause(ctx, try+1) {
+			return err
+		}
+		if present, lookupErr := r.byID(ctx, []plan.Operation{op}); lookupErr == nil {
+			if fresh, there := present[op.AccountID]; there {
+				fresh.ExternalID = op.ExternalID
+				r.now[op.AccountID] = fresh
+			}
+		}
+	}
+}
+
+// back is the write that undoes the step; the zero Write where there is nothing to undo.
+func (s ringStep) back(op plan.Operation, now account.Account) account.Write {
+	var w account.Write
+	for _, c := range op.Changes {
+		if op.Kind == plan.Adopt && c.Field != user.Login && c.Field != user.Email {
 			continue
 		}
-		op.Account = now
-		op.Account.ExternalID = op.ExternalID
-		done = append(done, c.Field.String())
+		current, was, left := now.Values[c.Field].Text, s.was.Values[c.Field].Text, s.left[c.Field].Text
+		if c.Field.Equal(current, was) {
+			continue
+		}
+		if c.Field.Equal(current, left) || c.Field.Equal(current, c.After) {
+			w.Values[c.Field] = user.Text(was)
+		} else if merged, ok := (plan.Change{Field: c.Field, Before: left, After: was}).Onto(current); ok && !c.Field.Equal(current, merged) {
+			w.Values[c.Field] = user.Text(merged)
+		}
 	}
-	words := ""
-	if len(done) > 0 {
-		words += "; put back: " + strings.Join(done, ", ")
-	}
-	if len(left) > 0 {
-		words += "; parked until the next run: " + strings.Join(left, ", ")
-	}
-	return words
+	return w
 }
 
 // stillHeld names the field that a parking was to give up and the account still has.

@@ -123,6 +123,10 @@ func (s *scriptedService) List(context.Context, string, func(account.Account) er
 	panic("apply never lists")
 }
 
+func (s *scriptedService) ListChanged(context.Context, string, time.Time, func(account.Account) error) (int, error) {
+	panic("apply never lists")
+}
+
 func (s *scriptedService) Find(_ context.Context, key account.Key, values []string) ([]account.Account, error) {
 	f := s.begin("find", "")
 	if f.err != nil {

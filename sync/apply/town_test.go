@@ -71,7 +71,7 @@ func openTown(t *testing.T, options emulator.Options, updates connectycube.Updat
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close(context.Background()) })
-	return &town{server: server, policy: plan.Policy{OwnerTag: ownerTag, Leavers: plan.KeepLeavers, Swaps: true},
+	return &town{server: server, policy: plan.Policy{OwnerTag: ownerTag, Leavers: plan.KeepLeavers},
 		service: &faultyService{Service: client.Service(connectycube.Authority{
 			Updates:   updates,
 			Passwords: func(externalID string) []string { return []string{password(externalID)} },

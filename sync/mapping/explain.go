@@ -27,7 +27,7 @@ func (m *Mapper) Fields() []user.Field {
 // Columns returns the columns that the mapping reads, each once, in the order of its rules.
 func (m *Mapper) Columns() []string {
 	var names []string
-	for _, r := range m.rules() {
+	for _, r := range m.all() {
 		for _, name := range r.columns() {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
@@ -55,7 +55,8 @@ type Cell struct {
 // Explain says step by step how User makes a user of the record, whatever is wrong with it.
 func (m *Mapper) Explain(rec record.Record) []Step {
 	var steps []Step
-	for _, r := range m.rules() {
+	p := m.at(rec)
+	for _, r := range p.all() {
 		text, known := r.text(rec)
 		value := r.value(text, known)
 		step := Step{Field: r.name, Rule: r.describe(), Value: value.Text, Set: value.Set}
@@ -64,8 +65,8 @@ func (m *Mapper) Explain(rec record.Record) []Step {
 		}
 		steps = append(steps, step)
 	}
-	first := len(steps) - len(m.customData) - len(m.tags)
-	for i, t := range m.tags {
+	first := len(steps) - len(p.customData) - len(p.tags)
+	for i, t := range p.tags {
 		if t.split != "" {
 			steps[first+i].Rule += ", split at " + t.split
 			steps[first+i].Value = user.JoinTags(strings.Split(steps[first+i].Value, t.split))

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"sync/atomic"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -48,11 +50,16 @@ const externalIDName = "external_id"
 
 // Mapper makes users. It may be used by many goroutines.
 type Mapper struct {
+	rules
+	last atomic.Pointer[placed] // for the columns of the last record, because the next has the same
+}
+
+// rules say how each part of a user is made.
+type rules struct {
 	externalID rule
 	fields     []fieldRule // in the order of the fields
 	tags       []tagRule
-	customData []rule // in the order of the keys
-	keys       []string
+	customData []keyRule // in the order of the keys
 }
 
 type fieldRule struct {
@@ -63,6 +70,12 @@ type fieldRule struct {
 type tagRule struct {
 	rule
 	split string
+}
+
+type keyRule struct {
+	rule
+	key     string
+	encoded string // as JSON
 }
 
 // New compiles a spec. The error holds everything that is wrong with it, each problem with the field concerned.
@@ -98,9 +111,11 @@ func New(spec Spec) (*Mapper, error) {
 			problems = append(problems, fmt.Errorf("%s: a key has no name", user.CustomData))
 			continue
 		}
-		m.keys = append(m.keys, norm.NFC.String(key))
-		m.customData = append(m.customData, compile(user.CustomData.String()+"."+key, spec.CustomData[key]))
+		r := compile(user.CustomData.String()+"."+key, spec.CustomData[key])
+		key = norm.NFC.String(key)
+		m.customData = append(m.customData, keyRule{r, key, string(user.AppendJSON(nil, key))})
 	}
+	slices.SortStableFunc(m.customData, func(a, b keyRule) int { return strings.Compare(a.key, b.key) })
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -121,14 +136,17 @@ func checkField(field user.Field, r Rule, spec Spec) error {
 	return nil
 }
 
-// rules returns every rule, in a fixed order.
-func (m *Mapper) rules() []rule {
-	all := []rule{m.externalID}
-	for _, f := range m.fields {
+// all returns every rule, in a fixed order.
+func (rs *rules) all() []rule {
+	all := []rule{rs.externalID}
+	for _, f := range rs.fields {
 		all = append(all, f.rule)
 	}
-	for _, t := range m.tags {
+	for _, t := range rs.tags {
 		all = append(all, t.rule)
 	}
-	return append(all, m.customData...)
+	for _, k := range rs.customData {
+		all = append(all, k.rule)
+	}
+	return all
 }

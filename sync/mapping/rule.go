@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
-
 	"cubesync/sync/record"
 	"cubesync/sync/user"
 )
@@ -20,12 +18,13 @@ type rule struct {
 // part is a column, or literal text where column is "".
 type part struct {
 	column  string
+	at      int // the column's place in the records, in a rule that is placed
 	literal string
 }
 
 func compileRule(name string, r Rule) (rule, error) {
 	compiled := rule{name: name, clear: r.Clear}
-	constant := clean(r.Constant)
+	constant := user.Clean(r.Constant)
 	given := 0
 	for _, text := range []string{r.Column, constant, r.Template} {
 		if text != "" {
@@ -106,11 +105,14 @@ func (r rule) columns() []string {
 	return names
 }
 
-// firstEmpty returns the first of the rule's columns that the record gives nothing for, "" if there is none.
+// firstEmpty returns the first of the columns of several parts that the record gives nothing for, "" if there is none.
 func (r rule) firstEmpty(rec record.Record) string {
-	for _, name := range r.columns() {
-		if clean(rec.Value(name).Text()) == "" {
-			return name
+	if len(r.parts) == 1 {
+		return "" // what it gives says as much
+	}
+	for _, p := range r.parts {
+		if p.column != "" && user.Clean(rec.At(p.at).Text()) == "" {
+			return p.column
 		}
 	}
 	return ""
@@ -123,26 +125,27 @@ func (r rule) text(rec record.Record) (text string, known bool) {
 		if p := r.parts[0]; p.column == "" {
 			return p.literal, true
 		}
-		value := rec.Value(r.parts[0].column)
-		return clean(value.Text()), !value.IsAbsent()
+		value := rec.At(r.parts[0].at)
+		return user.Clean(value.Text()), !value.IsAbsent()
 	}
-	var out strings.Builder
+	var room [64]byte
+	out := room[:0]
 	filled := false
 	for _, p := range r.parts {
 		if p.column == "" {
-			out.WriteString(p.literal)
+			out = append(out, p.literal...)
 			continue
 		}
-		value := rec.Value(p.column)
+		value := rec.At(p.at)
 		cell := strings.TrimSpace(value.Text())
 		known = known || !value.IsAbsent()
 		filled = filled || cell != ""
-		out.WriteString(cell)
+		out = append(out, cell...)
 	}
 	if !filled {
 		return "", known
 	}
-	return clean(out.String()), known
+	return user.Clean(string(out)), known
 }
 
 // value is what an outcome of text means for the field.
@@ -151,9 +154,4 @@ func (r rule) value(text string, known bool) user.Value {
 		return user.Value{}
 	}
 	return user.Text(text)
-}
-
-// clean is how every value is normalised: no white space around it, and composed Unicode.
-func clean(text string) string {
-	return norm.NFC.String(strings.TrimSpace(text))
 }

@@ -1,9 +1,7 @@
 package mapping
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 
 	"cubesync/sync/record"
@@ -12,13 +10,14 @@ import (
 
 // User makes a user of a record. The error is a *record.RejectError that holds everything that is wrong with it.
 func (m *Mapper) User(rec record.Record) (user.User, error) {
+	p := m.at(rec)
 	var found problems
 	var u user.User
-	id, _ := m.externalID.text(rec)
-	readable := found.checkExternalID(id, m.externalID.firstEmpty(rec))
+	id, _ := p.externalID.text(rec)
+	readable := found.checkExternalID(id, p.externalID.firstEmpty(rec))
 	u.ExternalID = id
 
-	for _, f := range m.fields {
+	for _, f := range p.fields {
 		text, known := f.text(rec)
 		if f.field == user.CustomData {
 			text = found.object(text)
@@ -27,11 +26,11 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 		}
 		u.Values[f.field] = f.value(text, known)
 	}
-	if len(m.tags) > 0 {
-		u.Values[user.Tags] = m.tagValue(rec, &found)
+	if len(p.tags) > 0 {
+		u.Values[user.Tags] = p.tagValue(rec, &found)
 	}
-	if len(m.customData) > 0 {
-		u.Values[user.CustomData] = m.customDataValue(rec, &found)
+	if len(p.customData) > 0 {
+		u.Values[user.CustomData] = p.customDataValue(rec, &found)
 	}
 	if len(found) > 0 {
 		if !readable {
@@ -42,54 +41,63 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 	return u, nil
 }
 
-func (m *Mapper) tagValue(rec record.Record, found *problems) user.Value {
-	var tags []string
+func (p *placed) tagValue(rec record.Record, found *problems) user.Value {
+	var room [2 * maxTags]string
+	tags := room[:0]
 	known, clears := false, false
-	for _, r := range m.tags {
+	for _, r := range p.tags {
 		text, here := r.text(rec)
 		known = known || here
 		clears = clears || here && r.clear
 		if r.split == "" {
-			tags = append(tags, text)
+			tags = appendTag(tags, text)
 			continue
 		}
-		tags = append(tags, strings.Split(text, r.split)...)
+		for tag := range strings.SplitSeq(text, r.split) {
+			tags = appendTag(tags, tag)
+		}
 	}
-	for i := range tags {
-		tags[i] = clean(tags[i])
-	}
+	slices.Sort(tags)
+	tags = slices.Compact(tags)
 	found.checkTags(tags)
 	all := rule{clear: clears}
 	return all.value(user.JoinTags(tags), known)
 }
 
-func (m *Mapper) customDataValue(rec record.Record, found *problems) user.Value {
-	object := map[string]string{}
+func appendTag(tags []string, tag string) []string {
+	if tag = user.Clean(tag); tag != "" {
+		tags = append(tags, tag)
+	}
+	return tags
+}
+
+// customDataValue writes an object as user.CustomData.Canonical does, without a way through the decoder.
+func (p *placed) customDataValue(rec record.Record, found *problems) user.Value {
+	var room [256]byte
+	object := room[:0]
 	known, clears := false, false
-	for i, r := range m.customData {
-		text, here := r.text(rec)
+	member, key := 0, "" // where the last one begins, and its key
+	for _, k := range p.customData {
+		text, here := k.text(rec)
 		known = known || here
-		clears = clears || here && r.clear
-		found.checkUTF8(r.name, text)
-		if text != "" {
-			object[m.keys[i]] = text
+		clears = clears || here && k.clear
+		found.checkUTF8(k.name, text)
+		if text == "" {
+			continue
 		}
+		if k.key == key { // two that are one when composed
+			object = object[:member]
+		}
+		member, key = len(object), k.key
+		object = append(object, ',')
+		object = append(object, k.encoded...)
+		object = append(object, ':')
+		object = user.AppendJSON(object, text)
 	}
 	all := rule{clear: clears}
 	if len(object) == 0 {
 		return all.value("", known)
 	}
-	return all.value(objectText(object), known)
-}
-
-// objectText writes an object as user.CustomData.Canonical does, without a way back through the decoder: the encoder
-// sorts the keys, and the values are normalised already.
-func objectText(object map[string]string) string {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(object); err != nil {
-		panic(fmt.Sprintf("encoding strings as JSON: %v", err)) // strings are always encodable
-	}
-	return strings.TrimSuffix(out.String(), "\n")
+	object[0] = '{'
+	return all.value(string(append(object, '}')), known)
 }

@@ -2,8 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"net/mail"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -79,7 +77,7 @@ func (p *problems) checkField(field user.Field, text string) {
 			p.add(field.String(), "%s has %d characters and needs %d to %d", excerpt(text), n, minLogin, maxLogin)
 		}
 	case user.Email:
-		if address, err := mail.ParseAddress(text); err != nil || address.Address != text {
+		if !isAddress(text) {
 			p.add(field.String(), "%s isn't an e-mail address: write name@domain and nothing else", excerpt(text))
 		}
 	}
@@ -87,6 +85,9 @@ func (p *problems) checkField(field user.Field, text string) {
 
 // checkText refuses what no line of text contains.
 func (p *problems) checkText(name, text string) bool {
+	if user.Plain(text) {
+		return true
+	}
 	if !p.checkUTF8(name, text) {
 		return false
 	}
@@ -106,11 +107,9 @@ func (p *problems) checkUTF8(name, text string) bool {
 	return true
 }
 
-func (p *problems) checkTags(tags []string) {
+// checkTags looks at sorted tags that are there once each.
+func (p *problems) checkTags(distinct []string) {
 	name := user.Tags.String()
-	distinct := slices.Clone(tags)
-	slices.Sort(distinct)
-	distinct = slices.DeleteFunc(slices.Compact(distinct), func(tag string) bool { return tag == "" })
 	for _, tag := range distinct {
 		if !p.checkText(name, tag) {
 			continue
@@ -132,15 +131,11 @@ func (p *problems) object(text string) string {
 	if text == "" || !p.checkUTF8(user.CustomData.String(), text) {
 		return ""
 	}
-	object, ok := user.JSONObject(text)
-	switch {
-	case !ok:
+	object, ok := user.CanonicalObject(text)
+	if !ok {
 		p.add(user.CustomData.String(), "%s isn't a JSON object: write {\"key\": value, …}", excerpt(text))
-		return ""
-	case len(object) == 0:
-		return ""
 	}
-	return user.CustomData.Canonical(text)
+	return object
 }
 
 // excerpt quotes a value, or the beginning of a long one.

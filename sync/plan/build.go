@@ -4,16 +4,19 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cubesync/sync/account"
 	"cubesync/sync/record"
 	"cubesync/sync/user"
 )
+
+// mostAhead bounds for how many operations there is room before it is known that there are so many: growing copies them.
+const mostAhead = 1 << 18
 
 // Build decides. Found are the accounts that the survey's look-ups returned. The last column names the golden plan that
 // shows the case.
@@ -70,11 +73,15 @@ import (
 //	one                | a leaver's, has the login                  | adopt                        | reject held-by-leaver            | adopt-never-a-leaver
 //	one                | a leaver's, goes in this plan              |                              | create after the delete          | claim-waits-for-delete
 //	one                | wants a tag of another pipeline            |                              | reject foreign-tag               | tag-of-another-pipeline
+//	two                | ours, each has the other's login or e-mail |                              | update, both in one ring         | swap-of-two-logins
+//	two                | ours, each carries the other's external ID |                              | update, blocked cycle            | crossed-external-ids
+//	one                | ours, gave up an e-mail in a swap          | its own update isn't sent    | update broken-swap beside it     | parked-email-behind-a-refused-one
 //	several, equal     | any                                        |                              | as one; the others are collapsed | duplicate-equal-collapses
 //	several, different | any                                        |                              | reject duplicate-key             | duplicate-different-rejects-both
 //	two, one login     | any                                        |                              | reject shared-value              | shared-login-rejects-both
 //	two, one e-mail    | any                                        |                              | reject shared-value              | shared-email-rejects-both
 //	rejected           | any                                        |                              | present: left alone              | reject-with-key-counts-as-present
+//	rejected           | ours, gave up its login in a swap          |                              | update broken-swap               | parked-values-of-a-rejected-record
 //	rejected and one   | any                                        |                              | reject duplicate-key             | reject-beside-a-record
 //	none               | ours                                       | leavers: keep                | leaver kept                      | leaver-kept
 //	none               | ours                                       | grace                        | leaver in-grace                  | leaver-in-grace
@@ -87,12 +94,15 @@ import (
 //	none               | ours, tag of another pipeline too          | leavers: release             | release                          | leaver-of-two-pipelines-released
 //	none               | ours, known under a key that left too      | grace                        | leaver in-grace, from now on     | changed-external-id-leaves-afresh
 //	none               | ours, the key known as another account's  | grace                        | leaver in-grace, from now on     | absence-of-another-account
+//	none               | ours, gave up its login in a swap          | grace                        | update broken-swap, leaver       | parked-values-of-a-leaver
+//	none               | ours, gave up an e-mail in a swap          | leavers: release, grace over | update broken-swap, release later | parked-values-before-a-release
 //	none               | our tag, no external ID                    | any                          | remark no-external-id            | tag-on-account-without-id
 func (s *Survey) Build(found []account.Account) *Plan {
 	b := &builder{
 		Survey: s, policy: s.in.Policy,
-		plan:     &Plan{Operations: []Operation{}, Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{}},
+		plan:     &Plan{Operations: make([]Operation, 0, min(s.rows, mostAhead)), Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{}, Agreed: map[string]Agreement{}},
 		rejected: map[string]bool{}, foundByID: maps.Clone(s.strays), deviating: map[string]row{}, adoptable: map[string]Desired{}, leavers: map[int64]string{}, refusals: map[string]*Refusal{},
+		halfway: map[string]halfway{},
 	}
 	for _, r := range s.in.Rejects {
 		b.rejected[r.ExternalID] = true
@@ -101,6 +111,7 @@ func (s *Survey) Build(found []account.Account) *Plan {
 	for _, a := range found {
 		b.foundByID[a.ID] = a
 	}
+	b.plan.Owned, b.plan.Desired, b.plan.Unchanged = s.in.Agreeing, s.in.Agreeing, s.in.Agreeing
 	for r := range join(s.in) {
 		b.row(r)
 	}
@@ -114,6 +125,7 @@ func (s *Survey) Build(found []account.Account) *Plan {
 type builder struct {
 	*Survey
 	plan      *Plan
+	digester  user.Digester
 	policy    Policy
 	rejected  map[string]bool
 	foundByID map[int64]account.Account
@@ -123,6 +135,7 @@ type builder struct {
 	adoptable    map[string]Desired           // records whose sign-ups may turn out to be adoptions
 	leavers      map[int64]string             // leavers whose accounts stay, by account id, and until when
 	refusals     map[string]*Refusal          // of those for whom something is planned, by external ID
+	halfway      map[string]halfway           // those who gave something up in a swap that was broken off, by external ID
 }
 
 func (b *builder) row(r row) {
@@ -132,6 +145,7 @@ func (b *builder) row(r row) {
 	}
 	b.plan.Owned += len(r.observed)
 	b.plan.Desired += len(r.desired)
+	b.notice(r)
 
 	want, ok := b.oneRecord(r)
 	switch {
@@ -140,7 +154,7 @@ func (b *builder) row(r row) {
 		b.withoutRecord(r)
 	case b.deviates(r):
 		r.desired = []Desired{*want}
-		b.deviating[r.key] = r
+		b.deviating[r.key] = r.keep()
 	default:
 		b.withRecord(*want, r)
 	}
@@ -166,18 +180,18 @@ func (b *builder) oneRecord(r row) (*Desired, bool) {
 		return nil, true
 	}
 	first := r.desired[0]
-	positions := positionsOf(r.desired)
 	for _, d := range r.desired[1:] {
 		if d.User.Values != first.User.Values {
-			b.rejectAll(r.desired, DuplicateKey, fmt.Sprintf("%s have the external ID %s and different content: keep one of them", positions, r.key))
+			b.rejectAll(r.desired, DuplicateKey, fmt.Sprintf("%s have the external ID %s and different content: keep one of them", positionsOf(r.desired), r.key))
 			return nil, false
 		}
 	}
 	b.plan.Collapsed += len(r.desired) - 1
 	if len(r.desired) > 1 {
+		first.Digest = 0 // no single record to recognise them by
 		b.plan.Remarks = append(b.plan.Remarks, Remark{
 			ExternalID: r.key, Position: first.Position, Reason: DuplicateKey,
-			Detail: fmt.Sprintf("%s say the same; they count as one", positions),
+			Detail: fmt.Sprintf("%s say the same; they count as one", positionsOf(r.desired)),
 		})
 	}
 	if b.rejected[r.key] {
@@ -225,7 +239,7 @@ func (b *builder) add(op Operation, known Known) {
 
 // judge blocks an operation if the service refused exactly this before.
 func (b *builder) judge(op *Operation, r *Refusal) {
-	op.Digest = digest(*op, b.in.ConfigDigest)
+	op.Digest = b.digest(op)
 	if r != nil && r.Digest == op.Digest && op.Blocked == "" && !b.in.RetryRefused {
 		op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
 	}
@@ -242,13 +256,27 @@ func (b *builder) holdersOf(externalID string) []account.Account {
 }
 
 // digest recognises an operation: what it does to what, under which configuration.
-func digest(op Operation, config string) string {
-	text, err := json.Marshal([]any{config, op.Kind, op.ExternalID, op.AccountID, op.ExternalIDBefore, op.Changes, op.Account.Values})
-	if err != nil {
-		panic("digest of an operation: " + err.Error()) // strings and numbers: always encodable
+func (b *builder) digest(op *Operation) string {
+	d := &b.digester
+	for _, text := range []string{b.in.ConfigDigest, string(op.Kind), op.ExternalID} {
+		d.Add(text)
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
+	d.AddNumber(op.AccountID)
+	if op.ExternalIDBefore != nil {
+		d.Add(*op.ExternalIDBefore)
+	} else {
+		d.AddMissing(0)
+	}
+	d.AddNumber(int64(len(op.Changes)))
+	for _, c := range op.Changes {
+		d.AddNumber(int64(c.Field))
+		d.Add(c.Before)
+		d.Add(c.After)
+	}
+	for _, value := range op.Account.Values {
+		d.Add(value.Text)
+	}
+	return strconv.FormatUint(uint64(d.Digest()), 16)
 }
 
 // Digest recognises the plan: the same for two plans with the same operations.

@@ -85,7 +85,7 @@ type decided struct {
 func (p *Plan) decisions() map[string]decided {
 	all := map[string]decided{}
 	for i := range p.Operations {
-		if op := &p.Operations[i]; op.counts() {
+		if op := &p.Operations[i]; op.Step == "" {
 			all[op.ExternalID] = decided{Decision{What: string(op.Kind), Reason: op.Reason, Blocked: op.Blocked, Detail: op.Detail, Changes: op.Changes}, op.ExternalID, op.Position}
 		}
 	}

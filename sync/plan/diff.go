@@ -68,6 +68,9 @@ func target(field user.Field, want user.Value, before string, known Known, polic
 		}
 	}
 	if field == user.CustomData && !policy.ReplaceCustomData {
+		if before != "" && want.Text == before && known.Mine[field].Text == before {
+			return before, nil // nothing to take off, nothing to add
+		}
 		merged, ok := user.MergeJSON(before, known.Mine[field].Text, want.Text)
 		if !ok {
 			return before, &Remark{

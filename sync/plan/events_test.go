@@ -17,7 +17,7 @@ func (w *town) events() []func() {
 		w.leaves, w.leaves, w.joins, w.joins, w.rehire, w.rehire, w.stranger, w.stranger, w.meets, w.meets, w.meets, w.meets, w.meets, w.meets,
 		w.wantsUnset, w.wantsUnset, w.leavesTwice, w.leavesTwice,
 		w.repeats, w.rejects, w.wantsForeignTag, w.losesTag, w.losesID, w.losesID, w.vanishes, w.secondAccount, w.tagWithoutID,
-		w.ownPassword, w.oddData, w.fullOfTags, w.brokenOff, w.forgets, w.wasAbsent, w.ignored, w.everybodyLeaves,
+		w.dislikes, w.ownPassword, w.oddData, w.fullOfTags, w.brokenOff, w.forgets, w.wasAbsent, w.ignored, w.everybodyLeaves,
 	}
 }
 
@@ -289,6 +289,13 @@ func (w *town) tagWithoutID() {
 	w.give(a, user.Login, w.pick("login1", "by-hand"))
 }
 
+// dislikes lets the service refuse whatever login or e-mail somebody is to get.
+func (w *town) dislikes() {
+	if a := w.anyone(); a != nil {
+		w.picky[a.ID] = true
+	}
+}
+
 func (w *town) ownPassword() {
 	if a := w.anyone(); a != nil {
 		delete(w.passwords, a.ID)
@@ -309,9 +316,20 @@ func (w *town) fullOfTags() {
 
 // brokenOff is what a swap leaves that was killed in the middle, or what a login looks like that somebody gave away.
 func (w *town) brokenOff() {
-	if a := w.anyone(); a != nil && w.passwords[a.ID] != "" {
-		w.give(a, user.Login, ParkedLogin(w.passwords[a.ID]))
+	a := w.anyone()
+	if a == nil || w.passwords[a.ID] == "" {
+		return
 	}
+	known := w.known[w.passwords[a.ID]]
+	if known != nil && known.AccountID == a.ID && w.oneIn(2) {
+		known.Parked = &Parked{Email: a.Values[user.Email].Text}
+		a.Values[user.Email] = user.Text("")
+		if w.oneIn(2) {
+			return
+		}
+		known.Parked.Login = a.Values[user.Login].Text
+	}
+	w.give(a, user.Login, ParkedLogin(w.passwords[a.ID]))
 }
 
 func (w *town) forgets() {

@@ -48,7 +48,7 @@ type Header struct {
 	Settings     map[string]string `json:"settings,omitempty"` // digests of what decides who is a leaver
 	Reviewed     string            `json:"reviewed"`           // digest of what a person sees: plan, read, configuration
 	RetryRefused bool              `json:"retry_refused,omitempty"`
-	Watermark    time.Time         `json:"watermark,omitzero"` // the newest change of an account that was seen
+	Watermark    time.Time         `json:"watermark,omitzero"` // when the accounts were listed, by the service's clock
 
 	Counts Counts `json:"counts"`
 	Guards []Trip `json:"guards,omitempty"` // that stop it

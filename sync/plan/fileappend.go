@@ -57,6 +57,7 @@ func appendOperation(to []byte, op *Operation) ([]byte, error) {
 			w.close()
 		})
 	}
+	w.given("ring", op.Ring)
 	w.account(op.Account)
 	w.values("mine", op.Mine, func(v user.Value) bool { return v.Set })
 	w.text("digest", op.Digest)

@@ -56,7 +56,7 @@ func ReadFile(r io.Reader) (*File, error) {
 // ScanFile reads a plan file line by line, and stops with the error that visit returns. What visit has seen is only
 // good when ScanFile has returned nil: the sum covers the whole file.
 func ScanFile(r io.Reader, visit func(Line) error) (Header, error) {
-	s := fileScanner{in: bufio.NewReaderSize(r, 64<<10), sum: sha256.New(), steps: map[step]bool{}}
+	s := fileScanner{in: bufio.NewReaderSize(r, 64<<10), sum: sha256.New(), steps: map[step]bool{}, rings: map[string]bool{}}
 	if err := s.readHeader(); err != nil {
 		return Header{}, err
 	}
@@ -94,7 +94,9 @@ type fileScanner struct {
 	section  int
 	wave     int
 	steps    map[step]bool
-	spelling []byte // the line as this program spells it
+	ring     string          // of the operation before
+	rings    map[string]bool // so far
+	spelling []byte          // the line as this program spells it
 }
 
 // step is what there is once of in a plan.
@@ -196,16 +198,30 @@ func (s *fileScanner) check(op *Operation) error {
 		return badFile(s.lines, "operation %s %s stands after a later wave; %s", op.Kind, op.ExternalID, again)
 	case s.steps[this]:
 		return badFile(s.lines, "operation %s %s stands twice; %s", op.Kind, op.ExternalID, again)
+	case s.misplaced(op):
+		return badFile(s.lines, "operation %s %s doesn't stand where it belongs in its swap; %s", op.Kind, op.ExternalID, again)
 	case op.Kind != Create && op.AccountID == 0, op.Kind == Create && op.AccountID != 0:
 		return badFile(s.lines, "operation %s %s can't have the account %d; %s", op.Kind, op.ExternalID, op.AccountID, again)
 	}
 	for _, kind := range Kinds() {
 		if op.Kind == kind {
 			s.wave, s.steps[this] = op.Wave, true
+			s.ring, s.rings[op.Ring] = op.Ring, true
 			return nil
 		}
 	}
 	return badFile(s.lines, "there is no operation %q; %s", op.Kind, again)
+}
+
+// misplaced reports whether the operation stands apart from the others of its ring, or a parking after its other half.
+func (s *fileScanner) misplaced(op *Operation) bool {
+	if op.Ring == "" {
+		return op.Step == Park
+	}
+	if op.Ring != s.ring {
+		return s.rings[op.Ring]
+	}
+	return op.Wave != s.wave || op.Step == Park && s.steps[step{op.ExternalID, op.Kind, ""}]
 }
 
 // misspelled refuses a line that is spelled otherwise than this program does: then something in it was passed over.

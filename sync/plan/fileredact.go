@@ -63,7 +63,7 @@ func (r redaction) line(l Line) Line {
 }
 
 func (r redaction) operation(op Operation) Operation {
-	op.ExternalID, op.Position, op.Detail = r.id(op.ExternalID), r.position(op.Position), ""
+	op.ExternalID, op.Position, op.Detail, op.Ring = r.id(op.ExternalID), r.position(op.Position), "", r.id(op.Ring)
 	op.Account, op.Mine, op.Digest = account.Account{}, user.Values{}, ""
 	if before := op.ExternalIDBefore; before != nil {
 		hidden := r.id(*before)

@@ -118,6 +118,9 @@ func (b *builder) withRecord(d Desired, r row) {
 	if r.known != nil {
 		known = *r.known
 	}
+	if len(r.observed) != 1 {
+		d.Digest = 0 // no single account to recognise
+	}
 	accounts := b.carriers(r)
 	if own := b.own(r); own != nil && b.deviates(r) {
 		accounts = []account.Account{*own}
@@ -173,6 +176,9 @@ func (b *builder) update(d Desired, known Known, have account.Account, reason Re
 	}
 	if len(changes) == 0 && before == nil {
 		b.plan.Unchanged++
+		if len(remarks) == 0 {
+			b.agree(d, known, have)
+		}
 		return
 	}
 	op := Operation{

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"cubesync/sync/account"
 	"cubesync/sync/user"
 )
 
@@ -16,7 +17,7 @@ func TestTwoHundredHandTheirLoginsRound(t *testing.T) {
 	const people, towns = 200, 3
 	for seed := range uint64(towns) {
 		w := &town{Rand: rand.New(rand.NewPCG(seed, 5)), world: &world{known: map[string]*Known{}}, passwords: map[int64]string{}}
-		w.input.Policy, w.input.ConfigDigest = Policy{OwnerTag: "staff", Leavers: KeepLeavers, Swaps: true}, "config"
+		w.input.Policy, w.input.ConfigDigest = Policy{OwnerTag: "staff", Leavers: KeepLeavers}, "config"
 		for i := range people {
 			a := w.newAccount(fmt.Sprintf("E%03d", i))
 			a.Values[user.Login], a.Values[user.Email] = user.Text(fmt.Sprint("login", i)), user.Text(fmt.Sprintf("e%d@example.com", i))
@@ -90,6 +91,54 @@ func (w *town) brokenNight(p *Plan, happened map[string]bool) error {
 	return w.nobodyParked(last)
 }
 
+// cutNight is a power cut after some writes, with which nothing is lost but the rest of the night. Some nights later nobody
+// lacks a login that they had, nor an e-mail that nobody else has.
+func (w *town) cutNight(p *Plan) error {
+	if p.Sent() < 2 || w.input.Policy.UpdatesOff {
+		return nil
+	}
+	before := w.clone()
+	if err := w.night(p, 1+w.IntN(p.Sent())); err != nil {
+		return err
+	}
+	w.dislikes()
+	w.input.RetryRefused = false
+	for range 4 {
+		if err := w.night(w.plan(), never); err != nil {
+			return fmt.Errorf("a later night: %w", err)
+		}
+	}
+	for _, was := range before.accounts {
+		now := w.byID(was.ID)
+		if now == nil || !w.mayMend(*now) {
+			continue
+		}
+		if login := was.Values[user.Login].Text; login != "" && !isParked(login) && isParked(now.Values[user.Login].Text) {
+			return fmt.Errorf("account %d is without the login %s", was.ID, login)
+		}
+		email := was.Values[user.Email].Text
+		wanted := slices.IndexFunc(w.desired, func(d Desired) bool { return d.User.ExternalID == now.ExternalID })
+		unwanted := wanted >= 0 && w.desired[wanted].User.Values[user.Email] == user.Text("")
+		if email != "" && now.Values[user.Email].Text == "" && w.holder(user.Email, email, 0) == nil && !unwanted {
+			return fmt.Errorf("account %d is without the e-mail %s", was.ID, email)
+		}
+	}
+	return nil
+}
+
+// mayMend reports whether the account is ours alone, and the service lets it be written.
+func (w *town) mayMend(a account.Account) bool {
+	policy := w.input.Policy
+	twins := 0
+	for _, other := range w.accounts {
+		if other.ExternalID == a.ExternalID {
+			twins++
+		}
+	}
+	ours := a.HasTag(policy.OwnerTag) && !a.HasTag("partners") && !policy.Protected.covers(a)
+	return ours && twins == 1 && a.ExternalID != "" && (w.shared || w.passwords[a.ID] == a.ExternalID)
+}
+
 // nextDay lets more things happen after the first night, which has left its notes in the state.
 func (w *town) nextDay(p *Plan) error {
 	if err := w.night(p, never); err != nil {
@@ -116,12 +165,17 @@ func (w *town) nextDay(p *Plan) error {
 	return nil
 }
 
-// lockedOut counts those who are given a login in between, which takes a night more: after their own was refused, and
+// lockedOut counts those who get back what they gave up in a swap, which takes a night more: after their own was refused, and
 // before everything else that their record wants.
 func lockedOut(p *Plan) int {
 	n := 0
 	for _, r := range p.Remarks {
 		if r.Reason == LockedOut {
+			n++
+		}
+	}
+	for _, op := range p.Operations {
+		if op.Step == PutBack {
 			n++
 		}
 	}

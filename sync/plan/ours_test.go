@@ -13,7 +13,12 @@ func (w *town) onlyOurs(before *town, p *Plan) error {
 	ops := map[int64]Operation{}
 	for _, op := range p.Operations {
 		if op.counts() && op.AccountID != 0 {
-			if other, twice := ops[op.AccountID]; twice {
+			other, twice := ops[op.AccountID]
+			switch {
+			case twice && op.Blocked != "" && other.Step == PutBack:
+				continue // that is sent instead of it
+			case twice && op.Step == PutBack && other.Blocked != "":
+			case twice:
 				return fmt.Errorf("%s and %s are of one account", other, op)
 			}
 			ops[op.AccountID] = op
@@ -75,7 +80,7 @@ func (w *town) mayChange(was account.Account, now *account.Account, op Operation
 		return nil
 	}
 	for _, field := range user.Fields() {
-		if before, after := was.Values[field].Text, now.Values[field].Text; before != after && !w.mapped(field, before, after, wanted) {
+		if before, after := was.Values[field].Text, now.Values[field].Text; before != after && !w.mapped(field, was, after, wanted, known) {
 			return fmt.Errorf("%s isn't ours to change: %q, was %q", field, after, before)
 		}
 	}
@@ -83,8 +88,9 @@ func (w *town) mayChange(was account.Account, now *account.Account, op Operation
 }
 
 // mapped reports whether the source may change the field: it sets it, and the user doesn't own it. The owner tag and a
-// login from a swap that was broken off are ours in any case.
-func (w *town) mapped(field user.Field, before, after string, wanted int) bool {
+// // what is lacking since a swap that was broken off are ours in any case.
+func (w *town) mapped(field user.Field, was account.Account, after string, wanted int, known *Known) bool {
+	before := was.Values[field].Text
 	if field == user.Tags {
 		less := func(tags string) string {
 			return user.JoinTags(slices.DeleteFunc(user.SplitTags(tags), func(tag string) bool { return tag == "staff" }))
@@ -93,8 +99,14 @@ func (w *town) mapped(field user.Field, before, after string, wanted int) bool {
 			return true
 		}
 	}
-	if wanted < 0 || field == user.Login && isParked(before) {
-		return wanted >= 0
+	if field == user.Login && isParked(before) {
+		return true
+	}
+	if field == user.Email && before == "" && known != nil && known.Parked != nil && after == known.Parked.Email {
+		return true
+	}
+	if wanted < 0 {
+		return false
 	}
 	switch w.input.Policy.Owners[field] {
 	case OwnedAtCreate:

@@ -19,6 +19,8 @@ import (
 type Desired struct {
 	User     user.User
 	Position record.Position
+	// Digest recognises the record, together with everything else that decides about it; 0 where that isn't wanted.
+	Digest user.Digest
 }
 
 // Known is what earlier runs left in the state about one external ID.
@@ -32,6 +34,14 @@ type Known struct {
 	// KeptID is the external ID that the account kept when ours was sent: it isn't sent again, and the account is known
 	// by its id. nil: none was refused.
 	KeptID *string
+	Parked *Parked
+}
+
+// Parked is what an account gave up in a swap, remembered before it did and until it has something in its place.
+type Parked struct {
+	Login   string   `json:"login,omitempty"`
+	Email   string   `json:"email,omitempty"`
+	Refusal *Refusal `json:"refusal,omitempty"` // of giving it back
 }
 
 // Learned is what a definite answer taught about writing one field: what was sent, and what the service kept.
@@ -86,7 +96,6 @@ type Policy struct {
 	Owners            map[user.Field]Ownership // a field that isn't named is OwnedBySource
 	ReplaceCustomData bool                     // write custom_data as it is mapped; otherwise merge it key by key
 	UpdatesOff        bool                     // no authority to update: differences are listed, not written
-	Swaps             bool                     // rings of updates are carried out by parking; otherwise they are blocked
 	Adopt             []account.Key            // what accounts that aren't ours may be taken over by; none: they are refused
 	AdoptionsOff      bool                     // no authority to write accounts that we didn't make
 	Protected         Protected
@@ -110,6 +119,7 @@ type Input struct {
 	Observed iter.Seq[account.Account] // the accounts that carry the owner tag
 	Known    iter.Seq[Known]
 	Rejects  []Reject // records that the source or the mapping rejected
+	Agreeing int      // users who were left out, because their record and their account agree: see Sieve
 
 	// AbsenceUnknown says why a missing record proves nothing in this read; "" when it does. Nobody is released or
 	// deleted while it is set.
@@ -144,6 +154,10 @@ type Step string
 // claim, and gets its own values after them.
 const Park Step = "park"
 
+// PutBack is a step of its own: the account gets back what it gave up in a swap that was broken off, because nothing that
+// its record wants brings the swap to its end.
+const PutBack Step = "put-back"
+
 // Given is a value that a parked operation gives up first, and whose operation claims it.
 type Given struct {
 	Field user.Field `json:"field"`
@@ -161,7 +175,7 @@ type Change struct {
 type Operation struct {
 	Kind Kind `json:"kind"`
 	// Step is Park for what comes before an operation that stands in a ring. It isn't counted as an operation of its
-	// own: the record ends as the other one does.
+	// own. No record ends with a step: it ends as its operation without one does, or as the plan says otherwise.
 	Step       Step            `json:"step,omitempty"`
 	ExternalID string          `json:"external_id"`
 	AccountID  int64           `json:"account_id,omitempty"` // 0 for a create
@@ -183,10 +197,13 @@ type Operation struct {
 	// Wave orders the operations: one is sent only when all of lower waves have ended.
 	Wave int `json:"wave"`
 	// WaitsFor are the external IDs whose operations free a value that this one claims. It isn't sent unless
-	// all of theirs were applied; of those that are parked, the parking, for which their own other half waits too.
+	// all of theirs were applied; within its ring, the parking of those that are parked, its own included.
 	WaitsFor []string `json:"waits_for,omitempty"`
 	// Parked are the values that the operation's Park step gives up. Changes say what they were before it.
 	Parked []Given `json:"parked,omitempty"`
+	// Ring names the ring that the operation stands in, by one of its members. All operations of a ring stand together in
+	// one wave, in their order, and are carried out as a whole or not at all.
+	Ring string `json:"ring,omitempty"`
 
 	// Account is what the plan was made from; apply checks it against what is there before it writes.
 	Account account.Account `json:"-"`
@@ -240,6 +257,9 @@ type Plan struct {
 	Desired   int `json:"desired"`   // records that made a user
 	Collapsed int `json:"collapsed"` // of them, repetitions of another record
 	Unchanged int `json:"unchanged"` // of them, equal already
+
+	// Agreed are the agreements that hold once the plan was carried out, by external ID: of users who were compared.
+	Agreed map[string]Agreement `json:"-"`
 }
 
 // Count returns how many operations of the kind are to be sent.
@@ -253,8 +273,8 @@ func (p *Plan) Count(kind Kind) int {
 	return n
 }
 
-// counts reports whether the operation is a whole one, and not a step of another.
-func (o *Operation) counts() bool { return o.Step == "" }
+// counts reports whether the operation is a whole one, and not the first step of another.
+func (o *Operation) counts() bool { return o.Step != Park }
 
 // Blocked returns how many operations are listed but not sent.
 func (p *Plan) Blocked() int {
@@ -302,6 +322,7 @@ const (
 	LostTag        Reason = "lost-tag"            // update: known by id, but our tag is gone
 	LostID         Reason = "lost-external-id"    // update: known by id, but its external ID is gone, or another's
 	Rekeyed        Reason = "rekeyed"             // update: a person gave the account another external ID
+	BrokenSwap     Reason = "broken-swap"         // update: gives back what the account gave up in a swap that was broken off
 	MatchesID      Reason = "matches-external-id" // adopt
 	MatchesLogin   Reason = "matches-login"       // adopt
 	MatchesEmail   Reason = "matches-email"       // adopt
@@ -327,14 +348,14 @@ const (
 	NoRoomForTags  Reason = "no-room-for-tags"    // remark: five tags are the most
 	NotAnObject    Reason = "not-an-object"       // remark: custom_data isn't a JSON object, so nothing can be merged
 	Ignored        Reason = "ignored"             // remark: the service ignored this value when it was sent
-	LockedOut      Reason = "locked-out"          // remark: the account has the login of a swap that was broken off
+	LockedOut      Reason = "locked-out"          // remark: the account lacks what it gave up in a swap that was broken off
 	NoExternalID   Reason = "no-external-id"      // remark: our tag on an account without external ID
 )
 
 // String describes the operation in one line without its values.
 func (o Operation) String() string {
 	if o.Step != "" {
-		return fmt.Sprintf("%s %s (account %d): %s for a swap", o.Kind, o.ExternalID, o.AccountID, o.Step)
+		return fmt.Sprintf("%s %s (account %d): %s of a swap", o.Kind, o.ExternalID, o.AccountID, o.Step)
 	}
 	return fmt.Sprintf("%s %s (account %d): %s", o.Kind, o.ExternalID, o.AccountID, o.Reason)
 }

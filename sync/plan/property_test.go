@@ -41,7 +41,6 @@ func drawWorld(t *rapid.T) *world {
 			user.FullName: Ownership(rapid.IntRange(0, 2).Draw(t, "name's owner")),
 		},
 		ReplaceCustomData: rapid.Bool().Draw(t, "replace custom data"),
-		Swaps:             rapid.Bool().Draw(t, "swaps"),
 		UpdatesOff:        rapid.IntRange(0, 5).Draw(t, "updates off") == 0,
 		Leavers:           rapid.SampledFrom([]Leavers{KeepLeavers, ReleaseLeavers, DeleteLeavers, DeleteLeavers}).Draw(t, "leavers"),
 		GraceReads:        rapid.IntRange(0, 2).Draw(t, "grace"),
@@ -271,7 +270,7 @@ func TestUnsetFieldsNeverChange(t *testing.T) {
 func TestPermutationsRunWithoutAConflict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{known: map[string]*Known{}}
-		w.input.Policy, w.input.ConfigDigest = Policy{OwnerTag: "staff", Leavers: KeepLeavers, Swaps: true}, "config"
+		w.input.Policy, w.input.ConfigDigest = Policy{OwnerTag: "staff", Leavers: KeepLeavers}, "config"
 		n := rapid.IntRange(2, 200).Draw(t, "users")
 		var logins, emails []string
 		for i := range n {

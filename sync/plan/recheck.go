@@ -19,7 +19,7 @@ func (p *Plan) Concerned() Lookups {
 	for i := range p.Operations {
 		op := &p.Operations[i]
 		switch {
-		case op.Blocked != "" || op.Step != "":
+		case op.Blocked != "" || op.Step == Park:
 		case op.Kind == Create:
 			l.ExternalIDs = append(l.ExternalIDs, op.ExternalID)
 			for _, c := range op.Changes {

@@ -41,63 +41,83 @@ func (o *Operation) Awaits(field user.Field, current string) bool {
 		field.Equal(current, parkedValue(field, o.ExternalID))
 }
 
-// breakRings lets rings of updates run, two people who swap their e-mails for one: a member gives up what others claim
-// before them and gets its own values after them. Rings in which nobody can give way are blocked.
+// breakRings makes a unit of each ring of updates, two people who swap their e-mails for one: a member gives up what others
+// claim before them and gets its own values after them. Apply carries a ring out as a whole or not at all. Rings in which
+// nobody can give way are blocked, and so is the beginning of one that couldn't be begun before.
 //
 //	before     E1 ──waits for──▶ E2 ──waits for──▶ E1
 //	after      E1 parked ◀── E2 ◀── E1's other half
 func (b *builder) breakRings(g *graph) {
 	for _, ring := range g.rings() {
-		if !b.policy.Swaps {
-			g.blockRing(ring)
-			continue
+		for _, i := range ring {
+			g.ringOf[i] = ring
 		}
-		parked := g.chooseParked(ring)
-		if i := slices.IndexFunc(parked, func(i int) bool { return !g.mayPark(i) }); i >= 0 {
-			g.blockRing(ring)
-			continue
-		}
-		digest := g.ringDigest(ring)
-		first := parked[0]
-		if r := b.refusals[g.ops[first].ExternalID]; r != nil && r.Digest == digest && !b.in.RetryRefused {
-			op := &g.ops[first]
-			op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
-			continue
-		}
-		for _, i := range parked {
-			g.park(i, digest)
-			if i != first { // the first one looks whether the whole ring may be written, before any other gives way
-				parking := g.parking[i]
-				parking.WaitsFor = []string{g.ops[first].ExternalID}
-				g.parking[i] = parking
+		if !b.breakRing(g, ring) {
+			for _, i := range ring {
+				delete(g.ringOf, i)
 			}
 		}
 	}
 }
 
-// giveLogins keeps nobody locked out by the login of a swap that was broken off. Where what its user should get isn't
-// sent, the account gets the login that is computed from its external ID, and nothing else, until that is.
-func (b *builder) giveLogins(g *graph) {
-	for i := range g.ops {
-		op := &g.ops[i]
-		parked := op.Account.Values[user.Login].Text
-		hindered := op.Blocked == WaitsForOther || op.Blocked == Cycle || op.Blocked == RefusedBefore
-		if op.Kind != Update || !hindered || op.ExternalIDBefore != nil || !isParked(parked) {
-			continue
-		}
-		why := fmt.Sprintf("%s: %s", op.Blocked, op.Detail)
-		op.Changes = []Change{{Field: user.Login, Before: parked, After: user.ComputedLogin(op.ExternalID)}}
-		op.Blocked, op.Detail, op.WaitsFor = "", "", nil
-		b.judge(op, b.refusals[op.ExternalID])
-		detail := "locked out by a swap that was broken off; gets its computed login until the record's can be written (" + why + ")"
-		if op.Blocked != "" {
-			detail = "locked out by a swap that was broken off until its record's login is changed to a free one (" + why + ")"
-		}
-		b.plan.Remarks = append(b.plan.Remarks, Remark{
-			ExternalID: op.ExternalID, AccountID: op.AccountID, Position: op.Position, Field: user.Login.String(),
-			Reason: LockedOut, Detail: detail,
-		})
+func (b *builder) breakRing(g *graph, ring []int) bool {
+	parked := g.chooseParked(ring)
+	if slices.ContainsFunc(parked, func(i int) bool { return !g.mayPark(i) }) {
+		g.blockRing(ring)
+		return false
 	}
+	digest := g.ringDigest(ring)
+	for _, i := range parked {
+		op := &g.ops[i]
+		if r := b.refusals[op.ExternalID]; r != nil && r.Digest == digest && !b.in.RetryRefused {
+			op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
+			return false
+		}
+	}
+	for _, i := range ring {
+		g.ops[i].Ring = g.ops[parked[0]].ExternalID
+	}
+	for _, i := range parked {
+		g.park(i, digest)
+	}
+	return true
+}
+
+// together reports whether both stand in one ring.
+func (g *graph) together(i, j int) bool {
+	a, b := g.ringOf[i], g.ringOf[j]
+	return len(a) > 0 && len(b) > 0 && a[0] == b[0]
+}
+
+// ringInOrder returns the operations of a ring in the order in which they are carried out.
+func (g *graph) ringInOrder(ring []int) []Operation {
+	var ops []Operation
+	for _, i := range ring {
+		if parking, parked := g.parking[i]; parked {
+			ops = append(ops, parking)
+			op := &g.ops[i]
+			op.WaitsFor = append(op.WaitsFor, op.ExternalID)
+			slices.Sort(op.WaitsFor)
+		}
+	}
+	seen := map[int]bool{}
+	var visit func(i int)
+	visit = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, j := range g.waits[i] {
+			if _, parked := g.parking[j]; !parked && g.together(i, j) {
+				visit(j)
+			}
+		}
+		ops = append(ops, g.ops[i])
+	}
+	for _, i := range ring {
+		visit(i)
+	}
+	return ops
 }
 
 // mayPark reports whether the operation can give up what it has: only an account that is ours already, and whose user
@@ -105,7 +125,9 @@ func (b *builder) giveLogins(g *graph) {
 func (g *graph) mayPark(i int) bool {
 	op := &g.ops[i]
 	return op.Kind == Update && op.Account.Values[user.Login].Text != "" &&
-		!slices.ContainsFunc(g.waiters[i], func(j int) bool { return op.ExternalIDBefore != nil && g.ops[j].ExternalID == *op.ExternalIDBefore })
+		!slices.ContainsFunc(g.waiters[i], func(j int) bool {
+			return op.ExternalIDBefore != nil && g.together(i, j) && g.ops[j].ExternalID == *op.ExternalIDBefore
+		})
 }
 
 // park makes the first step of an operation.
@@ -113,7 +135,7 @@ func (g *graph) park(i int, digest string) {
 	op := &g.ops[i]
 	first := Operation{
 		Kind: op.Kind, Step: Park, ExternalID: op.ExternalID, AccountID: op.AccountID, Position: op.Position,
-		Reason: op.Reason, Account: op.Account, Digest: digest,
+		Reason: op.Reason, Ring: op.Ring, Account: op.Account, Digest: digest,
 	}
 	for _, c := range op.Changes {
 		to := g.claimants(i, c)
@@ -127,14 +149,15 @@ func (g *graph) park(i int, digest string) {
 	g.parking[i] = first
 }
 
-// claimants returns the external IDs of those who claim what the change frees.
+// claimants returns the external IDs of those in the ring who claim what the change frees. Who stands outside comes after
+// the whole ring.
 func (g *graph) claimants(i int, freed Change) []string {
 	var all []string
 	if !slices.Contains(claimed(), freed.Field) || freed.Before == "" {
 		return nil
 	}
 	for _, j := range g.waiters[i] {
-		if slices.Contains(claims(g.ops[j]), claimOf(freed.Field, freed.Before)) {
+		if g.together(i, j) && slices.Contains(claims(g.ops[j]), claimOf(freed.Field, freed.Before)) {
 			all = append(all, g.ops[j].ExternalID)
 		}
 	}

@@ -49,7 +49,12 @@ func (s *scenario) plan(t *testing.T) *Plan {
 			if !ok || i < 0 {
 				continue
 			}
-			s.known[i].Refusal = &Refusal{Digest: op.Digest, Words: words}
+			refusal := &Refusal{Digest: op.Digest, Words: words}
+			if op.Step == PutBack {
+				s.known[i].Parked.Refusal = refusal
+			} else {
+				s.known[i].Refusal = refusal
+			}
 		}
 	}
 	in := s.input
@@ -93,7 +98,7 @@ func readScenario(t *testing.T, archive *txtar.Archive) *scenario {
 		refused: map[string]string{},
 		limits:  DefaultLimits(),
 		input: Input{
-			Policy:       Policy{OwnerTag: "staff", Owners: map[user.Field]Ownership{}, Leavers: KeepLeavers, Swaps: true},
+			Policy:       Policy{OwnerTag: "staff", Owners: map[user.Field]Ownership{}, Leavers: KeepLeavers},
 			ConfigDigest: "config",
 			CountsAsRead: true,
 			Now:          time.Date(2026, 3, 10, 3, 0, 0, 0, time.UTC),
@@ -212,6 +217,7 @@ func (s *scenario) readKnown(t *testing.T, data []byte) {
 			Refused    string                `json:"refused"`      // the service's words, of exactly the operation that is planned
 			Step       Step                  `json:"refused_step"` // the step of the operation that was refused
 			KeptID     *string               `json:"kept_id"`
+			Parked     *Parked               `json:"parked"` // what the account gave up in a swap
 			Reads      int                   `json:"reads"`
 			Since      time.Time             `json:"since"`
 			Approved   Leavers               `json:"approved"`
@@ -221,7 +227,7 @@ func (s *scenario) readKnown(t *testing.T, data []byte) {
 		if err := decoder.Decode(&line); err != nil {
 			t.Fatalf("known: %v", err)
 		}
-		k := Known{ExternalID: line.ExternalID, AccountID: line.AccountID, Learned: line.Learned, KeptID: line.KeptID}
+		k := Known{ExternalID: line.ExternalID, AccountID: line.AccountID, Learned: line.Learned, KeptID: line.KeptID, Parked: line.Parked}
 		for field, text := range line.Mine {
 			k.Mine[field] = user.Text(text)
 		}
@@ -266,8 +272,6 @@ func setPolicy(s *scenario, key, value string) (err error) {
 	switch key {
 	case "other_owner_tags":
 		policy.OtherOwnerTags = strings.Fields(value)
-	case "swaps":
-		policy.Swaps = value != "off"
 	case "custom_data":
 		policy.ReplaceCustomData = value == "replace"
 	case "adopt":

@@ -22,32 +22,104 @@ func (w *town) night(p *Plan, breaksOff int) error {
 	listed := w.listed(w.surveyed)
 	done := map[string]bool{}
 	writes := 0
-	for _, op := range p.Operations {
-		if op.Blocked != "" || slices.ContainsFunc(op.WaitsFor, func(other string) bool { return !done[other] }) {
-			continue
+	for start := 0; start < len(p.Operations); {
+		end := start + 1
+		for ring := p.Operations[start].Ring; ring != "" && end < len(p.Operations) && p.Operations[end].Ring == ring; {
+			end++
 		}
-		if writes == breaksOff {
-			return nil
-		}
-		if op.Step == Park && len(op.WaitsFor) == 0 {
-			if why := w.ringRefused(p, op); why != "" {
-				w.refuse(op, why)
-				continue
-			}
-		}
-		refused, err := w.send(p, op, done)
-		if err != nil {
+		unit := p.Operations[start:end]
+		start = end
+		cut, err := w.carryOutUnit(p, unit, done, &writes, breaksOff)
+		if cut || err != nil {
 			return err
 		}
-		if refused != "" {
-			w.refuse(op, refused)
-			continue
-		}
-		writes++
-		done[op.ExternalID] = true
 	}
 	w.remember(p, listed, w.surveyed.Unlisted(), done)
 	return nil
+}
+
+// carryOutUnit carries an operation out, or a ring: as a whole, or not at all.
+func (w *town) carryOutUnit(p *Plan, unit []Operation, done map[string]bool, writes *int, breaksOff int) (cut bool, err error) {
+	inside := map[string]bool{}
+	for _, op := range unit {
+		inside[op.ExternalID] = op.Ring != ""
+	}
+	for _, op := range unit {
+		if op.Blocked != "" || slices.ContainsFunc(op.WaitsFor, func(other string) bool { return !done[other] && !inside[other] }) {
+			return false, nil
+		}
+	}
+	if unit[0].Step == Park {
+		if why := w.ringRefused(p, unit); why != "" {
+			w.refuse(unit[0], why)
+			return false, nil
+		}
+		for _, op := range unit {
+			w.parks(op)
+		}
+	}
+	var before *town
+	if len(unit) > 1 {
+		before = w.clone()
+	}
+	for n, op := range unit {
+		if *writes == breaksOff {
+			return true, nil
+		}
+		refused, err := w.send(p, op, done)
+		if err != nil {
+			return false, err
+		}
+		if refused != "" {
+			w.undo(before, unit[:n])
+			w.refuse(op, refused)
+			return false, nil
+		}
+		*writes++
+	}
+	for _, op := range unit {
+		done[op.ExternalID] = done[op.ExternalID] || op.Step == ""
+	}
+	return false, nil
+}
+
+// parks remembers what is given up, before it is.
+func (w *town) parks(op Operation) {
+	if op.Step != Park {
+		return
+	}
+	gives := Parked{}
+	known := w.know(op)
+	if known.Parked != nil {
+		gives = *known.Parked
+	}
+	for _, c := range op.Changes {
+		if c.Field == user.Login {
+			gives.Login = c.Before
+		} else {
+			gives.Email = c.Before
+		}
+	}
+	known.Parked = &gives
+}
+
+// undo puts back what a ring wrote. An adopted account stays adopted.
+func (w *town) undo(before *town, written []Operation) {
+	w.undone = w.undone || len(written) > 0
+	for _, op := range written {
+		a, was := w.byID(op.AccountID), before.byID(op.AccountID)
+		for _, c := range op.Changes {
+			if op.Kind != Adopt || slices.Contains(claimed(), c.Field) {
+				a.Values[c.Field] = was.Values[c.Field]
+			}
+		}
+		if known := before.known[op.ExternalID]; known != nil {
+			same := *known
+			w.known[op.ExternalID] = &same
+		} else {
+			delete(w.known, op.ExternalID)
+		}
+	}
 }
 
 // send carries one operation out. It returns the service's words where that refuses.
@@ -63,6 +135,9 @@ func (w *town) send(p *Plan, op Operation, done map[string]bool) (refused string
 	}
 	if words := w.mayWrite(op); words != "" {
 		return words, nil
+	}
+	if w.picky[op.AccountID] && op.Step == "" && len(claims(op)) > 0 {
+		return "not permitted", nil
 	}
 	if all := w.inTheWay(op); len(all) > 0 {
 		for _, t := range all {
@@ -158,6 +233,10 @@ func (w *town) refuse(op Operation, words string) {
 		k = &Known{ExternalID: op.ExternalID}
 		w.known[op.ExternalID] = k
 	}
+	if op.Step == PutBack {
+		k.Parked = &Parked{Refusal: &Refusal{Digest: op.Digest, Words: words}}
+		return
+	}
 	k.Refusal = &Refusal{Digest: op.Digest, Words: words}
 }
 
@@ -167,28 +246,17 @@ func (w *town) wasRefused(op Operation) bool {
 }
 
 // ringRefused says why a ring can't be written as a whole, which is found out before its first member is parked.
-func (w *town) ringRefused(p *Plan, parking Operation) string {
-	members := []string{parking.ExternalID}
-	for i := 0; i < len(members); i++ {
-		for _, op := range p.Operations {
-			if op.ExternalID != members[i] || op.Step != "" {
-				continue
-			}
-			for _, other := range op.WaitsFor {
-				if !slices.Contains(members, other) {
-					members = append(members, other)
-				}
-			}
-			if op.Kind != Update && op.Kind != Adopt {
-				continue
-			}
-			if words := w.mayWrite(op); words != "" {
-				return op.ExternalID + ": " + words
-			}
-			for _, t := range w.inTheWay(op) {
-				if !w.promises(p, t, op) {
-					return op.ExternalID + ": " + t.String() + " has already been taken"
-				}
+func (w *town) ringRefused(p *Plan, ring []Operation) string {
+	for _, op := range ring {
+		if op.Step == Park {
+			continue
+		}
+		if words := w.mayWrite(op); words != "" {
+			return op.ExternalID + ": " + words
+		}
+		for _, t := range w.inTheWay(op) {
+			if !w.promises(p, t, op) {
+				return op.ExternalID + ": " + t.String() + " has already been taken"
 			}
 		}
 	}
@@ -262,6 +330,16 @@ func (k *Known) show(listed []account.Account, kept bool) {
 		*k = Known{ExternalID: k.ExternalID, Refusal: k.Refusal}
 	default:
 		*k = Known{ExternalID: k.ExternalID, AccountID: listed[0].ID, Refusal: k.Refusal}
+	}
+	if i >= 0 {
+		k.forgetParked(listed[i])
+	}
+}
+
+// forgetParked forgets what the account has again.
+func (k *Known) forgetParked(now account.Account) {
+	if k.Parked != nil && !k.Parked.LackedBy(now) {
+		k.Parked = nil
 	}
 }
 

@@ -40,8 +40,10 @@ type Survey struct {
 	contests map[claim][]record.Position
 	lost     map[int64]lost            // accounts known to be ours that aren't listed under their external ID
 	strays   map[int64]account.Account // of them, those that are listed under another one, or under none
+	shared   map[int64]bool            // accounts that were known under more than one external ID
 	unlisted []string
 	lookups  Lookups
+	rows     int // whom something may be planned for
 }
 
 type holder struct {
@@ -72,12 +74,15 @@ func NewSurvey(in Input) *Survey {
 		contests: map[claim][]record.Position{},
 		lost:     map[int64]lost{},
 		strays:   map[int64]account.Account{},
+		shared:   map[int64]bool{},
 	}
 	rejected := map[string]bool{}
 	for _, r := range in.Rejects {
 		rejected[r.ExternalID] = true
 	}
 	for row := range join(in) {
+		s.rows++
+		s.lookups.lookUpParked(row)
 		for _, d := range row.desired {
 			s.claim(row, d)
 		}
@@ -125,7 +130,10 @@ func (s *Survey) findStrays() {
 		for _, a := range row.observed {
 			switch {
 			case row.knows(a):
-				delete(s.lost, a.ID) // whoever else was known to have it was wrong
+				if _, elsewhere := s.lost[a.ID]; elsewhere { // who was known to have it there was wrong
+					delete(s.lost, a.ID)
+					s.shared[a.ID] = true
+				}
 			default:
 				if _, lost := s.lost[a.ID]; lost {
 					s.strays[a.ID] = a
@@ -175,12 +183,22 @@ func (s *Survey) claim(r row, d Desired) {
 	}
 }
 
-// row is everything that the three sequences hold under one external ID.
+// row is everything that the three sequences hold under one external ID. It is good until the next is asked for: see keep.
 type row struct {
 	key      string
 	desired  []Desired
 	observed []account.Account
 	known    *Known
+}
+
+// keep returns a copy that stays.
+func (r row) keep() row {
+	r.desired, r.observed = slices.Clone(r.desired), slices.Clone(r.observed)
+	if r.known != nil {
+		only := *r.known
+		r.known = &only
+	}
+	return r
 }
 
 // knows reports whether the account is the one that the row's external ID was known to have.
@@ -209,8 +227,10 @@ func join(in Input) iter.Seq[row] {
 		d, moreDesired := desired()
 		o, moreObserved := observed()
 		k, moreKnown := known()
+		var last row // whose room is used again
+		var only Known
 		for moreDesired || moreObserved || moreKnown {
-			var r row
+			r := row{desired: last.desired[:0], observed: last.observed[:0]}
 			r.key = lowest(
 				side{d.User.ExternalID, moreDesired}, side{o.ExternalID, moreObserved}, side{k.ExternalID, moreKnown},
 			)
@@ -223,7 +243,7 @@ func join(in Input) iter.Seq[row] {
 				o, moreObserved = observed()
 			}
 			for moreKnown && k.ExternalID == r.key {
-				only := k
+				only = k
 				r.known = &only
 				k, moreKnown = known()
 			}
@@ -232,6 +252,7 @@ func join(in Input) iter.Seq[row] {
 			if !yield(r) {
 				return
 			}
+			last = r
 		}
 	}
 }

@@ -9,6 +9,7 @@ func (r Reason) Meaning() string {
 		LostTag:        "the account is known by its id, but our tag is gone from it",
 		LostID:         "the account is known by its id, but its external ID is gone, or another's",
 		Rekeyed:        "a person gave the account another external ID, with `cubesync rekey`",
+		BrokenSwap:     "the account gets back what it gave up in a swap that was broken off",
 		UnknownID:      "nobody of ours has the external ID that is to be changed",
 		MatchesID:      "an account that isn't ours has this external ID, and the configuration adopts such accounts",
 		MatchesLogin:   "an account that isn't ours has this login, and the configuration adopts such accounts",
@@ -35,7 +36,7 @@ func (r Reason) Meaning() string {
 		NoRoomForTags:  "an account has room for five tags",
 		NotAnObject:    "custom_data isn't a JSON object, so that nothing can be merged into it",
 		Ignored:        "ConnectyCube ignored this value when it was sent",
-		LockedOut:      "the account has the login of a swap that was broken off",
+		LockedOut:      "the account lacks what it gave up in a swap that was broken off",
 		NoExternalID:   "an account with our tag has no external ID",
 	}[r]
 }

@@ -21,6 +21,8 @@ type town struct {
 	*rand.Rand
 	passwords map[int64]string // whose password we can derive, by account: an external ID; none where it is the user's own
 	shared    bool             // the session may write accounts of others; otherwise each is written as its own user
+	picky     map[int64]bool   // accounts whose logins and e-mails the service doesn't like
+	undone    bool             // a ring was undone
 	uniqueIDs bool             // the service doesn't let two accounts have one external ID
 	limits    Limits
 	situation Situation
@@ -38,7 +40,7 @@ func (w *town) plan() *Plan {
 func newTown(seed uint64) *town {
 	w := &town{
 		Rand:  rand.New(rand.NewPCG(seed, 4)),
-		world: &world{known: map[string]*Known{}}, passwords: map[int64]string{},
+		world: &world{known: map[string]*Known{}}, passwords: map[int64]string{}, picky: map[int64]bool{},
 	}
 	w.shared, w.uniqueIDs, w.fixedIDs = w.oneIn(2), w.oneIn(2), w.oneIn(5)
 	for i := range 2 + w.IntN(5) {
@@ -99,7 +101,7 @@ func (w *town) setPolicy() {
 	p := &w.input.Policy
 	*p = Policy{
 		OwnerTag: "staff", OtherOwnerTags: []string{"partners"}, Owners: map[user.Field]Ownership{},
-		ReplaceCustomData: w.oneIn(3), UpdatesOff: w.oneIn(15), AdoptionsOff: !w.shared, LeaveVanished: w.oneIn(2), Swaps: !w.oneIn(20),
+		ReplaceCustomData: w.oneIn(3), UpdatesOff: w.oneIn(15), AdoptionsOff: !w.shared, LeaveVanished: w.oneIn(2),
 		Leavers:    []Leavers{KeepLeavers, ReleaseLeavers, DeleteLeavers, DeleteLeavers}[w.IntN(4)],
 		GraceReads: w.IntN(3), GraceSpan: time.Duration(w.IntN(2)) * 24 * time.Hour,
 		Adopt: [][]account.Key{nil, {account.ByExternalID}, {account.ByExternalID, account.ByLogin, account.ByEmail}, {account.ByExternalID, account.ByLogin, account.ByEmail}}[w.IntN(4)],
@@ -145,6 +147,7 @@ func (w *town) clone() *town {
 	c.world = &inner
 	c.Rand = rand.New(rand.NewPCG(w.Uint64(), w.Uint64()))
 	c.accounts, c.desired, c.passwords = slices.Clone(w.accounts), slices.Clone(w.desired), maps.Clone(w.passwords)
+	c.picky = maps.Clone(w.picky)
 	c.input.Rejects = slices.Clone(w.input.Rejects)
 	c.known = map[string]*Known{}
 	for id, k := range w.known {

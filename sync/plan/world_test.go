@@ -87,6 +87,7 @@ func (w *world) holder(field user.Field, value string, but int64) *account.Accou
 // an operation claims what is free only later in the plan.
 func (w *world) apply(t *rapid.T, p *Plan) {
 	done := map[string]bool{}
+	tried, given := map[string]bool{}, map[string]bool{} // rings that were looked at, and those that aren't begun
 	frees := map[string]bool{}
 	for _, op := range p.Operations {
 		frees[op.ExternalID] = op.Kind != Create && op.Blocked == ""
@@ -100,8 +101,14 @@ func (w *world) apply(t *rapid.T, p *Plan) {
 		if op.Blocked != "" || slices.ContainsFunc(op.WaitsFor, func(other string) bool { return !done[other] }) {
 			continue
 		}
-		if op.Step == Park && len(op.WaitsFor) == 0 && w.hindered(p, op) {
-			w.know(op).Refusal = &Refusal{Digest: op.Digest, Words: "one of the ring can't be written"}
+		if op.Ring != "" && !tried[op.Ring] {
+			tried[op.Ring] = true
+			given[op.Ring] = w.hindered(p, op)
+			if given[op.Ring] {
+				w.know(op).Refusal = &Refusal{Digest: op.Digest, Words: "one of the ring can't be written"}
+			}
+		}
+		if given[op.Ring] {
 			continue
 		}
 		if held := w.held(op); held != nil {
@@ -127,7 +134,7 @@ func (w *world) hindered(p *Plan, parking Operation) bool {
 	members := []string{parking.ExternalID}
 	for i := 0; i < len(members); i++ {
 		for _, op := range p.Operations {
-			if op.ExternalID != members[i] {
+			if op.ExternalID != members[i] || op.Ring != parking.Ring {
 				continue
 			}
 			if held := w.held(op); held != nil && !w.gives(p, held, op) {
@@ -206,6 +213,7 @@ func (w *world) carryOut(op Operation) {
 		}
 	}
 	known.Refusal = nil
+	known.forgetParked(*a)
 	for field, mine := range op.Mine {
 		if mine.Set {
 			known.Mine[field] = mine

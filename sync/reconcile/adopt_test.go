@@ -113,27 +113,9 @@ func TestAClearedExternalIDIsGivenBack(t *testing.T) {
 	}
 }
 
-// A swap is blocked by a policy that doesn't permit it, before anybody gave anything up.
-func TestSwapIsBlocked(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	w.source.persons = staff(4)
-	w.sync(t)
-	one, two := &w.source.persons[1], &w.source.persons[2]
-	before := w.find(t, account.ByExternalID, "e0001").Values
-	one[1], two[1] = two[1], one[1]
-	result := w.sync(t)
-	if n := result.Plan.Blocked(); n != 2 || result.Run.Tally.Applied != 0 {
-		t.Errorf("%+v", result.Run.Tally)
-	}
-	if now := w.find(t, account.ByExternalID, "e0001").Values; now != before {
-		t.Errorf("e0001 is %v now, and was %v", now, before)
-	}
-}
-
 // A swap of e-mails goes through the journal as two entries and ends each record once.
 func TestSwapIsJournalledInTwoSteps(t *testing.T) {
 	w := newWorld(t, t.TempDir())
-	w.Policy.Swaps = true
 	w.source.persons = staff(4)
 	w.sync(t)
 	one, two := &w.source.persons[1], &w.source.persons[2]

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/record"
@@ -19,7 +20,7 @@ func (p *Pipeline) Compare(ctx context.Context, old *Pipeline, order Order) (now
 	data := &replay{source: p.Source}
 	here, there := *p, *old
 	here.Source, there.Source = data, data
-	here.Service = &remembered{Service: p.Service, lists: map[string][]account.Account{}, found: map[account.Key]map[string][]account.Account{}}
+	here.Service = &remembered{Service: p.Service, lists: map[listing]*listed{}, found: map[account.Key]map[string][]account.Account{}}
 	there.Service, there.StateDir = here.Service, here.StateDir
 	if now, err = here.Preview(ctx, order); err != nil {
 		return nil, nil, err
@@ -103,32 +104,59 @@ func (r *replayReader) Verdict() record.Verdict {
 type remembered struct {
 	account.Service
 	mu    sync.Mutex
-	lists map[string][]account.Account
+	lists map[listing]*listed
 	found map[account.Key]map[string][]account.Account // by the value asked for
 }
 
+// listing is what was listed: all that carry the tag, or those that were changed.
+type listing struct {
+	tag     string
+	changed bool
+	since   int64 // in Unix nanoseconds
+}
+
+type listed struct {
+	accounts []account.Account
+	total    int
+}
+
 func (r *remembered) List(ctx context.Context, tag string, yield func(account.Account) error) error {
+	_, err := r.list(listing{tag: tag}, yield, func(keep func(account.Account) error) (int, error) {
+		return 0, r.Service.List(ctx, tag, keep)
+	})
+	return err
+}
+
+func (r *remembered) ListChanged(ctx context.Context, tag string, since time.Time, yield func(account.Account) error) (int, error) {
+	return r.list(listing{tag, true, since.UnixNano()}, yield, func(keep func(account.Account) error) (int, error) {
+		return r.Service.ListChanged(ctx, tag, since, keep)
+	})
+}
+
+func (r *remembered) list(what listing, yield func(account.Account) error, ask func(keep func(account.Account) error) (int, error)) (int, error) {
 	r.mu.Lock()
-	listed, known := r.lists[tag]
+	all, known := r.lists[what]
 	r.mu.Unlock()
 	if !known {
-		err := r.Service.List(ctx, tag, func(a account.Account) error {
-			listed = append(listed, a)
+		all = &listed{}
+		var err error
+		all.total, err = ask(func(a account.Account) error {
+			all.accounts = append(all.accounts, a)
 			return nil
 		})
 		if err != nil {
-			return err
+			return 0, err
 		}
 		r.mu.Lock()
-		r.lists[tag] = listed
+		r.lists[what] = all
 		r.mu.Unlock()
 	}
-	for _, a := range listed {
+	for _, a := range all.accounts {
 		if err := yield(a); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return all.total, nil
 }
 
 func (r *remembered) Find(ctx context.Context, key account.Key, values []string) ([]account.Account, error) {

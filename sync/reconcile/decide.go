@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -15,58 +13,65 @@ import (
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
-	"cubesync/sync/user"
 )
 
-// readTries is how often a read that was cut off is begun again.
-const readTries = 3
-
-// lookupBatch is how many values one look-up carries; the service answers at most 100 accounts a page.
-const lookupBatch = 100
+const (
+	// lookupBatch is how many values one look-up carries; the service answers at most 100 accounts a page.
+	lookupBatch = 100
+	listPage    = lookupBatch - 1 // pages overlap by one
+)
 
 // progressStep is how many records are counted before progress is told, so that telling costs nothing.
 const progressStep = 100
 
-// decide reads, lists, looks up and plans. It reports whether the plan may be carried out; a plan made from an
+// decide lists, reads, looks up and plans. It reports whether the plan may be carried out; a plan made from an
 // incomplete read is there to be looked at only.
 func (r *run) decide(ctx context.Context) bool {
-	desired, rejects, verdict, err := r.read(ctx)
+	reader, verdict, err := r.open(ctx)
+	switch {
+	case err != nil:
+		return r.refuse(ctx, err)
+	case reader == nil:
+		return r.unread(ctx, verdict)
+	case reader.useless():
+		verdict = reader.Verdict()
+		_ = reader.Close() // the verdict says how it ended
+		return r.unread(ctx, verdict)
+	}
+	policy, err := r.survey(ctx)
 	if err != nil {
-		r.err = err
+		_ = reader.Close() // nothing was read
 		return r.stop(ctx, err)
 	}
-	r.Run.Verdict = state.Verdict{Completeness: verdict.Completeness.String(), Reason: verdict.Reason, Evidence: verdict.Evidence}
-	r.Run.Tally.Read, r.Run.Tally.Rejected = len(desired)+len(rejects), len(rejects)
-	if ctx.Err() != nil {
-		return r.stop(ctx, ctx.Err())
+	read, err := r.read(ctx, reader, r.mirrored.sieve, r.salt(&policy))
+	if err != nil {
+		return r.refuse(ctx, err)
 	}
-	if !verdict.Completeness.Usable() {
-		r.Run.Status, r.Run.Problem = state.Incomplete, verdict.Reason
-		if len(desired) == 0 {
-			return false
-		}
+	verdict = read.verdict
+	r.Run.Tally.Read, r.Run.Tally.Rejected = read.records(), len(read.rejects)
+	if ctx.Err() != nil || !verdict.Completeness.Usable() && read.records() == len(read.rejects) {
+		return r.unread(ctx, verdict)
 	}
+	r.judge(verdict)
 	if verdict.Completeness.Usable() {
-		r.present = present(desired, rejects)
+		r.present = present(read)
 	}
-	if err := r.list(ctx); err != nil {
-		return r.stop(ctx, err)
-	}
-	known, lastRead, err := r.recall(ctx)
+	remembered, observed, err := r.recollect(ctx, r.mirrored.concerned())
 	if err != nil {
 		return r.stop(ctx, err)
 	}
-	policy, err := r.policy(ctx)
+	r.observed = observed
+	lastRead, err := r.recall(ctx)
 	if err != nil {
 		return r.stop(ctx, err)
 	}
-	unknown := r.absenceUnknown(verdict, rejects)
+	unknown := r.absenceUnknown(verdict, read.rejects)
 	r.unknown = unknown
 	r.counts = unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))
 	r.evidence = verdict.Evidence
 	survey := plan.NewSurvey(plan.Input{
-		Desired: slices.Values(desired), Observed: slices.Values(r.observed), Known: slices.Values(known),
-		Rejects: rejects, AbsenceUnknown: unknown, Policy: policy, ConfigDigest: r.Digest,
+		Desired: slices.Values(read.desired), Observed: slices.Values(observed), Known: known(remembered),
+		Rejects: read.rejects, Agreeing: read.passed, AbsenceUnknown: unknown, Policy: policy, ConfigDigest: r.Digest,
 		RetryRefused: r.order.RetryRefused, CountsAsRead: r.counts, Now: r.now,
 	})
 	r.unlisted, r.knownAs = survey.Unlisted(), survey.KnownAs
@@ -76,7 +81,7 @@ func (r *run) decide(ctx context.Context) bool {
 		return r.stop(ctx, err)
 	}
 	r.Plan = survey.Build(found)
-	if err := r.fillCells(ctx, desired); err != nil {
+	if err := r.fillCells(ctx, read.desired); err != nil {
 		return r.stop(ctx, err)
 	}
 	r.Run.Reviewed = r.reviewed()
@@ -84,128 +89,58 @@ func (r *run) decide(ctx context.Context) bool {
 	return verdict.Completeness.Usable()
 }
 
-// read reads the source to its end, again from the start where a read was cut off. An error means that the run must
-// not go on at all.
-func (r *run) read(ctx context.Context) ([]plan.Desired, []plan.Reject, record.Verdict, error) {
-	for try := 1; ; try++ {
-		r.order.Progress.Phase("read", 0)
-		desired, rejects, verdict, err := r.readOnce(ctx)
-		if err != nil || verdict.Completeness.Usable() || !verdict.Retryable || try == readTries || ctx.Err() != nil {
-			slices.SortStableFunc(desired, func(a, b plan.Desired) int {
-				return strings.Compare(a.User.ExternalID, b.User.ExternalID)
-			})
-			return desired, rejects, verdict, err
-		}
+// survey finds out how things stand at the service.
+func (r *run) survey(ctx context.Context) (plan.Policy, error) {
+	if err := r.list(ctx); err != nil {
+		return plan.Policy{}, err
+	}
+	return r.policy(ctx)
+}
+
+// judge takes the verdict on the source in.
+func (r *run) judge(verdict record.Verdict) {
+	r.Run.Verdict = state.Verdict{Completeness: verdict.Completeness.String(), Reason: verdict.Reason, Evidence: verdict.Evidence}
+	if !verdict.Completeness.Usable() {
+		r.Run.Status, r.Run.Problem = state.Incomplete, verdict.Reason
 	}
 }
 
-func (r *run) readOnce(ctx context.Context) (desired []plan.Desired, rejects []plan.Reject, verdict record.Verdict, err error) {
-	reader, err := r.Source.Open(ctx)
-	if err != nil {
-		return nil, nil, record.Verdict{Reason: err.Error()}, nil
+// refuse ends a run that couldn't be planned; one over the sample has no result at all.
+func (r *run) refuse(ctx context.Context, err error) bool {
+	if errors.Is(err, ErrSample) {
+		r.err = err
 	}
-	defer func() { _ = reader.Close() }() // the verdict says how the read ended
-	r.columns = reader.Columns().Names()
-	r.hidden = r.leftEmpty()
-	if columns := reader.Columns(); len(columns.Names()) > 0 { // a source without any says why in its verdict
-		if err := r.Mapper.Check(columns); err != nil {
-			return nil, nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
-		}
-	}
-	for n := 1; ; n++ {
-		rec, err := reader.Next(ctx)
-		var u user.User
-		if err == nil {
-			u, err = r.Mapper.User(rec)
-		}
-		bad, rejected := errors.AsType[*record.RejectError](err)
-		switch {
-		case rejected:
-			one := reject(bad)
-			if rec.Position != "" { // the mapping rejected it
-				one.Cells = r.cells(rec)
-			}
-			rejects = append(rejects, one)
-		case err != nil:
-			verdict := reader.Verdict()
-			if verdict.Reason == "" && !errors.Is(err, io.EOF) {
-				verdict.Reason = err.Error()
-			}
-			r.order.Progress.Step((n - 1) % progressStep)
-			return desired, rejects, verdict, nil
-		case r.SamplePrefix != "" && strings.HasPrefix(u.ExternalID, r.SamplePrefix):
-			return nil, nil, record.Verdict{}, fmt.Errorf("%s: %w", rec.Position, ErrSample)
-		default:
-			desired = append(desired, plan.Desired{User: u, Position: rec.Position})
-		}
-		if n%progressStep == 0 {
-			r.order.Progress.Step(progressStep)
-		}
-	}
+	return r.stop(ctx, err)
 }
 
-func reject(bad *record.RejectError) plan.Reject {
-	detail := bad.Problem
-	if bad.Field != "" {
-		detail = bad.Field + ": " + detail
+// unread ends a run whose source gave nothing to plan with.
+func (r *run) unread(ctx context.Context, verdict record.Verdict) bool {
+	r.judge(verdict)
+	if ctx.Err() != nil {
+		return r.stop(ctx, ctx.Err())
 	}
-	return plan.Reject{Position: bad.Position, ExternalID: bad.ExternalID, Reason: plan.BadRecord, Detail: detail, Uncertain: bad.Uncertain}
+	return false
 }
 
-// present gathers whom a read showed, with what it wants of the fields that are merged.
-func present(desired []plan.Desired, rejects []plan.Reject) map[string]user.Values {
-	all := make(map[string]user.Values, len(desired))
-	for _, reject := range rejects {
-		if reject.ExternalID != "" {
-			all[reject.ExternalID] = user.Values{}
-		}
-	}
-	for i := range desired {
-		all[desired[i].User.ExternalID] = plan.Merged(desired[i].User.Values)
-	}
-	return all
-}
-
-// list reads the accounts that carry the owner tag.
-func (r *run) list(ctx context.Context) error {
-	r.order.Progress.Phase("list", 0)
-	err := r.Service.List(ctx, r.Policy.OwnerTag, func(a account.Account) error {
-		r.observed = append(r.observed, a)
-		if len(r.observed)%progressStep == 0 {
-			r.order.Progress.Step(progressStep)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	r.order.Progress.Step(len(r.observed) % progressStep)
-	slices.SortStableFunc(r.observed, func(a, b account.Account) int { return strings.Compare(a.ExternalID, b.ExternalID) })
-	return nil
-}
-
-// recall reads from the state what the planner and the guards need.
-func (r *run) recall(ctx context.Context) (known []plan.Known, lastRead *record.Evidence, err error) {
+// recall reads from the state what the planner and the guards need beside what is remembered of the users.
+func (r *run) recall(ctx context.Context) (lastRead *record.Evidence, err error) {
 	if err := r.tick(ctx); err != nil {
-		return nil, nil, err
-	}
-	if known, err = r.store.Known(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if r.baseline, err = r.store.Baseline(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if r.confirmed, err = r.store.Confirmed(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if r.weekDeletes, err = r.store.WeekDeletes(ctx, r.now); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	evidence, counted, err := r.store.LastEvidence(ctx)
 	if err != nil || !counted {
-		return known, nil, err
+		return nil, err
 	}
-	return known, &evidence, nil
+	return &evidence, nil
 }
 
 // absenceUnknown says why this read can't show that anybody left, "" if it can.

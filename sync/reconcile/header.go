@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
 	"cubesync/sync/user"
@@ -35,7 +34,7 @@ func (r *run) describe() {
 		Columns: r.columns, LeftEmpty: r.hidden, Fields: r.fieldOwners(), Leavers: r.Policy.Leavers,
 		AbsenceUnknown: r.unknown, CountsAsRead: r.counts,
 		Config: r.Digest, Settings: r.Settings, Reviewed: r.Run.Reviewed, RetryRefused: r.order.RetryRefused,
-		Watermark: newest(r.observed), Guards: r.Run.Trips, Calls: r.budget(),
+		Watermark: r.mirrored.listing.Watermark, Guards: r.Run.Trips, Calls: r.budget(),
 	}
 	r.Header.Counts = r.Plan.Counts(r.Run.Tally.Read)
 }
@@ -50,28 +49,19 @@ func (r *run) fieldOwners() map[user.Field]string {
 	return owners
 }
 
-func newest(accounts []account.Account) time.Time {
-	var at time.Time
-	for i := range accounts {
-		if accounts[i].UpdatedAt.After(at) {
-			at = accounts[i].UpdatedAt
-		}
-	}
-	return at
-}
-
 // budget counts the calls of a plan: those that made it, and those that carry it out where none has to be repeated.
 func (r *run) budget() plan.Calls {
-	const listPage = lookupBatch - 1 // pages overlap by one
-	calls := plan.Calls{List: 1 + len(r.observed)/listPage, LookUp: batches(r.lookups), Session: 1}
-	updates := r.Plan.Count(plan.Update) + r.Plan.Count(plan.Adopt) + r.Plan.Count(plan.Release) + r.parkings()
+	calls := plan.Calls{List: r.mirrored.calls, LookUp: batches(r.lookups), Session: 1}
+	parkings, members, looks := r.rings()
+	updates := r.Plan.Count(plan.Update) + r.Plan.Count(plan.Adopt) + r.Plan.Count(plan.Release) + parkings
 	deletes := r.Plan.Count(plan.Delete)
 	calls.Write = r.Plan.Count(plan.Create) + updates + deletes
 	calls.LookUp += 2 * ((deletes + lookupBatch - 1) / lookupBatch) // before and after
-	if r.Costs.OwnerUpdates {
-		calls.Session += 2 * updates
+	calls.LookUp += looks
+	if reads := updates + members; r.Costs.OwnerUpdates {
+		calls.Session += 2 * reads
 	} else {
-		calls.LookUp += updates // read again before it is written
+		calls.LookUp += reads // read again before it is written
 	}
 	if r.Costs.OwnerDeletes {
 		calls.Session += 2 * deletes
@@ -82,15 +72,39 @@ func (r *run) budget() plan.Calls {
 	return calls
 }
 
-// parkings counts the first steps of operations that are carried out in two.
-func (r *run) parkings() int {
-	n := 0
+// rings counts what swaps take beyond the members' own writes: their parkings, and before a ring is begun everybody in it
+// is read, and all that they claim is looked up.
+func (r *run) rings() (parkings, members, looks int) {
+	claims := map[string]*[2]int{} // logins and e-mails, by ring
 	for i := range r.Plan.Operations {
-		if op := &r.Plan.Operations[i]; op.Step != "" && op.Blocked == "" {
-			n++
+		op := &r.Plan.Operations[i]
+		switch {
+		case op.Ring == "" || op.Blocked != "":
+			continue
+		case op.Step == plan.Park:
+			parkings++
+			continue
+		}
+		members++
+		if claims[op.Ring] == nil {
+			claims[op.Ring] = new([2]int)
+		}
+		for _, c := range op.Changes {
+			switch {
+			case c.After == "":
+			case c.Field == user.Login:
+				claims[op.Ring][0]++
+			case c.Field == user.Email:
+				claims[op.Ring][1]++
+			}
 		}
 	}
-	return n
+	for _, values := range claims {
+		for _, n := range values {
+			looks += (n + lookupBatch - 1) / lookupBatch
+		}
+	}
+	return parkings, members, looks
 }
 
 func batches(l plan.Lookups) int {

@@ -9,6 +9,7 @@ import (
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
+	"cubesync/sync/state"
 )
 
 // tick tells the state what time it is, by our clock and by the service's last answer.
@@ -32,24 +33,36 @@ func (r *run) policy(ctx context.Context) (plan.Policy, error) {
 	return policy, nil
 }
 
-// observedAsKnown are the listed accounts by the external IDs under which they are known: an account whose external ID
-// somebody changed, or that never took ours, is still the same person's.
-func (r *run) observedAsKnown() iter.Seq[account.Account] {
-	moved := func(a account.Account) bool {
-		_, otherwise := r.knownAs(a.ID)
-		return otherwise
-	}
-	if !slices.ContainsFunc(r.observed, moved) {
-		return slices.Values(r.observed)
-	}
-	all := slices.Clone(r.observed)
-	for i := range all {
-		if externalID, otherwise := r.knownAs(all[i].ID); otherwise {
-			all[i].ExternalID = externalID
+// observedAsKnown are the accounts by the external IDs under which they are known: an account whose external ID somebody
+// changed, or that never took ours, is still the same person's.
+func (r *run) observedAsKnown() iter.Seq2[string, account.Account] {
+	names := make([]string, len(r.observed))
+	order := make([]int, len(r.observed))
+	for i := range r.observed {
+		names[i], order[i] = r.observed[i].ExternalID, i
+		if externalID, otherwise := r.knownAs(r.observed[i].ID); otherwise {
+			names[i] = externalID
 		}
 	}
-	slices.SortStableFunc(all, func(a, b account.Account) int { return strings.Compare(a.ExternalID, b.ExternalID) })
-	return slices.Values(all)
+	slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(names[i], names[j]) })
+	return func(yield func(string, account.Account) bool) {
+		for _, i := range order {
+			if !yield(names[i], r.observed[i]) {
+				return
+			}
+		}
+	}
+}
+
+// known is what the planner is told of those who are remembered.
+func known(remembered []state.Remembered) iter.Seq[plan.Known] {
+	return func(yield func(plan.Known) bool) {
+		for i := range remembered {
+			if one := &remembered[i]; (one.AccountID != 0 || one.Refusal != nil) && !yield(one.Known) {
+				return
+			}
+		}
+	}
 }
 
 // kept are the external IDs of which what is known stays, whatever account is listed under them: those whose account

@@ -37,12 +37,15 @@ type Pipeline struct {
 	// Settings are digests of what decides who is a leaver, Digest of the whole configuration.
 	Settings map[string]string
 	Digest   string
+	Version  string // of the program, which may make something else of a record than the last one did
 	// SamplePrefix marks external IDs of sample users, which no live service may see; "" where they may pass.
 	SamplePrefix string
 
 	StateDir string
 	Identity state.Identity
 	KeepRuns int
+
+	FullEvery int // at least every so many runs accounts are listed in full; 0: seven
 
 	Rekeying      Rekeying
 	PlanExpires   time.Duration // how long a saved plan may be carried out; 0: a day
@@ -55,6 +58,7 @@ type Order struct {
 	// Stop ends the run in good order when it is closed: what was sent is waited for, and nothing else begun.
 	Stop         <-chan struct{}
 	RetryRefused bool
+	ListAll      bool // accounts are listed in full, and not only what changed
 	// Confirm is asked before the first run that writes to a live service, once and for all; nil: go on.
 	Confirm func(*plan.Plan) bool
 	// Progress is told how far the run is.
@@ -160,9 +164,11 @@ type run struct {
 	baseline    *plan.Baseline // nil before the first applied run
 	confirmed   bool           // a person agreed to writing here
 	weekDeletes int
-	present     map[string]user.Values // what a usable read showed, by external ID: what it wants of the merged fields
-	observed    []account.Account      // owned accounts, sorted by external ID
-	unlisted    []string               // external IDs in the source whose known account wasn't listed
+	present     map[string]user.Values // whom a usable read showed, by external ID, but for those passed over: what it wants of the merged fields
+	mirrored    *mirrored
+	rows        []int64           // of the state, that the run looked at
+	observed    []account.Account // the owned accounts concerned, sorted by external ID
+	unlisted    []string          // external IDs in the source whose known account wasn't listed
 	knownAs     func(id int64) (externalID string, otherwise bool)
 	evidence    record.Evidence
 	counts      bool     // this read is new evidence of absence
@@ -293,6 +299,7 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	if !r.saved {
 		end.Observed, end.Keep, end.Mine = r.observedAsKnown(), r.kept(), r.matched()
+		end.Rows, end.Agreed, end.Listing = r.rows, r.Plan.Agreed, &r.mirrored.listing
 	}
 	return r.store.Finish(ctx, r.Run, &end, r.KeepRuns)
 }

@@ -84,8 +84,11 @@ func (r *run) planRekey(ctx context.Context, wanted []plan.Rename) bool {
 	if err := r.list(ctx); err != nil {
 		return r.stop(ctx, err)
 	}
-	known, _, err := r.recall(ctx)
+	remembered, observed, err := r.recollect(ctx, r.mirrored.all())
 	if err != nil {
+		return r.stop(ctx, err)
+	}
+	if _, err := r.recall(ctx); err != nil {
 		return r.stop(ctx, err)
 	}
 	policy, err := r.policy(ctx)
@@ -101,7 +104,7 @@ func (r *run) planRekey(ctx context.Context, wanted []plan.Rename) bool {
 	if err != nil {
 		return r.stop(ctx, err)
 	}
-	r.Plan = plan.Rekey(plan.Renames{Wanted: wanted, Observed: r.observed, Found: found, Known: known, Policy: policy})
+	r.Plan = plan.Rekey(plan.Renames{Wanted: wanted, Observed: observed, Found: found, Known: slices.Collect(known(remembered)), Policy: policy})
 	r.tallyPlan()
 	return true
 }

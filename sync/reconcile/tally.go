@@ -34,7 +34,7 @@ func (r *run) notAttempted() {
 // observe takes an outcome in.
 func (r *run) observe(outcome state.Outcome) {
 	r.count(outcome)
-	if outcome.Operation.Blocked == "" && outcome.Operation.Step == "" && outcome.Ending != state.NotAttempted {
+	if outcome.Operation.Blocked == "" && outcome.Operation.Step != plan.Park && outcome.Ending != state.NotAttempted {
 		r.order.Progress.Step(1)
 	}
 	if kind := outcome.Operation.Kind; outcome.Ending == state.DoneApplied && (kind == plan.Delete || kind == plan.Release) {
@@ -50,8 +50,8 @@ func byPolicy(outcome state.Outcome) bool {
 	return outcome.Operation.Blocked == plan.UpdatesOff || outcome.Operation.Blocked == plan.LeftVanished
 }
 
-// count adds an outcome to the tally: to the records' part, or to the leavers' where there is no record. The first step
-// of an operation that is carried out in two is no end of a record.
+// count adds an outcome to the tally: to the records' part, or to the leavers' where there is no record. A step of a swap is
+// no end of a record.
 func (r *run) count(outcome state.Outcome) {
 	if outcome.Operation.Step != "" {
 		return

@@ -49,6 +49,7 @@ type Record struct {
 	Uncertain bool
 	columns   *Columns
 	values    []Value
+	texts     []string // instead of values where all of them are texts
 }
 
 // New makes a record; values are in the order of the columns, and missing ones at the end are absent.
@@ -57,14 +58,29 @@ func New(at Position, columns *Columns, values []Value) Record {
 	return Record{Position: at, columns: columns, values: values}
 }
 
-// Value returns what the record says under name; absent for a name that the source doesn't have.
-func (r Record) Value(name string) Value {
-	i, ok := r.columns.index[name]
-	if !ok || i >= len(r.values) {
-		return Value{}
-	}
-	return r.values[i]
+// OfTexts makes a record in which nothing is null. It keeps texts, as New keeps values, and takes less memory.
+func OfTexts(at Position, columns *Columns, texts []string) Record {
+	return Record{Position: at, columns: columns, texts: texts}
 }
+
+// Value returns what the record says under name; absent for a name that the source doesn't have.
+func (r Record) Value(name string) Value { return r.At(r.columns.Index(name)) }
+
+// At returns the value of the column with that index; absent for an index that the record doesn't have.
+func (r Record) At(index int) Value {
+	switch {
+	case index < 0:
+		return Value{}
+	case index < len(r.texts):
+		return Text(r.texts[index])
+	case index < len(r.values):
+		return r.values[index]
+	}
+	return Value{}
+}
+
+// Columns are the names that the record shares with the others of its reading.
+func (r Record) Columns() *Columns { return r.columns }
 
 // Columns are the names that the records of one reading share.
 type Columns struct {
@@ -86,6 +102,14 @@ func NewColumns(names []string) (*Columns, error) {
 
 // Names returns the names in the order of the source.
 func (c *Columns) Names() []string { return slices.Clone(c.names) }
+
+// Index returns where name stands among the columns, from 0; -1 for a name that isn't one of them.
+func (c *Columns) Index(name string) int {
+	if i, ok := c.index[name]; ok {
+		return i
+	}
+	return -1
+}
 
 // Has reports whether name is one of the columns.
 func (c *Columns) Has(name string) bool {
@@ -127,7 +151,7 @@ type Reader interface {
 
 	// Next returns the next record. A *RejectError (found with errors.As) is a bad record, after which the caller
 	// goes on; io.EOF is the end; any other error ends the read, and every later call returns it again.
-	// When ctx ends, Next returns its error promptly.
+	// When ctx ends, Next returns its error promptly. A record stays as it is, whatever is read after it.
 	Next(ctx context.Context) (Record, error)
 
 	// Verdict says how completely the source was read. Before Next has returned io.EOF, and after any other

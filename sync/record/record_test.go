@@ -41,6 +41,22 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestOfTexts(t *testing.T) {
+	c := columns(t, "id", "name", "late")
+	r := OfTexts("users.csv:2", c, []string{"1", ""})
+	if r.Columns() != c || c.Index("late") != 2 || c.Index("other") != -1 {
+		t.Errorf("columns %v, late is number %d, other %d", r.Columns(), c.Index("late"), c.Index("other"))
+	}
+	for i, want := range map[int]Value{-1: {}, 0: Text("1"), 1: Text(""), 2: {}, 3: {}} {
+		if r.At(i) != want {
+			t.Errorf("value %d is %+v; want %+v", i, r.At(i), want)
+		}
+	}
+	if r.Value("id") != Text("1") || !r.Value("late").IsAbsent() || !r.Value("other").IsAbsent() {
+		t.Errorf("by name: %+v, %+v, %+v", r.Value("id"), r.Value("late"), r.Value("other"))
+	}
+}
+
 func TestColumns(t *testing.T) {
 	c := columns(t, "b", "a")
 	if diff := cmp.Diff([]string{"b", "a"}, c.Names()); diff != "" {

@@ -58,7 +58,7 @@ func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, tex
 	e.id, _ = strconv.ParseInt(text, 10, 64) // 0 is no account's
 	for _, outcome := range Endings(file.Plan, outcomes) {
 		op := &outcome.Operation
-		if op.Step == "" && (e.named(op.ExternalID, op.AccountID, op.Position) || e.holds(op)) {
+		if op.Step != plan.Park && (e.named(op.ExternalID, op.AccountID, op.Position) || e.holds(op)) {
 			e.operation(op, outcome)
 		}
 	}

@@ -44,7 +44,7 @@ func (r Review) groups() []group {
 	var all []group
 	for _, kind := range plan.Kinds() {
 		all = append(all, group{string(kind), p.Count(kind), operations(p, func(op *plan.Operation) bool {
-			return op.Kind == kind && op.Step == "" && op.Blocked == ""
+			return op.Kind == kind && op.Step != plan.Park && op.Blocked == ""
 		})})
 	}
 	return append(all,

@@ -34,11 +34,11 @@ func reviewed() report.Review {
 				{Field: user.Login, After: "cubesync-e1"}, {Field: user.Email, After: "zoe.lee@example.com"}, {Field: user.FullName, After: "Zoë Lee"},
 				{Field: user.CustomData, After: `{"department":"Research","floor":3}`}, tags("", "choir,staff"),
 			}},
-			{Kind: plan.Update, Step: plan.Park, ExternalID: "E3", AccountID: 3, Reason: plan.FieldsDiffer, Changes: []plan.Change{{Field: user.Email, Before: "bo@example.com"}}},
-			{Kind: plan.Update, ExternalID: "E2", AccountID: 2, Position: "users.csv:3", Reason: plan.FieldsDiffer, WaitsFor: []string{"E3"}, Changes: []plan.Change{
+			{Kind: plan.Update, Step: plan.Park, ExternalID: "E3", AccountID: 3, Ring: "E3", Reason: plan.FieldsDiffer, Changes: []plan.Change{{Field: user.Email, Before: "bo@example.com"}}},
+			{Kind: plan.Update, ExternalID: "E2", AccountID: 2, Position: "users.csv:3", Reason: plan.FieldsDiffer, Ring: "E3", WaitsFor: []string{"E3"}, Changes: []plan.Change{
 				{Field: user.Email, Before: "ann@example.com", After: "bo@example.com"}, {Field: user.Phone, Before: "+44 20 7946 0001"},
 			}},
-			{Kind: plan.Update, ExternalID: "E3", AccountID: 3, Position: "users.csv:4", Reason: plan.FieldsDiffer, WaitsFor: []string{"E2", "E3"},
+			{Kind: plan.Update, ExternalID: "E3", AccountID: 3, Position: "users.csv:4", Reason: plan.FieldsDiffer, Ring: "E3", WaitsFor: []string{"E2", "E3"},
 				Parked:  []plan.Given{{Field: user.Email, To: "E2"}},
 				Changes: []plan.Change{{Field: user.Email, Before: "bo@example.com", After: "ann@example.com"}, {Field: user.FullName, Before: "דוד כהן", After: "משה כהן"}}},
 			{Kind: plan.Adopt, ExternalID: "E4", AccountID: 4, Position: "users.csv:5", Reason: plan.MatchesEmail, ExternalIDBefore: &none, Changes: []plan.Change{tags("vip", "staff,vip")}},

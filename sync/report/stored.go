@@ -51,6 +51,12 @@ func Endings(p *plan.Plan, outcomes []state.StoredOutcome) []state.Outcome {
 		o := &outcomes[i]
 		journal[key{o.ExternalID, o.Kind, o.Step}] = o
 	}
+	rings := map[string]string{} // by external ID
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.Ring != "" {
+			rings[op.ExternalID] = op.Ring
+		}
+	}
 	ended := make([]state.Outcome, len(p.Operations))
 	applied := map[string]bool{}
 	for i := range p.Operations {
@@ -65,10 +71,12 @@ func Endings(p *plan.Plan, outcomes []state.StoredOutcome) []state.Outcome {
 		case len(outcomes) == 0 && op.Blocked == "": // nothing was begun
 		case op.Blocked != "":
 			ended[i].Ending, ended[i].Words = state.DoneSkipped, string(op.Blocked)+": "+op.Detail
-		case slices.ContainsFunc(op.WaitsFor, func(other string) bool { return !applied[other] }):
+		case slices.ContainsFunc(op.WaitsFor, func(other string) bool {
+			return !applied[other] && (op.Ring == "" || rings[other] != op.Ring) // those of a ring go together
+		}):
 			ended[i].Ending, ended[i].Words = state.DoneSkipped, string(plan.WaitsForOther)+": what it waits for wasn't applied"
 		}
-		if ended[i].Ending == state.DoneApplied {
+		if ended[i].Ending == state.DoneApplied && op.Step == "" {
 			applied[op.ExternalID] = true
 		}
 	}

@@ -3,6 +3,8 @@ package state
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,14 +38,14 @@ func (e *entry) count(absent, counts bool, approved plan.Leavers, now time.Time)
 }
 
 // Seen takes in a complete read whose run doesn't end as applied: whoever was present in it isn't absent, so that their
-// next absence is counted from the start. What such a read misses isn't counted.
+// next absence is counted from the start. What such a read misses isn't counted. Whoever is absent has no agreement.
 func (s *Store) Seen(ctx context.Context, present func(externalID string) bool) error {
 	return s.write(ctx, "remembering who was present", func(ctx context.Context, tx *sql.Tx) error {
 		changes, err := openBook(ctx, tx)
 		if err != nil {
 			return err
 		}
-		return eachRow(ctx, s.reader, func(r *row) error {
+		return eachOpen(ctx, s.reader, func(r *row) error {
 			if !strings.Contains(r.notes, `"absence"`) || !present(r.externalID) { // most rows needn't be decoded
 				return nil
 			}
@@ -67,21 +69,39 @@ func (s *Store) countAbsences(ctx context.Context, tx *sql.Tx, _ int64, end *End
 	for _, externalID := range end.Absent {
 		missed[externalID] = true
 	}
-	return eachRow(ctx, s.reader, func(r *row) error {
+	count := func(e *entry, absent bool) error {
+		switch {
+		case e.account.ID == 0 && e.notes.Refusal == nil:
+			return changes.remove(ctx, e)
+		case e.count(absent, end.Counts, end.Approved[e.externalID], end.Now):
+			return changes.store(ctx, e)
+		default:
+			return nil
+		}
+	}
+	err = eachOpen(ctx, s.reader, func(r *row) error {
 		absent := missed[r.externalID]
+		delete(missed, r.externalID)
 		if !absent && r.accountID != 0 && !strings.Contains(r.notes, `"absence"`) { // most rows needn't be decoded
 			return nil
 		}
 		e, err := r.entry()
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case e.account.ID == 0 && e.notes.Refusal == nil:
-			return changes.remove(ctx, e.externalID)
-		case e.count(absent, end.Counts, end.Approved[r.externalID], end.Now):
-			return changes.store(ctx, &e)
-		default:
-			return nil
 		}
+		return count(&e, absent)
 	})
+	if err != nil {
+		return err
+	}
+	for _, externalID := range slices.Sorted(maps.Keys(missed)) { // who agreed so far
+		e, _, err := changes.entry(ctx, externalID)
+		if err != nil {
+			return err
+		}
+		if err := count(&e, true); err != nil {
+			return err
+		}
+	}
+	return nil
 }

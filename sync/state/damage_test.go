@@ -6,22 +6,43 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"cubesync/sync/account"
 	"cubesync/sync/plan"
+	"cubesync/sync/user"
 )
 
 // damagedState is what a state must hold: all of it, or none that can be read.
 type damagedState struct {
 	Known    []plan.Known
+	Agreed   []plan.Digests
+	Claiming []int64
+	Open     []int64
 	Baseline *plan.Baseline
+	Listing  Listing
 }
 
 func readAll(ctx context.Context, s *Store) (all damagedState, err error) {
-	if all.Known, err = s.Known(ctx); err != nil {
+	if all.Known, err = allKnown(ctx, s); err != nil {
+		return all, err
+	}
+	agreements, err := s.Agreements(ctx)
+	if err != nil {
+		return all, err
+	}
+	for _, agreement := range agreements.Rows() {
+		all.Agreed = append(all.Agreed, agreement)
+	}
+	all.Open = agreements.Open()
+	if all.Claiming, err = agreements.Claiming(ctx, map[user.Digest]bool{2: true}); err != nil {
+		return all, err
+	}
+	if all.Listing, err = s.Listing(ctx); err != nil {
 		return all, err
 	}
 	if all.Baseline, err = s.Baseline(ctx); err != nil {
@@ -38,18 +59,20 @@ func TestDamagedFile(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	run := begin(t, s)
-	for from := 0; from < 60; from += 30 {
+	all := manyAccounts(60)
+	for half := range slices.Chunk(all, 30) {
 		var outcomes []Outcome
-		for i, op := range chunk(from, 30) {
-			a := sampleAccount(int64(from+i+1), op.ExternalID)
-			outcomes = append(outcomes, Outcome{Operation: op, Ending: DoneApplied, Account: &a})
+		for i := range half {
+			outcomes = append(outcomes, Outcome{Operation: createOf(half[i].ExternalID), Ending: DoneApplied, Account: &half[i]})
 		}
 		write(t, s, run, outcomes...)
 	}
-	finish(t, s, run, End{Baseline: plan.Baseline{Run: run, Present: 60}, Counts: true}, 0)
+	baseline := plan.Baseline{Run: run, Present: 60}
+	finish(t, s, begin(t, s), End{Baseline: baseline, Counts: true, Observed: listed(all...), Agreed: agreeingAll(all[:40]...)}, 0)
+	finish(t, s, begin(t, s), End{Baseline: baseline, Rows: []int64{7}, Observed: listed(all[6]), Listing: &Listing{Watermark: monday, SinceFull: 3}}, 0)
 	want, err := readAll(t.Context(), s)
-	if err != nil || len(want.Known) != 60 {
-		t.Fatal(len(want.Known), err)
+	if err != nil || len(want.Known) != 60 || len(want.Agreed) != 39 || len(want.Claiming) != 39 || len(want.Open) != 21 {
+		t.Fatal(len(want.Known), len(want.Agreed), want.Open, err)
 	}
 	closeStore(t, s)
 	whole, err := os.ReadFile(s.file)
@@ -83,7 +106,8 @@ func TestDamagedFile(t *testing.T) {
 		}
 	})
 	t.Run("a-letter-within-a-value", func(t *testing.T) {
-		for _, letters := range [][2]string{{"Ann Nr. 33", "Ann Nr. 34"}, {`"Present":60`, `"Present":61`}, {"baseline{", "baselina{"}} {
+		for _, letters := range [][2]string{{"Ann Nr. 33", "Ann Nr. 34"}, {`"Present":60`, `"Present":61`}, {"baseline{", "baselina{"},
+			{`"since_full":3`, `"since_full":2`}, {keyOf(all[0]), "\x00" + keyOf(all[0])[1:]}, {keyOf(all[6]), keyOf(all[0])}} {
 			if !bytes.Contains(whole, []byte(letters[0])) {
 				t.Fatalf("the file doesn't hold %q", letters[0])
 			}
@@ -134,6 +158,12 @@ func checkDamaged(t *testing.T, content []byte, want damagedState, mustFail bool
 		}
 	}
 	return refused
+}
+
+// keyOf is the key of an agreement, as its slot holds it.
+func keyOf(a account.Account) string {
+	agreement, k := agreementOf(a), digestsPacking()
+	return string(k.slot(nil, &agreement)[:8])
 }
 
 func TestChecksumCoversBorders(t *testing.T) {

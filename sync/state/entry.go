@@ -11,29 +11,35 @@ import (
 // entry is what is known under one external ID. An entry without an account is kept for a refusal, and, until the
 // end of the run that made it so, to tell that its account left in this run.
 type entry struct {
+	number     int64 // of its row; 0 before it has one
 	externalID string
-	account    account.Account // ID 0: has none
+	account    account.Account // ID 0: has none; its external ID may be another one
 	written    int64           // the run that wrote the account last
 	notes      notes
 }
 
 // notes are what runs taught about an external ID.
 type notes struct {
-	Mine    map[user.Field]string `json:"mine,omitempty"` // the set values only
-	Learned []plan.Learned        `json:"learned,omitempty"`
-	Refusal *plan.Refusal         `json:"refusal,omitempty"`
-	Absence *plan.Absence         `json:"absence,omitempty"`
-	KeptID  *string               `json:"kept_id,omitempty"`
+	Mine    valuesCopy     `json:"mine,omitzero"`
+	Learned []plan.Learned `json:"learned,omitempty"`
+	Refusal *plan.Refusal  `json:"refusal,omitempty"`
+	Absence *plan.Absence  `json:"absence,omitempty"`
+	KeptID  *string        `json:"kept_id,omitempty"`
+	Parked  *plan.Parked   `json:"parked,omitempty"`
 }
 
 func (n *notes) empty() bool {
-	return len(n.Mine) == 0 && len(n.Learned) == 0 && n.Refusal == nil && n.Absence == nil && n.KeptID == nil
+	return n.Mine == valuesCopy{} && len(n.Learned) == 0 && n.Refusal == nil && n.Absence == nil && n.KeptID == nil && n.Parked == nil
 }
 
 // end takes in how an operation ended.
 func (e *entry) end(run int64, o *Outcome) {
 	if o.Ending != DoneApplied {
-		if o.Refused {
+		switch {
+		case !o.Refused:
+		case o.Operation.Step == plan.PutBack:
+			e.notTakenBack(o)
+		default:
 			e.notes.Refusal = &plan.Refusal{Digest: o.Operation.Digest, Words: o.Words}
 		}
 		return
@@ -58,7 +64,7 @@ func (e *entry) end(run int64, o *Outcome) {
 // that was signed up and never seen becomes known by the next list.
 func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, mine user.Values) {
 	if leaves(kind) {
-		*e = entry{externalID: e.externalID, written: run}
+		*e = entry{number: e.number, externalID: e.externalID, written: run}
 		return
 	}
 	e.notes.Refusal = nil
@@ -82,9 +88,10 @@ func (e *entry) mayCarry(accountID int64, now *account.Account, mine user.Values
 // show takes in what the service told of the account. What is known of another account, its absence too, isn't carried over.
 func (e *entry) show(now account.Account) {
 	if e.account.ID != now.ID {
-		e.notes.Mine, e.notes.Learned, e.notes.KeptID, e.notes.Absence = nil, nil, nil, nil
+		e.notes = notes{Refusal: e.notes.Refusal}
 	}
 	e.account = now
+	e.unpark(now)
 }
 
 // forget takes in that the account is gone.
@@ -96,7 +103,7 @@ func (e *entry) forget() {
 func leaves(kind plan.Kind) bool { return kind == plan.Release || kind == plan.Delete }
 
 func sameAccount(a, b account.Account) bool {
-	if a.ID != b.ID || !a.CreatedAt.Equal(b.CreatedAt) || !a.UpdatedAt.Equal(b.UpdatedAt) {
+	if a.ID != b.ID || a.ExternalID != b.ExternalID || !a.CreatedAt.Equal(b.CreatedAt) || !a.UpdatedAt.Equal(b.UpdatedAt) {
 		return false
 	}
 	for field := range a.Values {

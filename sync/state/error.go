@@ -35,6 +35,9 @@ func (e *VersionError) Error() string {
 // errBroken marks what was read from the file but can't have been written by us.
 var errBroken = errors.New("its content doesn't match its checksum")
 
+// errOvertaken marks a look at a state that changed under it.
+var errOvertaken = errors.New("a run wrote to it at the same time; do it again")
+
 // codeError is the database's code for a statement that doesn't fit.
 const codeError = sqlite3.SQLITE_ERROR
 

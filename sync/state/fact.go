@@ -14,12 +14,14 @@ import (
 
 // The facts that are kept.
 const (
-	factIdentity  = "identity"
-	factBaseline  = "baseline"
-	factEvidence  = "evidence"
-	factConfirmed = "confirmed"
-	factClock     = "clock"
-	factRekeying  = "rekeying"
+	factIdentity   = "identity"
+	factBaseline   = "baseline"
+	factEvidence   = "evidence"
+	factConfirmed  = "confirmed"
+	factClock      = "clock"
+	factRekeying   = "rekeying"
+	factListing    = "listing"
+	factAgreements = "agreements"
 )
 
 // week is how far back releases and deletes are counted.
@@ -46,6 +48,24 @@ func (s *Store) LastEvidence(ctx context.Context) (evidence record.Evidence, kno
 		return err
 	})
 	return evidence, known, err
+}
+
+// Listing is how the accounts were listed last.
+type Listing struct {
+	// Watermark is when the last list began, by the service's clock; zero where that isn't known.
+	Watermark time.Time `json:"watermark,omitzero"`
+	SinceFull int       `json:"since_full"` // how many runs have listed only what changed, since all was listed
+}
+
+// Listing returns how the accounts were listed last; the zero Listing before the first time.
+func (s *Store) Listing(ctx context.Context) (Listing, error) {
+	var listing Listing
+	err := s.read(ctx, "reading how accounts were listed", func(db *sql.DB) error {
+		listing = Listing{}
+		_, err := readFact(ctx, db, factListing, &listing)
+		return err
+	})
+	return listing, err
 }
 
 // Confirmed reports whether a person has agreed to writing to this application.
@@ -98,8 +118,8 @@ func readFact(ctx context.Context, db querier, name string, value any) (known bo
 // noneUnknown refuses facts of other names: one of them would be the one that is missed.
 func noneUnknown(ctx context.Context, db querier) error {
 	unknown := 0
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?, ?, ?)",
-		factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying).Scan(&unknown)
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?, ?, ?, ?, ?)",
+		factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements).Scan(&unknown)
 	if err == nil && unknown > 0 {
 		err = fmt.Errorf("%d facts of unknown names: %w", unknown, errBroken)
 	}

@@ -16,9 +16,17 @@ import (
 // End is what an applied run leaves beyond its own record.
 type End struct {
 	Baseline plan.Baseline
-	// Observed are the accounts that the run listed before it wrote, sorted by external ID, byte by byte; nil where it
-	// listed none, because it carried out a plan that was saved before.
-	Observed iter.Seq[account.Account]
+	// Rows are the rows that the run had to decide about, each once: all that were open, and those whose record or account
+	// isn't as they agreed. The others aren't looked at.
+	Rows []int64
+	// Observed are the accounts of these rows, and those of nobody so far, as the run listed them before it wrote, by the
+	// external IDs under which they are known, and sorted by them, byte by byte; nil where it listed none, because it
+	// carried out a plan that was saved before. Then Rows, Keep, Mine and Agreed say nothing.
+	Observed iter.Seq2[string, account.Account]
+	// Agreed are the agreements of those whose one record equals their one account, by external ID. Of Rows, whoever isn't
+	// among them loses theirs; so does whom this run wrote or tried to write, and who is absent, kept another external ID
+	// than ours, or gave something up in a swap.
+	Agreed map[string]plan.Agreement
 	// Absent are the external IDs of all leavers in this read, however their absence is judged. Whoever isn't
 	// among them was present.
 	Absent []string
@@ -31,6 +39,7 @@ type End struct {
 	Mine     map[string]user.Values
 	Counts   bool            // this read is new evidence of absence
 	Evidence record.Evidence // of this read
+	Listing  *Listing        // how the accounts were listed; nil: as before
 	// Approved is what a person agreed to see become of leavers, by external ID: they needn't be approved again when they
 	// go that way.
 	Approved map[string]plan.Leavers
@@ -39,8 +48,8 @@ type End struct {
 
 // Finish stores how the run ended, and drops the runs before the newest keep (0: none), except those that hold an
 // operation in doubt. With an end, which only an applied run has, the same commit makes it the baseline, brings the
-// mirror to what was observed (what this run wrote itself is newer, and stays), and counts absences. The plans of the
-// dropped runs go too.
+// mirror to what was observed (what this run wrote itself is newer, and stays), counts absences, and keeps the agreements.
+// The plans of the dropped runs go too.
 func (s *Store) Finish(ctx context.Context, run Run, end *End, keep int) error {
 	if err := s.finish(ctx, run, end, keep); err != nil {
 		return err
@@ -72,6 +81,9 @@ func (s *Store) finish(ctx context.Context, run Run, end *End, keep int) error {
 			if err := writeFact(ctx, tx, factEvidence, end.Evidence); err != nil {
 				return err
 			}
+		}
+		if end.Listing != nil {
+			return writeFact(ctx, tx, factListing, end.Listing)
 		}
 		return nil
 	})

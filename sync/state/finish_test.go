@@ -1,7 +1,6 @@
 package state
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +63,7 @@ func TestFinishKeepsWhatAnAppliedRunSaw(t *testing.T) {
 		t.Errorf("a run that isn't there: %v", err)
 	}
 	want := []plan.Known{{ExternalID: "E1", AccountID: 1}, {ExternalID: "E2", AccountID: 2}}
-	all, err := s.Known(t.Context())
+	all, err := allKnown(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,8 +164,8 @@ func TestFinishBringsTheMirrorToWhatWasObserved(t *testing.T) {
 			write(t, s, begin(t, s), test.before...)
 			run := begin(t, s)
 			write(t, s, run, test.outcomes...)
-			finish(t, s, run, End{Observed: slices.Values(test.observed), Keep: test.keep}, 0)
-			got, err := s.Known(t.Context())
+			finish(t, s, run, End{Observed: listed(test.observed...), Keep: test.keep}, 0)
+			got, err := allKnown(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +173,7 @@ func TestFinishBringsTheMirrorToWhatWasObserved(t *testing.T) {
 				t.Errorf("known (-want +got):\n%s", diff)
 			}
 			// The next run must find the mirror as it is, whatever the number of this one.
-			finish(t, s, begin(t, s), End{Observed: slices.Values(test.observed), Keep: test.keep}, 0)
+			finish(t, s, begin(t, s), End{Observed: listed(test.observed...), Keep: test.keep}, 0)
 		})
 	}
 }
@@ -204,7 +203,7 @@ func TestMirrorIsRefreshed(t *testing.T) {
 	first := stored()
 	changed := sampleAccount(1, "E1")
 	changed.UpdatedAt = changed.UpdatedAt.Add(time.Second)
-	finish(t, s, begin(t, s), End{Observed: slices.Values([]account.Account{changed})}, 0)
+	finish(t, s, begin(t, s), End{Observed: listed(changed)}, 0)
 	r := stored()
 	e, err := r.entry()
 	if err != nil || r == first {

@@ -13,8 +13,8 @@ import (
 	"cubesync/sync/user"
 )
 
-// Intend opens a chunk of operations of the run, in one durable commit. Only after it has returned nil may any of
-// them be sent. An operation is opened once a run.
+// Intend opens a chunk of operations of the run, in one durable commit, and remembers what its parkings give up. Only
+// after it has returned nil may any of them be sent. An operation is opened once a run.
 func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) error {
 	return s.write(ctx, "opening a chunk", func(ctx context.Context, tx *sql.Tx) error {
 		insert, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words)
@@ -34,7 +34,7 @@ func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) err
 				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
 			}
 		}
-		return nil
+		return park(ctx, tx, ops)
 	})
 }
 

@@ -194,7 +194,7 @@ func TestKnownIsSortedByteByByte(t *testing.T) {
 		a := sampleAccount(int64(i+1), externalID)
 		write(t, s, run, Outcome{Operation: createOf(externalID), Ending: DoneApplied, Account: &a})
 	}
-	known, err := s.Known(t.Context())
+	known, err := allKnown(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

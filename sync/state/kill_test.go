@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"cubesync/sync/account"
 	"cubesync/sync/plan"
 )
 
 const childFolder = "CUBESYNC_TEST_STATE_FOLDER"
 
-// writeUntilKilled opens chunks and records half of each, says so after every commit, and never ends by itself.
+// writeUntilKilled opens chunks and records half of each, and then a run ends in which they agree, and says so after every
+// commit; it never ends by itself.
 func writeUntilKilled(dir string) {
 	ctx := context.Background()
 	check := func(err error) {
@@ -25,10 +27,10 @@ func writeUntilKilled(dir string) {
 	}
 	s, err := Open(ctx, dir, staff)
 	check(err)
-	run, err := s.Begin(ctx, Run{StartedAt: monday})
-	check(err)
 	const size = 20
 	for from := 0; ; from += size {
+		run, err := s.Begin(ctx, Run{StartedAt: monday})
+		check(err)
 		ops := chunk(from, size)
 		check(s.Intend(ctx, run, ops))
 		fmt.Println("opened", run, from, size)
@@ -39,20 +41,46 @@ func writeUntilKilled(dir string) {
 		}
 		check(s.Record(ctx, run, outcomes))
 		fmt.Println("recorded", run, from, size/2)
+		agreements, err := s.Agreements(ctx)
+		check(err)
+		remembered, err := s.Remember(ctx, agreements.Open())
+		check(err)
+		end := &End{Rows: agreements.Open(), Agreed: map[string]plan.Agreement{}, Now: monday}
+		end.Observed = func(yield func(string, account.Account) bool) {
+			for _, r := range remembered {
+				if !yield(r.ExternalID, r.Account) {
+					return
+				}
+			}
+		}
+		for _, r := range remembered {
+			end.Agreed[r.ExternalID] = agreementOf(r.Account)
+		}
+		night, err := s.Begin(ctx, Run{StartedAt: monday})
+		check(err)
+		check(s.Finish(ctx, Run{ID: night, Status: Applied}, end, 0))
+		fmt.Println("agreed", run, from, size/2)
 	}
 }
 
 func TestKilledInTheMiddle(t *testing.T) {
 	dir := t.TempDir()
 	opened, recorded := map[string]bool{}, map[string]bool{} // "run external ID"
+	runs, agreeing := map[int64]bool{}, map[string]bool{}    // agreeing: external IDs
 	const kills = 8
 	for n := range kills {
 		killChildAfter(t, dir, 5+7*n, func(verb string, run int64, from, count int) {
+			runs[run] = true
 			for _, op := range chunk(from, count) {
 				key := fmt.Sprintf("%d %s", run, op.ExternalID)
 				opened[key] = true
-				if verb == "recorded" {
+				switch verb {
+				case "opened": // from now on it may be written, whether or not that is said
+					delete(agreeing, op.ExternalID)
+				case "recorded":
 					recorded[key] = true
+				case "agreed":
+					agreeing[op.ExternalID] = true
 				}
 			}
 		})
@@ -71,7 +99,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		inDoubt[fmt.Sprintf("%d %s", intent.Run, intent.ExternalID)] = true
 	}
 	applied := map[string]bool{}
-	for run := int64(1); run <= kills; run++ {
+	for run := range runs {
 		err := s.Outcomes(t.Context(), run, func(o StoredOutcome) error {
 			if o.Ending == DoneApplied {
 				applied[fmt.Sprintf("%d %s", run, o.ExternalID)] = true
@@ -97,8 +125,19 @@ func TestKilledInTheMiddle(t *testing.T) {
 			t.Errorf("%s was recorded, and the mirror lacks it", key)
 		}
 	}
-	if len(recorded) == 0 {
-		t.Error("no child came to record anything")
+	agreed, _ := agreementsByID(t, s)
+	for externalID, a := range agreed {
+		if a.Key != plan.KeyOf(externalID) {
+			t.Errorf("%s has the agreement of somebody else", externalID)
+		}
+	}
+	for externalID := range agreeing {
+		if _, agrees := agreed[externalID]; !agrees {
+			t.Errorf("%s was said to agree, and doesn't", externalID)
+		}
+	}
+	if len(recorded) == 0 || len(agreeing) == 0 {
+		t.Errorf("no child came to record or agree: %d, %d", len(recorded), len(agreeing))
 	}
 }
 
@@ -137,7 +176,7 @@ func killChildAfter(t *testing.T, dir string, lines int, said func(verb string, 
 
 func knownByID(t testing.TB, s *Store) map[string]plan.Known {
 	t.Helper()
-	known, err := s.Known(t.Context())
+	known, err := allKnown(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

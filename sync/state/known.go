@@ -1,32 +1,45 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
+	"cubesync/sync/account"
 	"cubesync/sync/plan"
 )
 
-// Known returns what earlier runs left about every external ID, one entry each, sorted by external ID byte by byte.
-func (s *Store) Known(ctx context.Context) ([]plan.Known, error) {
-	var all []plan.Known
+// Remembered is what earlier runs left about one external ID.
+type Remembered struct {
+	Row int64
+	plan.Known
+	Account account.Account // as the service last told; ID 0 where there is none
+}
+
+// Remember returns what the rows hold, sorted by external ID, byte by byte. Rows that hold nothing of use to a plan are
+// left out.
+func (s *Store) Remember(ctx context.Context, rows []int64) ([]Remembered, error) {
+	var all []Remembered
 	err := s.read(ctx, "reading what is known", func(db *sql.DB) error {
-		all = nil
-		return eachRow(ctx, db, func(r *row) error {
-			known, err := r.known()
+		all = make([]Remembered, 0, len(rows))
+		missing, err := eachOf(ctx, db, rows, func(r *row) error {
+			e, err := r.entry()
 			if err != nil {
 				return err
 			}
-			if known.Absence != nil {
-				known.Absence.Since = s.wall(known.Absence.Since)
-			}
-			if known.AccountID != 0 || known.Refusal != nil {
-				all = append(all, known)
+			if e.account.ID != 0 || e.notes.Refusal != nil {
+				all = append(all, Remembered{Row: r.number, Known: s.known(&e), Account: e.account})
 			}
 			return nil
 		})
+		if err == nil && missing > 0 && s.reader != nil { // beside a Peek, a run may have removed some
+			err = fmt.Errorf("%d rows of what is known are missing: %w", missing, errBroken)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -34,84 +47,100 @@ func (s *Store) Known(ctx context.Context) ([]plan.Known, error) {
 	return all, nil
 }
 
-// known is the part of a row that the planner needs; the mirror's account isn't decoded for it.
-func (r *row) known() (plan.Known, error) {
-	known := plan.Known{ExternalID: r.externalID, AccountID: r.accountID}
-	if err := r.check(); err != nil {
-		return known, err
+// known is the part of an entry that the planner needs.
+func (s *Store) known(e *entry) plan.Known {
+	n := &e.notes
+	known := plan.Known{
+		ExternalID: e.externalID, AccountID: e.account.ID, Mine: n.Mine.set(), Learned: n.Learned, Refusal: n.Refusal,
+		Absence: n.Absence, KeptID: n.KeptID, Parked: n.Parked,
 	}
-	var n notes
-	if err := decode(r.notes, &n); err != nil {
-		return known, fmt.Errorf("what was learned of %q: %w", r.externalID, err)
+	if n.Absence != nil {
+		known.Absence.Since = s.wall(n.Absence.Since)
 	}
-	known.Learned, known.Refusal, known.Absence, known.KeptID = n.Learned, n.Refusal, n.Absence, n.KeptID
-	known.Mine = values(n.Mine)
-	return known, nil
+	return known
 }
 
 // eachRow visits all rows, sorted by external ID. The row is good until visit returns.
-func eachRow(ctx context.Context, db *sql.DB, visit func(*row) error) error {
-	var r row
-	columns := r.columns()
+func eachRow(ctx context.Context, db querier, visit func(*row) error) error {
 	last, first := "", true
-	return each(ctx, db, func(rows *sql.Rows) error {
-		if err := scan(rows, columns...); err != nil {
-			return err
-		}
+	return visitRows(ctx, db, func(r *row) error {
 		if !first && r.externalID <= last { // only in a damaged file
 			return fmt.Errorf("%q stands after %q: %w", r.externalID, last, errBroken)
 		}
 		last, first = r.externalID, false
-		return visit(&r)
-	}, "SELECT "+rowColumns+" FROM known ORDER BY external_id")
+		return visit(r)
+	}, "known ORDER BY external_id")
 }
 
-// book changes entries within one transaction.
-type book struct {
-	load, put, drop statement
+// eachOpen visits the rows without an agreement. The row is good until visit returns.
+func eachOpen(ctx context.Context, db querier, visit func(*row) error) error {
+	return visitRows(ctx, db, visit, "unagreed CROSS JOIN known USING (row)") // in this order
 }
 
-func openBook(ctx context.Context, tx *sql.Tx) (*book, error) {
-	load, errLoad := prepare(ctx, tx, "SELECT "+rowColumns+" FROM known WHERE external_id = ?")
-	put, errPut := prepare(ctx, tx, "INSERT OR REPLACE INTO known ("+rowColumns+") VALUES (?, ?, ?, ?, ?, ?)")
-	drop, errDrop := prepare(ctx, tx, "DELETE FROM known WHERE external_id = ?")
-	return &book{load: load, put: put, drop: drop}, errors.Join(errLoad, errPut, errDrop)
-}
-
-// update changes the entry of the external ID; an unknown one starts empty.
-func (b *book) update(ctx context.Context, externalID string, change func(*entry)) error {
-	e, _, err := b.entry(ctx, externalID)
-	if err != nil {
-		return err
+// eachOf visits the rows of these numbers once each, sorted by external ID, and returns of how many numbers there is no
+// row. The row is good until visit returns.
+func eachOf(ctx context.Context, db querier, numbers []int64, visit func(*row) error) (missing int, err error) {
+	numbers = slices.Clone(numbers)
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	missing = len(numbers)
+	found := func(r *row) error {
+		missing--
+		return visit(r)
 	}
-	change(&e)
-	return b.store(ctx, &e)
+	var last sql.NullInt64
+	if err := db.QueryRowContext(ctx, "SELECT max(row) FROM known").Scan(&last); err != nil {
+		return 0, err
+	}
+	if int64(len(numbers)) > last.Int64/4 { // so many are found sooner by looking at all
+		err := eachRow(ctx, db, func(r *row) error {
+			if _, wanted := slices.BinarySearch(numbers, r.number); !wanted {
+				return nil
+			}
+			return found(r)
+		})
+		return missing, err
+	}
+	rows, err := numbered(ctx, db, numbers)
+	if err != nil {
+		return 0, err
+	}
+	for i := range rows {
+		if err := found(&rows[i]); err != nil {
+			return 0, cmp.Or(ctx.Err(), err)
+		}
+	}
+	return missing, nil
 }
 
-// entry returns what is known under the external ID; nothing of an unknown one.
-func (b *book) entry(ctx context.Context, externalID string) (e entry, known bool, err error) {
+// numbered returns the rows of these numbers, sorted by external ID.
+func numbered(ctx context.Context, db querier, numbers []int64) ([]row, error) {
+	rows := make([]row, 0, len(numbers))
+	for batch := range slices.Chunk(numbers, 1000) {
+		list, err := json.Marshal(batch)
+		if err != nil {
+			return nil, err
+		}
+		err = visitRows(ctx, db, func(r *row) error {
+			rows = append(rows, *r)
+			return nil
+		}, "known WHERE row IN (SELECT value FROM json_each(?))", string(list))
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.externalID, b.externalID) })
+	return rows, nil
+}
+
+// visitRows visits the rows that the rest of the query finds.
+func visitRows(ctx context.Context, db querier, visit func(*row) error, from string, args ...any) error {
 	var r row
-	err = b.load.QueryRowContext(ctx, externalID).Scan(r.columns()...)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return entry{externalID: externalID}, false, nil
-	case err != nil:
-		return entry{}, false, err
-	}
-	e, err = r.entry()
-	return e, true, err
-}
-
-func (b *book) store(ctx context.Context, e *entry) error {
-	r, err := e.row()
-	if err != nil {
-		return err
-	}
-	_, err = b.put.ExecContext(ctx, r.values()...)
-	return err
-}
-
-func (b *book) remove(ctx context.Context, externalID string) error {
-	_, err := b.drop.ExecContext(ctx, externalID)
-	return err
+	columns := r.columns()
+	return each(ctx, db, func(rows *sql.Rows) error {
+		if err := scan(rows, columns...); err != nil {
+			return err
+		}
+		return visit(&r)
+	}, "SELECT "+rowColumns+" FROM "+from, args...)
 }

@@ -4,13 +4,12 @@ import (
 	"testing"
 	"time"
 
-	"cubesync/sync/account"
 	"cubesync/sync/plan"
 )
 
 func knownOf(t *testing.T, s *Store, externalID string) plan.Known {
 	t.Helper()
-	all, err := s.Known(t.Context())
+	all, err := allKnown(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +65,7 @@ func TestAnotherAccountStartsAfresh(t *testing.T) {
 		t.Errorf("known: %+v", k)
 	}
 	other := sampleAccount(9, "E1")
-	seen := func(yield func(account.Account) bool) { yield(other) }
-	finish(t, s, begin(t, s), End{Observed: seen, Absent: []string{"E1"}, Counts: false, Now: monday}, 0)
+	finish(t, s, begin(t, s), End{Observed: listed(other), Absent: []string{"E1"}, Counts: false, Now: monday}, 0)
 	if k := knownOf(t, s, "E1"); k.AccountID != 9 || k.KeptID != nil || k.Absence != nil {
 		t.Errorf("known of the other account: %+v", k)
 	}

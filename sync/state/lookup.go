@@ -18,7 +18,7 @@ func (e *NoRunError) Error() string {
 }
 
 // Lookup returns the accounts of the mirror that text names: by external ID, account id, login or e-mail, as the last
-// run that was carried out left them.
+// run that was carried out left them, each with the external ID under which it is known.
 func (s *Store) Lookup(ctx context.Context, text string) ([]account.Account, error) {
 	id, _ := strconv.ParseInt(text, 10, 64) // 0 is no account's
 	var found []account.Account
@@ -37,6 +37,7 @@ func (s *Store) Lookup(ctx context.Context, text string) ([]account.Account, err
 				return err
 			}
 			if byKey || holds(e.account, user.Login, text) || holds(e.account, user.Email, text) {
+				e.account.ExternalID = e.externalID
 				found = append(found, e.account)
 			}
 			return nil

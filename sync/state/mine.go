@@ -13,7 +13,8 @@ import (
 func (e *entry) remember(want user.Values, carried *account.Account) (changed bool) {
 	for i, value := range want {
 		field := user.Field(i)
-		before := e.notes.Mine[field]
+		now := e.notes.Mine.fields()[field]
+		before := *now
 		if !value.Set || value.Text == before {
 			continue
 		}
@@ -25,13 +26,7 @@ func (e *entry) remember(want user.Values, carried *account.Account) (changed bo
 		if mine == before {
 			continue
 		}
-		if e.notes.Mine == nil {
-			e.notes.Mine = map[user.Field]string{}
-		}
-		e.notes.Mine[field] = mine
-		if mine == "" {
-			delete(e.notes.Mine, field)
-		}
+		*now = mine
 		changed = true
 	}
 	return changed

@@ -2,7 +2,6 @@ package state
 
 import (
 	"maps"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -141,7 +140,7 @@ func TestFinishRemembersWhatIsWanted(t *testing.T) {
 			write(t, s, begin(t, s), test.before...)
 			run := begin(t, s)
 			write(t, s, run, test.outcomes...)
-			end := End{Observed: slices.Values(test.observed), Mine: map[string]user.Values{"E1": test.mine, "E2": wanted}}
+			end := End{Observed: listed(test.observed...), Mine: map[string]user.Values{"E1": test.mine, "E2": wanted}}
 			finish(t, s, run, end, 0)
 			if diff := cmp.Diff(test.want, knownByID(t, s)["E1"].Mine); diff != "" {
 				t.Errorf("ours (-want +got):\n%s", diff)
@@ -153,7 +152,7 @@ func TestFinishRemembersWhatIsWanted(t *testing.T) {
 // An unchanged run writes nothing about anybody, so that a night costs nothing.
 func TestWhatIsWantedIsWrittenOnce(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	end := End{Observed: slices.Values([]account.Account{carrying("admin,b,staff", `{"a":1,"role":2}`)})}
+	end := End{Observed: listed(carrying("admin,b,staff", `{"a":1,"role":2}`))}
 	for i, mine := range []user.Values{mineOf("b", `{"role":2}`), mineOf("", ""), mineOf("b,a", `{ "a":1.0}`), mineOf("b,a", `{ "a":1.0}`), mineOf("b,a", `{ "a":1.0}`)} {
 		end.Mine = map[string]user.Values{"E1": mine}
 		before := stateOf(t, s)

@@ -23,10 +23,13 @@ type comparison struct {
 	counts       bool
 	approved     map[string]plan.Leavers
 	now          time.Time
+	agreements   map[string]plan.Agreement
+	agreed       []agreed // what becomes of agreements
 	changes      *book
+	gap          gap
 }
 
-// syncMirror walks what is known and what was observed side by side, both sorted, and writes what differs. It reads
+// syncMirror walks the rows concerned and what was observed side by side, both sorted, and writes what differs. It reads
 // through another connection, which sees the state as it was before, so that what is written can't move under it.
 func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End) error {
 	changes, err := openBook(ctx, tx)
@@ -39,15 +42,16 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 	}
 	c := comparison{
 		run: run, mine: end.Mine, failed: failed, absent: slices.Sorted(slices.Values(end.Absent)), keep: slices.Sorted(slices.Values(end.Keep)),
-		counts: end.Counts, approved: end.Approved, now: end.Now, changes: changes,
+		counts: end.Counts, approved: end.Approved, now: end.Now,
+		agreements: end.Agreed, changes: changes,
 	}
-	next, stop := iter.Pull2(byExternalID(end.Observed))
+	next, stop := iter.Pull2(groups(end.Observed))
 	defer stop()
 	seen := observed{next: next}
 	if err := seen.advance(); err != nil {
 		return err
 	}
-	err = eachRow(ctx, s.reader, func(r *row) error {
+	_, err = eachOf(ctx, s.reader, end.Rows, func(r *row) error {
 		if err := c.unknown(ctx, &seen, func() bool { return seen.externalID < r.externalID }); err != nil {
 			return err
 		}
@@ -66,7 +70,10 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 	if err != nil {
 		return err
 	}
-	return c.unknown(ctx, &seen, func() bool { return true })
+	if err := c.unknown(ctx, &seen, func() bool { return true }); err != nil {
+		return err
+	}
+	return changes.agree(ctx, c.agreed)
 }
 
 // notApplied returns the external IDs of the run's operations that were opened and not applied.
@@ -87,10 +94,18 @@ func notApplied(ctx context.Context, tx *sql.Tx, run int64) (failed map[string]b
 	return failed, rows.Err()
 }
 
-// unknown takes in accounts that weren't known so far, as long as wanted says.
+// unknown takes in accounts that weren't known when the run began, as long as wanted says.
 func (c *comparison) unknown(ctx context.Context, seen *observed, wanted func() bool) error {
 	for seen.more && wanted() {
-		if err := c.judge(ctx, entry{externalID: seen.externalID}, seen.accounts); err != nil {
+		e := entry{externalID: seen.externalID}
+		known, err := c.gap.known(ctx, c.changes.tx, seen.externalID)
+		if err == nil && known {
+			e, _, err = c.changes.entry(ctx, seen.externalID)
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.judge(ctx, e, seen.accounts); err != nil {
 			return err
 		}
 		if err := seen.advance(); err != nil {
@@ -98,6 +113,25 @@ func (c *comparison) unknown(ctx context.Context, seen *observed, wanted func() 
 		}
 	}
 	return nil
+}
+
+// gap is a stretch of external IDs under which nothing is known, so that nobody in a long list of new ones has to be
+// looked for.
+type gap struct {
+	open bool
+	end  sql.NullString // the first known external ID after it; none: it is endless
+}
+
+// known reports whether anything is known under an external ID. Each must be higher than the last one.
+func (g *gap) known(ctx context.Context, db querier, externalID string) (bool, error) {
+	if !g.open || g.end.Valid && g.end.String < externalID {
+		g.open = true
+		err := db.QueryRowContext(ctx, "SELECT min(external_id) FROM known WHERE external_id >= ?", externalID).Scan(&g.end)
+		if err != nil {
+			return false, err
+		}
+	}
+	return g.end.Valid && g.end.String == externalID, nil
 }
 
 // judge writes what becomes of one entry.
@@ -110,14 +144,32 @@ func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account)
 	}
 	changed := e.observe(c.run, seen, keep, mine)
 	changed = e.count(absent, c.counts, c.approved[e.externalID], c.now) || changed
-	switch {
-	case e.account.ID == 0 && e.notes.Refusal == nil:
-		return c.changes.remove(ctx, e.externalID)
-	case changed:
-		return c.changes.store(ctx, &e)
-	default:
-		return nil
+	if e.account.ID == 0 && e.notes.Refusal == nil {
+		return c.changes.remove(ctx, &e)
 	}
+	if changed {
+		if err := c.changes.store(ctx, &e); err != nil {
+			return err
+		}
+	}
+	agreement := c.agreements[e.externalID]
+	switch {
+	case agreement.Key != 0 && !c.failed[e.externalID] && e.mayAgree(c.run) && len(seen) == 1 && seen[0].ID == e.account.ID:
+		c.agreed = append(c.agreed, agreed{row: e.number, agreement: agreement})
+		return nil
+	case changed:
+		return nil // it has none any more
+	default:
+		return c.changes.disagree(ctx, e.number)
+	}
+}
+
+// mayAgree reports whether all that is remembered says nothing against an agreement: the account is the listed one, and
+// there is nothing that a later run has to think of. What answers taught, a refusal too, counts again only when the record
+// or the account changes, and then there is no agreement.
+func (e *entry) mayAgree(run int64) bool {
+	n := &e.notes
+	return e.account.ID != 0 && e.written != run && n.Absence == nil && n.KeptID == nil && n.Parked == nil
 }
 
 // observed are accounts by external ID, one group after another.
@@ -136,24 +188,25 @@ func (o *observed) advance() error {
 	return nil
 }
 
-// byExternalID groups sorted accounts; those without an external ID can't be known by one. The group is good until the
+// groups puts accounts of one external ID together; those without one can't be known by it. The group is good until the
 // next is asked for.
-func byExternalID(accounts iter.Seq[account.Account]) iter.Seq2[string, []account.Account] {
+func groups(accounts iter.Seq2[string, account.Account]) iter.Seq2[string, []account.Account] {
 	return func(yield func(string, []account.Account) bool) {
 		var group []account.Account
-		for a := range accounts {
-			if len(group) > 0 && group[0].ExternalID != a.ExternalID {
-				if !yield(group[0].ExternalID, group) {
+		last := ""
+		for externalID, a := range accounts {
+			if len(group) > 0 && externalID != last {
+				if !yield(last, group) {
 					return
 				}
 				group = group[:0]
 			}
-			if a.ExternalID != "" {
+			if last = externalID; externalID != "" {
 				group = append(group, a)
 			}
 		}
 		if len(group) > 0 {
-			yield(group[0].ExternalID, group)
+			yield(last, group)
 		}
 	}
 }
@@ -181,5 +234,6 @@ func (e *entry) observe(run int64, seen []account.Account, keep bool, mine user.
 		e.show(now)
 		changed = true
 	}
+	changed = e.unpark(now) || changed
 	return e.remember(mine, &now) || changed
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,6 +165,48 @@ func TestFirstVersionIsBroughtUpToDate(t *testing.T) {
 	pending, err := s.Pending(t.Context())
 	if diff := cmp.Diff([]Intent{{Run: 1, Kind: plan.Update, ExternalID: "E1", AccountID: 7}}, pending); err != nil || diff != "" {
 		t.Errorf("what was in doubt before (-want +got):\n%s%v", diff, err)
+	}
+}
+
+// A state of the second version keeps what it holds; nobody in it has an agreement.
+func TestSecondVersionIsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	file := staff.file(dir)
+	for _, step := range migrations()[:2] {
+		execute(t, file, step)
+	}
+	execute(t, file, "PRAGMA user_version = 2")
+	want := []plan.Known{}
+	for i, externalID := range []string{"Z", "a", "E1"} {
+		e := entry{externalID: externalID, account: sampleAccount(int64(i+1), externalID), written: 7}
+		e.notes.Absence = &plan.Absence{Reads: i + 1, Since: monday}
+		r, err := e.row()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = openBehind(t, file).ExecContext(t.Context(), "INSERT INTO known VALUES (?, ?, ?, ?, ?, ?)",
+			r.externalID, r.accountID, r.account, r.notes, r.written, r.sum)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, plan.Known{ExternalID: externalID, AccountID: int64(i + 1), Absence: e.notes.Absence})
+	}
+	slices.SortFunc(want, func(a, b plan.Known) int { return strings.Compare(a.ExternalID, b.ExternalID) })
+	s := openStore(t, dir)
+	got, err := allKnown(t.Context(), s)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v; what is known (-want +got):\n%s", err, diff)
+	}
+	if agreed, open := agreementsByID(t, s); len(agreed) != 0 || !slices.Equal(open, []string{"E1", "Z", "a"}) {
+		t.Errorf("agreed %v, open %v", agreed, open)
+	}
+	if e1 := stateOf(t, s)["E1"]; e1.written != 7 || e1.number != 1 {
+		t.Errorf("E1 is %+v", e1)
+	}
+	a := sampleAccount(3, "E1")
+	finish(t, s, begin(t, s), End{Rows: []int64{1}, Observed: listed(a), Agreed: agreeingAll(a)}, 0)
+	if agreed, _ := agreementsByID(t, s); len(agreed) != 1 {
+		t.Errorf("after a run: %v", agreed)
 	}
 }
 

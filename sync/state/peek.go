@@ -60,7 +60,7 @@ func (s *Store) peek(ctx context.Context, doing string, look func(*sql.DB) error
 	}
 	if before.there && !before.log {
 		if after, statErr := s.stamp(); statErr != nil || after != before {
-			return fmt.Errorf("state file %s: %s: a run wrote to it at the same time; do it again", s.file, doing)
+			return s.explain(doing, errOvertaken)
 		}
 	}
 	return s.explain(doing, err)

@@ -122,7 +122,7 @@ func TestFinishOfASavedPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	known, err := s.Known(t.Context())
+	known, err := allKnown(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

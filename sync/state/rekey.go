@@ -26,19 +26,6 @@ func (s *Store) SetRekeying(ctx context.Context, pairs map[string]string) error 
 	})
 }
 
-// rename carries all that is known under an external ID over to another.
-func (b *book) rename(ctx context.Context, old, now string) error {
-	e, known, err := b.entry(ctx, old)
-	if err != nil || !known {
-		return err
-	}
-	e.externalID = now
-	if err := b.store(ctx, &e); err != nil {
-		return err
-	}
-	return b.remove(ctx, old)
-}
-
 // settleRename takes in that a change of external ID turns out to have happened.
 func (b *book) settleRename(ctx context.Context, found *Settled, rekeying map[string]string) error {
 	old, renamed := rekeying[found.Intent.ExternalID]

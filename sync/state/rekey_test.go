@@ -39,7 +39,7 @@ func rekeying(t *testing.T) (*Store, int64) {
 // carried makes sure that all that was known under P is known under another external ID, and nothing else is.
 func carried(t *testing.T, s *Store, to string) {
 	t.Helper()
-	known, err := s.Known(t.Context())
+	known, err := allKnown(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,8 +71,56 @@ func migrations() []string {
 		INSERT INTO journal SELECT run, external_id, kind, '', account_id, position, mine, ending, words FROM journal_1;
 		DROP TABLE journal_1;
 		CREATE INDEX journal_pending ON journal (run, external_id, kind, step) WHERE ending IN ('', 'unknown');`,
+
+		agreementTables,
 	}
 }
+
+// agreementTables numbers the rows of what is known, and keeps agreements beside it by those numbers.
+const agreementTables = `
+	ALTER TABLE known RENAME TO known_2;
+
+	CREATE TABLE known (
+		row INTEGER PRIMARY KEY,
+		external_id TEXT NOT NULL UNIQUE COLLATE BINARY,
+		account_id INTEGER NOT NULL, -- 0: has none
+		account TEXT NOT NULL,       -- JSON, what the service last told; '' without an account
+		notes TEXT NOT NULL,         -- JSON, what runs taught; '' where they taught nothing
+		written INTEGER NOT NULL,    -- the run that wrote the account last; 0: none that is known
+		sum INTEGER NOT NULL
+	);
+
+	INSERT INTO known (external_id, account_id, account, notes, written, sum)
+		SELECT external_id, account_id, account, notes, written, sum FROM known_2 ORDER BY external_id;
+	DROP TABLE known_2;
+
+	CREATE TABLE agreement (
+		number INTEGER PRIMARY KEY, -- of the part: the rows from number * 168 on
+		slots BLOB NOT NULL,        -- 24 bytes a row
+		sum INTEGER NOT NULL
+	);
+
+	CREATE TABLE claim (
+		number INTEGER PRIMARY KEY, -- of the part: the rows from number * 252 on
+		slots BLOB NOT NULL,        -- 16 bytes a row
+		sum INTEGER NOT NULL
+	);
+
+	CREATE TABLE unagreed (
+		row INTEGER PRIMARY KEY, -- of known, without an agreement, whatever its slot says
+		twin INTEGER NOT NULL    -- the same once more, negative: another row would bring an old agreement back
+	);
+	INSERT INTO unagreed SELECT row, -row FROM known;
+
+	CREATE TRIGGER known_added AFTER INSERT ON known BEGIN
+		INSERT OR IGNORE INTO unagreed VALUES (new.row, -new.row);
+	END;
+	CREATE TRIGGER known_changed AFTER UPDATE ON known BEGIN
+		INSERT OR IGNORE INTO unagreed VALUES (new.row, -new.row);
+	END;
+	CREATE TRIGGER known_removed AFTER DELETE ON known BEGIN
+		DELETE FROM unagreed WHERE row = old.row;
+	END;`
 
 // migrate brings the file to the newest version, one step a transaction.
 func migrate(ctx context.Context, db *sql.DB, file string) error {
@@ -125,5 +173,6 @@ func versionOf(ctx context.Context, db querier, file string) (int, error) {
 
 // querier is a database or a transaction in it.
 type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }

@@ -9,10 +9,13 @@
 //	table        | holds
 //	-------------+------------------------------------------------------------------
 //	known        | one row an external ID: the mirror's account and what was learned
+//	agreement    | digests of the rows that the last applied run found equal to their records, packed
+//	claim        | digests of the logins and e-mails that those records claim, packed
+//	unagreed     | the rows without a valid agreement
 //	journal      | one row an operation of a kept run: opened, then how it ended
 //	run          | the kept runs
 //	departure    | how many releases and deletes each run of the last week applied
-//	fact         | identity, baseline, evidence of the last counted read, clock
+//	fact         | identity, baseline, evidence of the last counted read, clock, how accounts were listed, ...
 package state
 
 import (
@@ -119,6 +122,17 @@ func (s *Store) read(ctx context.Context, doing string, look func(*sql.DB) error
 	return s.explain(doing, look(s.reader))
 }
 
+// moment looks several things up that belong to the same moment.
+func (s *Store) moment(ctx context.Context, doing string, look func(*sql.Tx) error) error {
+	return s.read(ctx, doing, func(db *sql.DB) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		return errors.Join(look(tx), tx.Rollback())
+	})
+}
+
 // makeFile sees to it that the file is there, and for its owner only: it holds people's data.
 func makeFile(path string) (err error) {
 	if err := makeFolderOf(path); err != nil {
@@ -146,7 +160,7 @@ func makeFile(path string) (err error) {
 }
 
 // each runs a query and visits its rows.
-func each(ctx context.Context, db *sql.DB, visit func(*sql.Rows) error, query string, args ...any) (err error) {
+func each(ctx context.Context, db querier, visit func(*sql.Rows) error, query string, args ...any) (err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"os"
@@ -78,15 +79,58 @@ func sampleAccount(id int64, externalID string) account.Account {
 }
 
 // accounts are owned accounts of the external IDs, numbered from 1 on.
-func accounts(externalIDs ...string) iter.Seq[account.Account] {
+func accounts(externalIDs ...string) iter.Seq2[string, account.Account] {
 	var all []account.Account
 	for i, externalID := range externalIDs {
 		all = append(all, sampleAccount(int64(i+1), externalID))
 	}
-	return slices.Values(all)
+	return listed(all...)
 }
 
-// finish ends the run as applied, on monday where the end doesn't say when.
+// listed are accounts that are known by their own external IDs.
+func listed(all ...account.Account) iter.Seq2[string, account.Account] {
+	return func(yield func(string, account.Account) bool) {
+		for _, a := range all {
+			if !yield(a.ExternalID, a) {
+				return
+			}
+		}
+	}
+}
+
+// allRows are the rows of all that is known, rising. Whoever has an agreement isn't open.
+func allRows(ctx context.Context, s *Store) ([]int64, error) {
+	agreements, err := s.Agreements(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.Clone(agreements.Open())
+	for row := range agreements.Rows() {
+		rows = append(rows, row)
+	}
+	slices.Sort(rows)
+	if n := len(slices.Compact(slices.Clone(rows))); n != agreements.Len()+len(agreements.Open()) {
+		return nil, fmt.Errorf("%d agree and %v are open: together %v", agreements.Len(), agreements.Open(), rows)
+	}
+	return rows, nil
+}
+
+// allKnown is all that is known, sorted by external ID.
+func allKnown(ctx context.Context, s *Store) ([]plan.Known, error) {
+	rows, err := allRows(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	remembered, err := s.Remember(ctx, rows)
+	var all []plan.Known
+	for _, r := range remembered {
+		all = append(all, r.Known)
+	}
+	return all, err
+}
+
+// finish ends the run as applied, on monday where the end doesn't say when, and about everybody where it doesn't say
+// about whom.
 func finish(t testing.TB, s *Store, run int64, end End, keep int) {
 	t.Helper()
 	if end.Now.IsZero() {
@@ -94,6 +138,12 @@ func finish(t testing.TB, s *Store, run int64, end End, keep int) {
 	}
 	if end.Observed == nil {
 		end.Observed = accounts()
+	}
+	if end.Rows == nil {
+		var err error
+		if end.Rows, err = allRows(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Finish(t.Context(), Run{ID: run, StartedAt: monday, EndedAt: end.Now, Status: Applied}, &end, keep); err != nil {
 		t.Fatal(err)

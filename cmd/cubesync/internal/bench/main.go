@@ -1,247 +1,172 @@
-// Command bench measures the program against an emulator in another process, over loopback: how fast a first import
-// is without a limit, and how well limits are used and kept. Every count is the server's. It fails when a limit is
-// exceeded or wasted.
+// Command bench measures the program against an emulator in another process, over loopback:
+//
+//	import  how fast a first import is without a limit
+//	limits  how well limits are used and kept; it fails when one is exceeded or wasted
+//	plan    how fast, and in how much memory, a few differences are found among many users, from a CSV file and a warm
+//	        mirror to a finished plan file; beside it DuckDB's full outer join of the same users as two CSV files
+//
+// Given a name it measures that, otherwise everything. Every count is the server's, or checked against what was made to
+// differ. It is no test of what a plan says.
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
-	"time"
-
-	"cubesync/sink/emulator"
 )
 
+// The exit codes, as cubesync's own commands have them.
 const (
-	users     = 100_000
-	noLimit   = 1_000_000 // requests a second that no machine reaches
-	span      = 20 * time.Second
-	supply    = 24 // seconds for which there are users to sign up, under a limit
-	leastUsed = 0.97
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
 )
 
 func main() {
-	if err := run(context.Background(), os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	release()
+	os.Exit(code)
+}
+
+// options are what to measure, and how large.
+type options struct {
+	part   string    // "": all
+	users  int       // of the plan
+	rounds int       // of the plan
+	logs   io.Writer // as the field of bench
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return exitUsage
+	}
+	if err := measure(ctx, o, stdout); err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// parse reads the arguments; what is wrong with them is on stderr by the time it returns an error.
+func parse(args []string, stderr io.Writer) (options, error) {
+	o := options{}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		o.part, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet("bench [import|limits|plan]", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.users, "n", 1_000_000, "users of the plan, a multiple of 100")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds of the plan that are measured")
+	verbose := flags.Bool("v", false, "show what the measured commands log, the time of each phase for instance")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if *verbose {
+		o.logs = stderr
+	}
+	known := slices.ContainsFunc(parts(), func(p part) bool { return p.name == o.part })
+	var err error
+	switch {
+	case o.part != "" && !known:
+		err = fmt.Errorf("%q can't be measured: write import, limits or plan, or nothing for all of them", o.part)
+	case flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.users < block || o.users%block != 0:
+		err = fmt.Errorf("-n %d: write a multiple of %d", o.users, block)
+	case o.rounds < 1:
+		err = fmt.Errorf("-rounds %d: write 1 or more", o.rounds)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+	}
+	return o, err
+}
+
+// part is something that can be measured by itself.
+type part struct {
+	name string
+	do   func(*bench, context.Context, options, io.Writer) error
+}
+
+func parts() []part {
+	return []part{
+		{"import", func(b *bench, ctx context.Context, _ options, out io.Writer) error { return b.firstImport(ctx, out) }},
+		{"limits", func(b *bench, ctx context.Context, _ options, out io.Writer) error { return b.limits(ctx, out) }},
+		{"plan", func(b *bench, ctx context.Context, o options, out io.Writer) error {
+			return b.planning(ctx, o, out)
+		}},
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
+// measure does the parts, in a temporary folder that is gone afterwards.
+func measure(ctx context.Context, o options, out io.Writer) error {
 	folder, err := os.MkdirTemp("", "cubesync-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }() // a temporary folder
-	b := &bench{folder: folder, program: filepath.Join(folder, "cubesync")}
-	if err := b.prepare(ctx); err != nil {
+	b := &bench{folder: folder, program: filepath.Join(folder, "cubesync"), logs: o.logs}
+	if err := b.build(ctx); err != nil {
 		return err
 	}
-	rate, err := b.firstImport(ctx)
-	if err != nil {
-		return fmt.Errorf("first import: %w", err)
-	}
-	fmt.Fprintf(out, "first import of %d users, no limit: %.0f users/s\n\n", users, rate)
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "limit/s\tused\tworst second\t429\t")
 	var failures []error
-	for _, limit := range []int{50, 500, 5000} {
-		m, err := b.limited(ctx, limit)
-		if err != nil {
-			return fmt.Errorf("limit %d: %w", limit, err)
+	for _, p := range parts() {
+		if o.part != "" && o.part != p.name {
+			continue
 		}
-		fmt.Fprintf(table, "%d\t%.2f %%\t%d\t%d\t\n", limit, 100*m.used, m.worst, m.throttled)
-		if m.used < leastUsed || m.worst > limit {
-			failures = append(failures, fmt.Errorf("limit %d: used %.2f %%, worst second %d", limit, 100*m.used, m.worst))
+		if err := p.do(b, ctx, o, out); err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", p.name, err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return errors.Join(append(failures, table.Flush())...)
+	return errors.Join(failures...)
 }
 
 // bench holds what the measurements share.
 type bench struct {
 	folder, program string
+	logs            io.Writer // of all commands; nil: shown only where one fails
 }
 
-func (b *bench) prepare(ctx context.Context) error {
-	return execute(exec.CommandContext(ctx, "go", "build", "-o", b.program, "./cmd/cubesync"))
+// build makes the program as it is delivered.
+func (b *bench) build(ctx context.Context) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.program, "cubesync/cmd/cubesync")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	return b.execute(command)
 }
 
-func execute(command *exec.Cmd) error {
-	command.Stderr = os.Stderr
+// generate writes a CSV file of so many invented users.
+func (b *bench) generate(ctx context.Context, users int, path string) error {
+	return b.execute(exec.CommandContext(ctx, "go", "run", "cubesync/cmd/sampleusers", "-n", fmt.Sprint(users), "-o", path))
+}
+
+// execute carries a command out. What it says on standard error is in the error, if there is one, or goes where b.logs
+// says.
+func (b *bench) execute(command *exec.Cmd) error {
+	var said bytes.Buffer
+	command.Stderr = &said
+	if b.logs != nil {
+		command.Stderr = b.logs
+	}
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("%s: %w", strings.Join(command.Args, " "), err)
+		return fmt.Errorf("%s: %w\n%s", strings.Join(command.Args, " "), err, said.Bytes())
 	}
 	return nil
-}
-
-// firstImport signs everybody up into an empty server and returns users a second, look-ups included.
-func (b *bench) firstImport(ctx context.Context) (float64, error) {
-	server, err := b.serve(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer server.stop()
-	worker, err := b.sync(ctx, server, users, noLimit)
-	if err != nil {
-		return 0, err
-	}
-	began := time.Now()
-	if err := execute(worker); err != nil {
-		return 0, err
-	}
-	took := time.Since(began)
-	counters, err := server.counters(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if counters.Written.SignUp != users {
-		return 0, fmt.Errorf("the server counts %d sign-ups, want %d", counters.Written.SignUp, users)
-	}
-	return users / took.Seconds(), nil
-}
-
-type measured struct {
-	used      float64 // share of the limit, over the span
-	worst     int     // requests in the busiest sliding second
-	throttled int64
-}
-
-// limited imports under a limit and measures over the span while there is work.
-func (b *bench) limited(ctx context.Context, limit int) (measured, error) {
-	server, err := b.serve(ctx)
-	if err != nil {
-		return measured{}, err
-	}
-	defer server.stop()
-	worker, err := b.sync(ctx, server, supply*limit, limit)
-	if err != nil {
-		return measured{}, err
-	}
-	if err := worker.Start(); err != nil {
-		return measured{}, err
-	}
-	defer func() { _ = worker.Wait() }() // it was interrupted on purpose
-	defer func() { _ = worker.Process.Signal(syscall.SIGTERM) }()
-
-	var first emulator.Counters
-	for first.ByKind[emulator.SignUp] == 0 { // what comes before is read and planned, not sent
-		if first, err = server.counters(ctx); err != nil {
-			return measured{}, err
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	began := time.Now()
-	time.Sleep(span)
-	last, err := server.counters(ctx)
-	if err != nil {
-		return measured{}, err
-	}
-	m := measured{
-		used:  float64(last.Requests-first.Requests) / time.Since(began).Seconds() / float64(limit),
-		worst: last.WorstSecond.Requests,
-	}
-	for _, refused := range last.Refused {
-		m.throttled += refused
-	}
-	return m, nil
-}
-
-// sync is a run of the program over so many users, in a folder of its own.
-func (b *bench) sync(ctx context.Context, server *server, users, limit int) (*exec.Cmd, error) {
-	folder, err := os.MkdirTemp(b.folder, "run-")
-	if err != nil {
-		return nil, err
-	}
-	generate := exec.CommandContext(ctx, "go", "run", "./cmd/sampleusers", "-n", strconv.Itoa(users), "-o", filepath.Join(folder, "users.csv"))
-	if err := execute(generate); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(folder, "config.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, configuration, server.endpoint, limit), 0o600); err != nil {
-		return nil, err
-	}
-	return exec.CommandContext(ctx, b.program, "sync", "--yes", "-c", path), nil
-}
-
-const configuration = `
-connectycube:
-  endpoint: %s
-  application_id: "1"
-  auth_key: emulator-auth-key
-  admin_key: emulator-admin-key
-  rate_limit: %d
-pipelines:
-  - name: bench
-    owner_tag: bench
-    source: {csv: {path: users.csv}}
-    mapping:
-      external_id: {column: employee_id}
-      email: {column: email}
-      full_name: {template: "{given_name} {family_name}"}
-      phone: {column: phone}
-      website: {column: website}
-      tags: [{column: tags, split: ";"}]
-      custom_data: {column: custom_data, mode: merge}
-    passwords: {derive: {secret: emulator-sample-secret}}
-    updates: owner
-    leavers: keep
-    workers: 32
-`
-
-// server is an emulator in a process of its own, with its users in memory.
-type server struct {
-	command  *exec.Cmd
-	endpoint string
-}
-
-var endpointLine = regexp.MustCompile(`endpoint\s+(http://\S+)`)
-
-func (b *bench) serve(ctx context.Context) (*server, error) {
-	command := exec.CommandContext(ctx, b.program, "emulator", "--listen", "127.0.0.1:0")
-	command.Stderr = os.Stderr
-	out, err := command.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := command.Start(); err != nil {
-		return nil, err
-	}
-	text := make([]byte, 4096)
-	n, err := out.Read(text)
-	found := endpointLine.FindSubmatch(text[:n])
-	if found == nil {
-		return nil, errors.Join(fmt.Errorf("the emulator doesn't say where it is: %q", text[:n]), err, command.Process.Kill())
-	}
-	return &server{command, string(found[1])}, nil
-}
-
-func (s *server) stop() {
-	_ = s.command.Process.Kill() // its data is in memory
-	_ = s.command.Wait()
-}
-
-func (s *server) counters(ctx context.Context) (counters emulator.Counters, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.endpoint+"/__emulator/counters", http.NoBody)
-	if err != nil {
-		return counters, err
-	}
-	response, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
-	if err != nil {
-		return counters, err
-	}
-	defer func() { _ = response.Body.Close() }() // it was only read
-	err = json.NewDecoder(response.Body).Decode(&counters)
-	return counters, err
 }

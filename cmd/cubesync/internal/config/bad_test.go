@@ -204,6 +204,7 @@ pipelines.bad.yaml:40:20: pipelines[3].grace.reads: 0 is out of range; write a w
 pipelines.bad.yaml:40:29: pipelines[3].grace.span: "3 days" is not a span of time from 0s to 366d; write a number and its unit, such as 30s, 5m, 72h or 3d
 pipelines.bad.yaml:41:15: pipelines[3].vanished: unknown value "ignore"; choose recreate or leave
 pipelines.bad.yaml:42:15: plan_expires: "0s" is not a span of time from 1s to 366d; write a number and its unit, such as 30s, 5m, 72h or 3d
+pipelines.bad.yaml:43:18: full_list_every: 0 is out of range; write a whole number from 1
 `,
 	"secrets.bad.yaml": `
 secrets.bad.yaml:2:13: connectycube.endpoint: the environment variable UNSET_ENDPOINT is not set; set it, or write file:PATH

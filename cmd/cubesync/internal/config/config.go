@@ -17,6 +17,7 @@ type Config struct {
 	Emulator     emulator.Options // without users; its keys are shown to whoever starts it
 	State        string           // the folder of the state, absolute
 	KeepRuns     int
+	FullEvery    int           // at least every so many runs the accounts are listed in full
 	PlanExpires  time.Duration // how long a saved plan may be carried out
 	Pipelines    []Pipeline    // at least one
 

@@ -11,6 +11,7 @@ const (
 	defaultState        = ".cubesync/state"
 	defaultEmulatorData = ".cubesync/emulator.jsonl"
 	defaultKeepRuns     = 100
+	defaultFullEvery    = 7
 	defaultPlanExpires  = 24 * time.Hour
 	maxPlanExpires      = 366 * day
 

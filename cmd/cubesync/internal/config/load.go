@@ -75,7 +75,7 @@ func (c *checker) read() *value {
 
 func (c *checker) top(root *value) object {
 	return node{checker: c, at: position{1, 1}, value: root}.object("begin with a copy of the config.yaml that comes with cubesync",
-		"connectycube", "emulator", "state", "keep_runs", "plan_expires", "pipelines")
+		"connectycube", "emulator", "state", "keep_runs", "full_list_every", "plan_expires", "pipelines")
 }
 
 // config reads the whole file.
@@ -90,6 +90,7 @@ func (c *checker) config(root *value) *Config {
 		Emulator:     c.emulator(top.get("emulator"), app),
 		State:        top.get("state").filePath(defaultState),
 		KeepRuns:     top.get("keep_runs").integer(defaultKeepRuns, 1, math.MaxInt),
+		FullEvery:    top.get("full_list_every").integer(defaultFullEvery, 1, math.MaxInt),
 		PlanExpires:  top.get("plan_expires").duration(defaultPlanExpires, time.Second, maxPlanExpires),
 		Pipelines:    c.pipelines(top.need("pipelines", "add at least one pipeline"), with),
 	}

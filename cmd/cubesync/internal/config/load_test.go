@@ -118,6 +118,7 @@ func TestRootConfiguration(t *testing.T) {
 		{"state", got.State, filepath.Join(root, ".cubesync", "state")},
 		{"emulator", got.Emulator.Data, filepath.Join(root, ".cubesync", "emulator.jsonl")},
 		{"keep-runs", got.KeepRuns, 100},
+		{"full-list-every", got.FullEvery, 7},
 		{"plan-expires", got.PlanExpires, 24 * time.Hour},
 		{"timeout", got.ConnectyCube.Timeout, 30 * time.Second},
 		{"workers", p.Workers, 8},
@@ -183,7 +184,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Emulator: emulatorOptions(filepath.Join(folder, ".cubesync", "emulator.jsonl")),
 		State:    filepath.Join(folder, ".cubesync", "state"),
-		KeepRuns: 100, PlanExpires: 24 * time.Hour,
+		KeepRuns: 100, FullEvery: 7, PlanExpires: 24 * time.Hour,
 		Pipelines: []config.Pipeline{{
 			Name: "staff", OwnerTag: "staff-sync",
 			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "users.csv"), Delimiter: ','}},
@@ -239,7 +240,7 @@ func TestEveryKey(t *testing.T) {
 			Identity: &emulator.Identity{VerifyURL: "https://example.com/verify?v=1", Mapping: map[string]string{"uid": "#{id}", "full_name": "#{name}"}},
 		},
 		State:    filepath.Join(filepath.Dir(folder), "state"),
-		KeepRuns: 7, PlanExpires: 36 * time.Hour,
+		KeepRuns: 7, FullEvery: 3, PlanExpires: 36 * time.Hour,
 		Pipelines: []config.Pipeline{{
 			Name: "staff", OwnerTag: "staff-sync", Schedule: "@every 1h", Timezone: time.UTC,
 			Source: config.Source{CSV: &config.CSV{Path: "/srv/users.csv", Delimiter: '\t', NullValue: &empty, AcceptPlausible: true}},

@@ -1,0 +1,262 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+const (
+	// readTries is how often a read that was cut off is begun again.
+	readTries = 3
+	// readBatch is how many records are handed from the goroutine that reads to the one that maps at once.
+	readBatch = 256
+	// readAhead is how many batches may be under way.
+	readAhead = 4
+)
+
+// source is a read of the pipeline's source: whom it holds back for the planner, and how it ended.
+type source struct {
+	desired []plan.Desired // sorted by external ID
+	rejects []plan.Reject
+	passed  int // records that agree with their accounts: see plan.Sieve
+	verdict record.Verdict
+}
+
+// records returns how many were read.
+func (s *source) records() int { return len(s.desired) + len(s.rejects) + s.passed }
+
+// begun is a read whose first answer is known: before the service is asked for anything, it is clear that the source can
+// be read, and that it isn't the sample.
+type begun struct {
+	record.Reader
+	first answer
+}
+
+// open begins a read; where none can be begun the verdict says why. An error means that the run must not go on at all.
+func (r *run) open(ctx context.Context) (*begun, record.Verdict, error) {
+	r.order.Progress.Phase("read", 0)
+	reader, err := r.Source.Open(ctx)
+	if err != nil {
+		return nil, record.Verdict{Reason: err.Error()}, nil
+	}
+	r.columns = reader.Columns().Names()
+	r.hidden = r.leftEmpty()
+	if columns := reader.Columns(); len(columns.Names()) > 0 { // a source without any says why in its verdict
+		if err := r.Mapper.Check(columns); err != nil {
+			_ = reader.Close() // nothing was read
+			return nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
+		}
+	}
+	b := &begun{Reader: reader}
+	b.first.record, b.first.err = reader.Next(ctx)
+	if b.first.err == nil {
+		externalID, _ := r.Mapper.Key(b.first.record)
+		if err := r.real(externalID, &b.first.record); err != nil {
+			_ = reader.Close() // nothing is done with it
+			return nil, record.Verdict{}, err
+		}
+	}
+	return b, record.Verdict{}, nil
+}
+
+// useless reports whether the read ended before the first record, for a reason that stays.
+func (b *begun) useless() bool {
+	verdict := b.Verdict()
+	return b.first.ends() && !verdict.Completeness.Usable() && !verdict.Retryable
+}
+
+// real refuses users of the sample.
+func (r *run) real(externalID string, rec *record.Record) error {
+	if r.SamplePrefix != "" && strings.HasPrefix(externalID, r.SamplePrefix) {
+		return fmt.Errorf("%s: %w", rec.Position, ErrSample)
+	}
+	return nil
+}
+
+// read reads the source to its end: again from the start where a read was cut off, and where the sieve finds that it
+// passed somebody over too early. An error means that the run must not go on at all.
+func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest) (*source, error) {
+	for try, passes := 1, 1; ; passes++ {
+		if passes > readTries {
+			sieve.Hold() // a source that says something else each time
+		}
+		sieve.Restart()
+		s, err := r.readOnce(ctx, reader, sieve, salt)
+		if err != nil || ctx.Err() != nil {
+			return s, err
+		}
+		if cutOff := !s.verdict.Completeness.Usable() && s.verdict.Retryable; cutOff && try < readTries {
+			try++
+		} else if again, err := sieve.Again(ctx); err != nil || !again {
+			slices.SortStableFunc(s.desired, func(a, b plan.Desired) int {
+				return strings.Compare(a.User.ExternalID, b.User.ExternalID)
+			})
+			return s, err
+		}
+		var verdict record.Verdict
+		if reader, verdict, err = r.open(ctx); reader == nil {
+			sieve.Restart()
+			return &source{verdict: verdict}, err
+		}
+	}
+}
+
+// readOnce reads in one goroutine and maps in another.
+func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest) (*source, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	batches := make(chan []answer, readAhead)
+	used := make(chan []answer, readAhead+2)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(batches)
+		deliver(ctx, reader, batches, used)
+	})
+	defer func() { _ = reader.Close() }() // the verdict says how the read ended
+	defer reading.Wait()
+	defer cancel()
+
+	s := &source{}
+	into := intake{run: r, source: s, sieve: sieve, salt: salt}
+	for batch := range batches {
+		for i := range batch {
+			switch err := into.take(&batch[i]); {
+			case err == nil:
+			case errors.Is(err, ErrSample):
+				return s, err
+			default:
+				s.verdict = reader.Verdict()
+				if s.verdict.Reason == "" && !errors.Is(err, io.EOF) {
+					s.verdict.Reason = err.Error()
+				}
+				r.order.Progress.Step(i)
+				return s, nil
+			}
+		}
+		r.order.Progress.Step(len(batch))
+		used <- batch[:0]
+	}
+	s.verdict = record.Verdict{Reason: ctx.Err().Error()} // only an ended context leaves the answers without an end
+	return s, nil
+}
+
+// deliver sends what the reader answers, its end included.
+func deliver(ctx context.Context, reader *begun, batches chan<- []answer, used <-chan []answer) {
+	next := reader.first
+	ended := false
+	for !ended {
+		var batch []answer
+		select {
+		case batch = <-used:
+		default:
+			batch = make([]answer, 0, readBatch)
+		}
+		for len(batch) < readBatch && !ended {
+			batch = append(batch, next)
+			if ended = next.ends(); !ended {
+				next.record, next.err = reader.Next(ctx)
+			}
+		}
+		select {
+		case batches <- batch:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ends reports whether nothing comes after the answer.
+func (a *answer) ends() bool {
+	_, rejected := errors.AsType[*record.RejectError](a.err)
+	return a.err != nil && !rejected
+}
+
+// intake takes the records of one read in.
+type intake struct {
+	*run
+	source *source
+	sieve  *plan.Sieve
+	salt   user.Digest
+	digest user.Digester
+}
+
+// take maps a record, unless it may be passed over. An error is the end of the read.
+func (in *intake) take(a *answer) error {
+	if a.ends() {
+		return a.err
+	}
+	if bad, rejected := errors.AsType[*record.RejectError](a.err); rejected {
+		in.reject(bad, nil)
+		return nil
+	}
+	rec := a.record
+	var digest user.Digest
+	if externalID, readable := in.Mapper.Key(rec); readable {
+		if err := in.real(externalID, &rec); err != nil {
+			return err
+		}
+		in.digest.AddNumber(int64(in.salt)) //nolint:gosec // any number will do
+		in.Mapper.AddTo(&in.digest, rec)
+		digest = in.digest.Digest()
+		if in.sieve.Record(externalID, digest) {
+			in.source.passed++
+			return nil
+		}
+	}
+	u, err := in.Mapper.User(rec)
+	if bad, rejected := errors.AsType[*record.RejectError](err); rejected {
+		in.reject(bad, in.cells(rec))
+		return nil
+	}
+	in.sieve.Claim(u)
+	in.source.desired = append(in.source.desired, plan.Desired{User: u, Position: rec.Position, Digest: digest})
+	return nil
+}
+
+func (in *intake) reject(bad *record.RejectError, cells []record.Value) {
+	in.sieve.Reject(bad.ExternalID)
+	one := reject(bad)
+	one.Cells = cells
+	in.source.rejects = append(in.source.rejects, one)
+}
+
+func reject(bad *record.RejectError) plan.Reject {
+	detail := bad.Problem
+	if bad.Field != "" {
+		detail = bad.Field + ": " + detail
+	}
+	return plan.Reject{Position: bad.Position, ExternalID: bad.ExternalID, Reason: plan.BadRecord, Detail: detail, Uncertain: bad.Uncertain}
+}
+
+// salt is the digest of all that decides about a record beside the record itself.
+func (r *run) salt(policy *plan.Policy) user.Digest {
+	text, err := json.Marshal([]any{r.Version, r.Settings, policy})
+	if err != nil {
+		panic("digest of a policy: " + err.Error()) // texts, numbers and lists of them: always encodable
+	}
+	return user.DigestOf(string(text))
+}
+
+// present gathers whom a read showed, with what it wants of the fields that are merged; those who were passed over are
+// as they were.
+func present(s *source) map[string]user.Values {
+	all := make(map[string]user.Values, len(s.desired))
+	for _, reject := range s.rejects {
+		if reject.ExternalID != "" {
+			all[reject.ExternalID] = user.Values{}
+		}
+	}
+	for i := range s.desired {
+		all[s.desired[i].User.ExternalID] = plan.Merged(s.desired[i].User.Values)
+	}
+	return all
+}
