@@ -100,7 +100,7 @@ func codeOfRun(run state.Run) int {
 	case state.Interrupted:
 		return exitInterrupted
 	case state.Applied, state.Planned:
-		troubles := t.Failed + t.LeaversFailed + t.Unknown + t.LeaversUnknown + t.Rejected + t.Ignored +
+		troubles := t.Failed + t.LeaversFailed + t.Unknown + t.LeaversUnknown + t.Rejected + t.Ignored + t.LockedOut +
 			t.Skipped + t.LeaversSkipped - t.ByPolicy
 		if troubles > 0 && run.Status == state.Applied {
 			return exitTroubles

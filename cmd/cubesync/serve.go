@@ -101,7 +101,7 @@ func (c *command) logRun(result *reconcile.Result) error {
 		"unknown", t.Unknown, "not_attempted", t.NotAttempted, "rejected", t.Rejected,
 		"released", t.Done[plan.Release], "deleted", t.Done[plan.Delete], "leavers_failed", t.LeaversFailed,
 		"leavers_skipped", t.LeaversSkipped, "leavers_unknown", t.LeaversUnknown,
-		"leavers_not_attempted", t.LeaversNotAttempted, "leavers_left", t.LeaversLeft)
+		"leavers_not_attempted", t.LeaversNotAttempted, "leavers_left", t.LeaversLeft, "locked_out", t.LockedOut)
 	for _, outcome := range result.Gone {
 		op := outcome.Operation
 		log.Info("user "+string(op.Kind)+"d", "external_id", op.ExternalID, "account_id", op.AccountID)

@@ -108,7 +108,7 @@ func (e *movedError) Error() string { return "changed since the plan was made: "
 // update writes an account, or takes the owner tag off. In doubt it reads and compares again; when that is refused, to
 // sign in with what the write may have changed for one, it looks the account up.
 func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
-	known := op.Account
+	known := op.Was()
 	known.ExternalID = op.ExternalID // passwords are of this one, whatever the account carries
 	if op.Reason == plan.Rekeyed {
 		known.ExternalID = *op.ExternalIDBefore
@@ -171,7 +171,7 @@ func (r *run) stillToWrite(op plan.Operation, now account.Account) ([]plan.Chang
 	if spared := r.spares(op.Kind, now); spared != "" {
 		return nil, &movedError{spared}
 	}
-	if now.ExternalID != op.ExternalID && now.ExternalID != op.Account.ExternalID {
+	if now.ExternalID != op.ExternalID && now.ExternalID != op.Was().ExternalID {
 		return nil, &movedError{fmt.Sprintf("account %d has the external ID %q now", now.ID, now.ExternalID)}
 	}
 	if lost := !now.HasTag(r.OwnerTag); lost && op.Reason != plan.LostTag && op.Kind != plan.Release && op.Kind != plan.Adopt {
@@ -233,7 +233,7 @@ func differs(op plan.Operation, now account.Account) string {
 	for _, field := range []user.Field{user.Login, user.Email} {
 		have := now.Values[field].Text
 		wanted := slices.ContainsFunc(op.Changes, func(c plan.Change) bool { return c.Field == field && field.Equal(c.After, have) })
-		if !wanted && !field.Equal(have, op.Account.Values[field].Text) {
+		if !wanted && !field.Equal(have, op.Was().Values[field].Text) {
 			return field.String()
 		}
 	}
@@ -249,6 +249,10 @@ func (r *run) done(op plan.Operation, now account.Account, answered []plan.Chang
 	}
 	if held := stillHeld(op, now); held != "" {
 		words := fmt.Sprintf("ConnectyCube ignored %s: account %d still has it, so nobody else can", held, now.ID)
+		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true, Account: &now}
+	}
+	if lacking := stillLacking(op, now); lacking != "" {
+		words := fmt.Sprintf("ConnectyCube ignored %s: account %d still lacks what it gave up", lacking, now.ID)
 		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true, Account: &now}
 	}
 	r.succeeded(op.Kind)

@@ -22,7 +22,11 @@ func refusal(op plan.Operation, err error) state.Outcome {
 	if account.KindOf(err).Unusable() {
 		return state.Outcome{Operation: op, Ending: state.NotAttempted, Words: err.Error()}
 	}
-	return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: err.Error(), Refused: true}
+	kind := account.KindOf(err)
+	return state.Outcome{
+		Operation: op, Ending: state.DoneFailed, Words: err.Error(), Refused: true,
+		Whatever: kind == account.Forbidden || kind == account.PasswordNotOurs,
+	}
 }
 
 // unknown is the outcome of an operation that nothing proves done or not done.

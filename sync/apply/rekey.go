@@ -50,7 +50,7 @@ func (r *run) passwordBack(ctx context.Context, op plan.Operation) error {
 	if err != nil {
 		return err
 	}
-	known := op.Account
+	known := op.Was()
 	known.ExternalID = op.ExternalID // whose password it has now
 	for try := range maxTries {
 		if try > 0 && !pause(ctx, try) {

@@ -64,6 +64,12 @@ func (r *run) ring(ctx context.Context, ops []plan.Operation) []state.Outcome {
 		ring.notBegun(ctx, who, err)
 		return ring.outcomes
 	}
+	if ring.calledOff() {
+		for i, op := range ops {
+			ring.outcomes[i] = state.Outcome{Operation: op, Ending: state.NotAttempted}
+		}
+		return ring.outcomes
+	}
 	for i := range ops {
 		if !ring.write(ctx, i) {
 			ring.undo(ctx, i)
@@ -77,16 +83,14 @@ func (r *run) ring(ctx context.Context, ops []plan.Operation) []state.Outcome {
 func (r *ringRun) write(ctx context.Context, i int) bool {
 	op := r.ops[i]
 	was := r.now[op.AccountID]
-	op.Account = was
+	op.Account = &was
 	outcome := r.update(ctx, op)
 	outcome.Operation = r.ops[i]
 	r.outcomes[i] = outcome
 	step := ringStep{op: i, was: was, left: after(op.Changes)}
 	if outcome.Account != nil {
 		step.left = outcome.Account.Values
-		now := *outcome.Account
-		now.ExternalID = op.ExternalID
-		r.now[op.AccountID] = now
+		r.now[op.AccountID] = *outcome.Account
 	}
 	if outcome.Account != nil || outcome.Ending == state.DoneUnknown { // a parking that was ignored may have been written in part
 		r.steps = append(r.steps, step)
@@ -104,17 +108,30 @@ func (r *ringRun) writable(ctx context.Context) (who string, err error) {
 		if op.Step == plan.Park {
 			continue
 		}
-		now, err := r.Service.Update(ctx, op.Account, func(now account.Account) (account.Write, error) {
+		if r.calledOff() {
+			return "", nil
+		}
+		now, err := r.Service.Update(ctx, signingIn(op, op.Was()), func(now account.Account) (account.Write, error) {
 			_, err := r.stillToWrite(op, now)
 			return account.Write{}, err
 		})
 		if err != nil {
 			return op.ExternalID, err
 		}
-		now.ExternalID = op.ExternalID
 		r.now[op.AccountID] = now
 	}
 	return "", nil
+}
+
+// calledOff reports whether a ring of which nothing was written yet isn't begun any more.
+func (r *ringRun) calledOff() bool {
+	return slices.ContainsFunc(r.ops, func(op plan.Operation) bool { return r.over(op.Kind) })
+}
+
+// signingIn is the account with the external ID that its password is of, whatever the account carries.
+func signingIn(op plan.Operation, a account.Account) account.Account {
+	a.ExternalID = op.ExternalID
+	return a
 }
 
 // unclaimed makes sure that nobody outside the ring holds what a member claims.
@@ -233,10 +250,9 @@ func (r *ringRun) undo(ctx context.Context, failed int) {
 func (r *ringRun) putBack(ctx context.Context, step ringStep) error {
 	op := r.ops[step.op]
 	for try := 0; ; try++ {
-		known := r.now[op.AccountID]
+		known := signingIn(op, r.now[op.AccountID])
 		now, err := r.Service.Update(ctx, known, func(now account.Account) (account.Write, error) { return step.back(op, now), nil })
 		if err == nil {
-			now.ExternalID = op.ExternalID
 			r.now[op.AccountID] = now
 			if w := step.back(op, now); w != (account.Write{}) {
 				return &account.Error{Kind: account.Invalid, Call: "put back", Words: fmt.Sprintf("ConnectyCube ignored it: account %d isn't as it was", now.ID)}
@@ -246,14 +262,35 @@ func (r *ringRun) putBack(ctx context.Context, step ringStep) error {
 		kind := account.KindOf(err)
 		lasting := kind != account.Ambiguous && !kind.Unusable()
 		if lasting && try > 0 || try == maxTries-1 || !pause(ctx, try+1) {
+			if lasting {
+				r.putLoginBack(ctx, step)
+			}
 			return err
 		}
 		if present, lookupErr := r.byID(ctx, []plan.Operation{op}); lookupErr == nil {
 			if fresh, there := present[op.AccountID]; there {
-				fresh.ExternalID = op.ExternalID
 				r.now[op.AccountID] = fresh
 			}
 		}
+	}
+}
+
+// putLoginBack gives a parked login back where all that was given up can't be: an e-mail that somebody has taken meanwhile
+// mustn't keep its user locked out. What comes of it the next run sees.
+func (r *ringRun) putLoginBack(ctx context.Context, step ringStep) {
+	op := r.ops[step.op]
+	now, err := r.Service.Update(ctx, signingIn(op, r.now[op.AccountID]), func(now account.Account) (w account.Write, err error) {
+		if all := step.back(op, now); all.Values[user.Email].Set {
+			w.Values[user.Login] = all.Values[user.Login]
+		}
+		return w, nil
+	})
+	if err != nil {
+		return
+	}
+	r.now[op.AccountID] = now
+	if outcome := &r.outcomes[step.op]; outcome.Account != nil {
+		outcome.Account = &now
 	}
 }
 
@@ -275,6 +312,19 @@ func (s ringStep) back(op plan.Operation, now account.Account) account.Write {
 		}
 	}
 	return w
+}
+
+// stillLacking names the field that was to be given back and that the account is as much without as before.
+func stillLacking(op plan.Operation, now account.Account) string {
+	if op.Step != plan.PutBack {
+		return ""
+	}
+	for _, c := range op.Changes {
+		if c.Field.Equal(now.Values[c.Field].Text, c.Before) {
+			return c.Field.String()
+		}
+	}
+	return ""
 }
 
 // stillHeld names the field that a parking was to give up and the account still has.

@@ -387,13 +387,13 @@ func signUp(externalID string, changes ...plan.Change) plan.Operation {
 
 func change(a account.Account, field user.Field, to string) plan.Operation {
 	return plan.Operation{
-		Kind: plan.Update, ExternalID: a.ExternalID, AccountID: a.ID, Reason: plan.FieldsDiffer, Account: a,
+		Kind: plan.Update, ExternalID: a.ExternalID, AccountID: a.ID, Reason: plan.FieldsDiffer, Account: &a,
 		Changes: []plan.Change{{Field: field, Before: a.Values[field].Text, After: to}},
 	}
 }
 
 func remove(a account.Account) plan.Operation {
-	return plan.Operation{Kind: plan.Delete, ExternalID: a.ExternalID, AccountID: a.ID, Reason: plan.LeftSource, Account: a}
+	return plan.Operation{Kind: plan.Delete, ExternalID: a.ExternalID, AccountID: a.ID, Reason: plan.LeftSource, Account: &a}
 }
 
 func release(a account.Account) plan.Operation {

@@ -23,10 +23,10 @@ func TestSparedAccountsAreNeverWritten(t *testing.T) {
 		return ""
 	}
 	ops := []plan.Operation{
-		{Kind: plan.Update, ExternalID: "updated", AccountID: 1, Account: person(1, "updated"), Changes: []plan.Change{{Field: user.Phone, After: "1"}}},
-		{Kind: plan.Delete, ExternalID: "deleted", AccountID: 2, Account: person(2, "deleted")},
-		{Kind: plan.Release, ExternalID: "released", AccountID: 3, Account: person(3, "released"), Changes: []plan.Change{{Field: user.Tags, Before: "staff", After: ""}}},
-		{Kind: plan.Delete, ExternalID: "another", AccountID: 4, Account: person(4, "another")},
+		{Kind: plan.Update, ExternalID: "updated", AccountID: 1, Account: new(person(1, "updated")), Changes: []plan.Change{{Field: user.Phone, After: "1"}}},
+		{Kind: plan.Delete, ExternalID: "deleted", AccountID: 2, Account: new(person(2, "deleted"))},
+		{Kind: plan.Release, ExternalID: "released", AccountID: 3, Account: new(person(3, "released")), Changes: []plan.Change{{Field: user.Tags, Before: "staff", After: ""}}},
+		{Kind: plan.Delete, ExternalID: "another", AccountID: 4, Account: new(person(4, "another"))},
 	}
 	outcomes, err := s.apply(t, ops...)
 	if err != nil {

@@ -93,7 +93,7 @@ func (b *builder) adoption(op Operation, m match) Operation {
 	reasons := map[account.Key]Reason{account.ByExternalID: MatchesID, account.ByLogin: MatchesLogin, account.ByEmail: MatchesEmail}
 	adopt := Operation{
 		Kind: Adopt, ExternalID: op.ExternalID, AccountID: m.account.ID, Position: op.Position, Reason: reasons[m.key],
-		Changes: changes, ExternalIDBefore: externalIDBefore(d, Known{}, m.account), Account: m.account,
+		Changes: changes, ExternalIDBefore: externalIDBefore(d, Known{}, m.account), Account: new(m.account),
 		Mine: op.Mine, WaitsFor: op.WaitsFor,
 	}
 	if b.policy.AdoptionsOff || b.policy.UpdatesOff {

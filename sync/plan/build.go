@@ -273,7 +273,8 @@ func (b *builder) digest(op *Operation) string {
 		d.Add(c.Before)
 		d.Add(c.After)
 	}
-	for _, value := range op.Account.Values {
+	was := op.Was()
+	for _, value := range was.Values {
 		d.Add(value.Text)
 	}
 	return strconv.FormatUint(uint64(d.Digest()), 16)

@@ -50,6 +50,7 @@ func rules() map[string][]string {
 		"what was given up in a cycle is remembered, and given back where nothing finishes it": {
 			"parked-email-is-finished", "parked-email-behind-a-refused-one", "parked-email-no-longer-mapped", "parked-values-of-a-leaver",
 			"parked-values-before-a-release", "parked-values-of-a-rejected-record", "parked-values-that-are-taken",
+			"parked-values-of-two-accounts", "parked-values-left-waiting",
 		},
 		"a known account is looked up by its id":       {"lost-account-is-found-by-its-id"},
 		"a login that only looks parked is its user's": {"login-that-only-looks-parked"},

@@ -95,7 +95,7 @@ func (b *builder) freed() map[claim]string {
 		switch op.Kind {
 		case Delete:
 			for _, field := range claimed() {
-				if value := op.Account.Values[field].Text; value != "" {
+				if value := op.Was().Values[field].Text; value != "" {
 					freedBy[claimOf(field, value)] = op.ExternalID
 				}
 			}

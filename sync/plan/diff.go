@@ -68,10 +68,10 @@ func target(field user.Field, want user.Value, before string, known Known, polic
 		}
 	}
 	if field == user.CustomData && !policy.ReplaceCustomData {
-		if before != "" && want.Text == before && known.Mine[field].Text == before {
+		if before != "" && want.Text == before && known.Mine.CustomData.Text == before {
 			return before, nil // nothing to take off, nothing to add
 		}
-		merged, ok := user.MergeJSON(before, known.Mine[field].Text, want.Text)
+		merged, ok := user.MergeJSON(before, known.Mine.CustomData.Text, want.Text)
 		if !ok {
 			return before, &Remark{
 				Field: field.String(), Reason: NotAnObject,
@@ -88,7 +88,7 @@ func targetTags(want user.Value, before string, known Known, policy Policy) (str
 	have := user.SplitTags(before)
 	if want.Set && policy.Owners[user.Tags] == OwnedBySource {
 		kept := keptTags(known)
-		mine := kept.all(known.Mine[user.Tags].Text)
+		mine := kept.all(known.Mine.Tags.Text)
 		have = slices.DeleteFunc(have, func(tag string) bool { return slices.Contains(mine, tag) })
 		all := slices.Concat(have, kept.all(want.Text), []string{policy.OwnerTag})
 		joined := user.JoinTags(all)
@@ -179,13 +179,6 @@ func signUpLogin(want user.User) string {
 		return login
 	}
 	return user.ComputedLogin(want.ExternalID)
-}
-
-// Merged returns the values of the fields that are merged, for the state to remember as ours.
-func Merged(want user.Values) user.Values {
-	var mine user.Values
-	mine[user.Tags], mine[user.CustomData] = want[user.Tags], want[user.CustomData]
-	return mine
 }
 
 // Onto carries the change over to a value that isn't the one it was planned from: for tags and custom_data, which

@@ -229,10 +229,10 @@ func (f fileLine) line() Line {
 		op := f.Operation.Operation
 		op.Digest = f.Operation.Digest
 		for field, text := range f.Operation.Mine {
-			op.Mine[field] = user.Text(text)
+			op.Mine.Set(field, text)
 		}
 		if a := f.Operation.Account; a != nil {
-			op.Account = account.Account{ID: op.AccountID, ExternalID: a.ExternalID, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+			op.Account = &account.Account{ID: op.AccountID, ExternalID: a.ExternalID, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
 			for i := range op.Account.Values {
 				op.Account.Values[i] = user.Text(a.Values[user.Field(i)])
 			}

@@ -16,7 +16,7 @@ func bigFile(n int) *File {
 		a := member(int64(i+1), fmt.Sprintf("E%07d", i), fmt.Sprintf("login-%07d", i), fmt.Sprintf("e%07d@example.com", i), "a,b,staff")
 		a.Values[user.FullName], a.Values[user.CustomData] = user.Text("Ann Example"), user.Text(`{"desk":137,"office":"Oslo"}`)
 		f.Plan.Operations[i] = Operation{
-			Kind: Update, ExternalID: a.ExternalID, AccountID: a.ID, Position: "users.csv:1234", Reason: FieldsDiffer, Account: a, Digest: "0123456789abcdef0123456789abcdef",
+			Kind: Update, ExternalID: a.ExternalID, AccountID: a.ID, Position: "users.csv:1234", Reason: FieldsDiffer, Account: &a, Digest: "0123456789abcdef0123456789abcdef",
 			Changes: []Change{{Field: user.Email, Before: a.Values[user.Email].Text, After: "new@example.com"}}, Mine: Merged(a.Values),
 		}
 	}

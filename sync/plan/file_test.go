@@ -30,9 +30,7 @@ func sampleFile() *File {
 		have.Values[i] = user.Text("")
 	}
 	have.Values[user.Email], have.Values[user.Tags] = user.Text("bo@example.com"), user.Text("choir,staff")
-	var mine user.Values
-	mine[user.Tags] = user.Text("choir")
-	mine[user.CustomData] = user.Text("")
+	mine := Mine{Tags: user.Text("choir"), CustomData: user.Text("")}
 	had := "E0"
 	return &File{
 		Header: Header{
@@ -50,12 +48,12 @@ func sampleFile() *File {
 			Operations: []Operation{
 				{Kind: Create, ExternalID: "E1", Position: "users.csv:2", Reason: NewRecord, Digest: "d1", Mine: mine,
 					Changes: []Change{{Field: user.Login, After: "ann"}, {Field: user.Email, After: "ann@example.com"}, {Field: user.Tags, After: "choir,staff"}}},
-				{Kind: Update, Step: Park, ExternalID: "E2", AccountID: 7, Reason: FieldsDiffer, Account: have, Digest: "d2", Ring: "E2", Wave: 1,
+				{Kind: Update, Step: Park, ExternalID: "E2", AccountID: 7, Reason: FieldsDiffer, Account: &have, Digest: "d2", Ring: "E2", Wave: 1,
 					Changes: []Change{{Field: user.Email, Before: "bo@example.com"}}},
-				{Kind: Update, ExternalID: "E2", AccountID: 7, Position: "cn=Bo,ou=people", Reason: FieldsDiffer, Account: have, Digest: "d3", Ring: "E2", Wave: 1,
+				{Kind: Update, ExternalID: "E2", AccountID: 7, Position: "cn=Bo,ou=people", Reason: FieldsDiffer, Account: &have, Digest: "d3", Ring: "E2", Wave: 1,
 					ExternalIDBefore: &had, WaitsFor: []string{"E1", "E2"}, Parked: []Given{{Field: user.Email, To: "E1"}},
 					Changes: []Change{{Field: user.Email, Before: "bo@example.com", After: "<bo&co>@example.com"}}},
-				{Kind: Delete, ExternalID: "E3", AccountID: 8, Reason: LeftSource, Account: account.Account{ID: 8, ExternalID: "E3", Values: have.Values},
+				{Kind: Delete, ExternalID: "E3", AccountID: 8, Reason: LeftSource, Account: &account.Account{ID: 8, ExternalID: "E3", Values: have.Values},
 					Digest: "d4", Wave: 2, Blocked: RefusedBefore, Detail: "no right to"},
 			},
 			Rejects: []Reject{{Position: "users.csv:4", ExternalID: "E4", Reason: BadRecord, Detail: `email: "x" is no address`, Uncertain: true,

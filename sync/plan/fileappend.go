@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -59,7 +60,7 @@ func appendOperation(to []byte, op *Operation) ([]byte, error) {
 	}
 	w.given("ring", op.Ring)
 	w.account(op.Account)
-	w.values("mine", op.Mine, func(v user.Value) bool { return v.Set })
+	w.values("mine", op.Mine.All())
 	w.text("digest", op.Digest)
 	return append(w.to, "}}"...), w.err
 }
@@ -123,19 +124,16 @@ func (w *lineWriter) moment(name string, t time.Time) {
 	w.to = append(w.to, text...)
 }
 
-// values writes the values that count, by field; nothing where none does.
-func (w *lineWriter) values(name string, values user.Values, counts func(user.Value) bool) {
+// values writes values by field; nothing where there are none.
+func (w *lineWriter) values(name string, values iter.Seq2[user.Field, string]) {
 	open := false
-	for i, value := range values {
-		if !counts(value) {
-			continue
-		}
+	for field, text := range values {
 		if !open {
 			w.key(name)
 			w.open()
 			open = true
 		}
-		w.text(user.Field(i).String(), value.Text)
+		w.text(field.String(), text)
 	}
 	if open {
 		w.close()
@@ -143,17 +141,28 @@ func (w *lineWriter) values(name string, values user.Values, counts func(user.Va
 }
 
 // account writes the preconditions.
-func (w *lineWriter) account(a account.Account) {
-	if a.ID == 0 {
+func (w *lineWriter) account(a *account.Account) {
+	if a == nil || a.ID == 0 {
 		return
 	}
 	w.key("account")
 	w.open()
 	w.given("external_id", a.ExternalID)
-	w.values("values", a.Values, func(v user.Value) bool { return v.Text != "" })
+	w.values("values", nonEmpty(&a.Values))
 	w.moment("created_at", a.CreatedAt)
 	w.moment("updated_at", a.UpdatedAt)
 	w.close()
+}
+
+// nonEmpty yields the values that aren't empty.
+func nonEmpty(values *user.Values) iter.Seq2[user.Field, string] {
+	return func(yield func(user.Field, string) bool) {
+		for i := range values {
+			if text := values[i].Text; text != "" && !yield(user.Field(i), text) {
+				return
+			}
+		}
+	}
 }
 
 // appendText writes a JSON string, as encoding/json does.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"cubesync/sync/account"
 	"cubesync/sync/record"
 	"cubesync/sync/user"
 )
@@ -64,7 +63,7 @@ func (r redaction) line(l Line) Line {
 
 func (r redaction) operation(op Operation) Operation {
 	op.ExternalID, op.Position, op.Detail, op.Ring = r.id(op.ExternalID), r.position(op.Position), "", r.id(op.Ring)
-	op.Account, op.Mine, op.Digest = account.Account{}, user.Values{}, ""
+	op.Account, op.Mine, op.Digest = nil, Mine{}, ""
 	if before := op.ExternalIDBefore; before != nil {
 		hidden := r.id(*before)
 		op.ExternalIDBefore = &hidden

@@ -84,7 +84,7 @@ func (b *builder) served(leaver *Leaver, known Known) bool {
 }
 
 func (b *builder) leave(a account.Account, known Known) {
-	op := Operation{Kind: Delete, ExternalID: a.ExternalID, AccountID: a.ID, Reason: LeftSource, Account: a}
+	op := Operation{Kind: Delete, ExternalID: a.ExternalID, AccountID: a.ID, Reason: LeftSource, Account: new(a)}
 	if b.policy.Leavers == ReleaseLeavers {
 		op.Kind = Release
 		before := a.Values[user.Tags].Text

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"cubesync/sync/account"
-	"cubesync/sync/user"
 )
 
 // deviates reports whether the row can be decided about only when all rows are known: its own account is listed under
@@ -163,7 +162,7 @@ func (b *builder) withAccount(d Desired, known Known, have account.Account) {
 
 func (b *builder) update(d Desired, known Known, have account.Account, reason Reason) {
 	if known.AccountID != have.ID {
-		known.Mine, known.Learned, known.KeptID = user.Values{}, nil, nil // they are of an account that is gone
+		known.Mine, known.Learned, known.KeptID = Mine{}, nil, nil // they are of an account that is gone
 	}
 	changes, remarks := diff(d.User, have, known, b.policy)
 	for _, remark := range remarks {
@@ -183,7 +182,7 @@ func (b *builder) update(d Desired, known Known, have account.Account, reason Re
 	}
 	op := Operation{
 		Kind: Update, ExternalID: d.User.ExternalID, AccountID: have.ID, Position: d.Position,
-		Reason: reason, Changes: changes, ExternalIDBefore: before, Account: have, Mine: Merged(d.User.Values),
+		Reason: reason, Changes: changes, ExternalIDBefore: before, Account: new(have), Mine: Merged(d.User.Values),
 	}
 	if b.policy.UpdatesOff {
 		op.Blocked, op.Detail = UpdatesOff, "updates: off"
@@ -197,7 +196,7 @@ func externalIDBefore(d Desired, known Known, have account.Account) *string {
 	if have.ExternalID == d.User.ExternalID || known.KeptID != nil && *known.KeptID == have.ExternalID {
 		return nil
 	}
-	return &have.ExternalID
+	return new(have.ExternalID)
 }
 
 func (b *builder) create(d Desired, known Known) {

@@ -12,6 +12,7 @@ import (
 func (b *builder) order() {
 	g := newGraph(b.plan.Operations)
 	g.blockWaiters()
+	b.giveBackFirst(g)
 	b.breakRings(g)
 	g.blockWaiters()
 	back := b.putBack(g)

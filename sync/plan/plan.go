@@ -26,8 +26,8 @@ type Desired struct {
 // Known is what earlier runs left in the state about one external ID.
 type Known struct {
 	ExternalID string
-	AccountID  int64       // the account it belonged to; 0 while it never had one
-	Mine       user.Values // tags and custom_data as we last wanted them, so that what we no longer want can go
+	AccountID  int64 // the account it belonged to; 0 while it never had one
+	Mine       Mine  // as we last wanted it, so that what we no longer want can go
 	Learned    []Learned
 	Refusal    *Refusal
 	Absence    *Absence
@@ -39,9 +39,11 @@ type Known struct {
 
 // Parked is what an account gave up in a swap, remembered before it did and until it has something in its place.
 type Parked struct {
-	Login   string   `json:"login,omitempty"`
-	Email   string   `json:"email,omitempty"`
-	Refusal *Refusal `json:"refusal,omitempty"` // of giving it back
+	Login string `json:"login,omitempty"`
+	Email string `json:"email,omitempty"`
+	// Waits: a run found it so already, and left it so.
+	Waits   bool      `json:"waits,omitempty"`
+	Refused []Refusal `json:"refused,omitempty"` // what the service refused to take back, the last at the end
 }
 
 // Learned is what a definite answer taught about writing one field: what was sent, and what the service kept.
@@ -58,6 +60,8 @@ type Learned struct {
 type Refusal struct {
 	Digest string
 	Words  string // the service's own
+	// Whatever: it was refused whatever it writes, because nobody may write the account, or its password isn't ours.
+	Whatever bool `json:",omitempty"`
 }
 
 // Absence counts the reads in which a leaver was missing.
@@ -205,12 +209,21 @@ type Operation struct {
 	// one wave, in their order, and are carried out as a whole or not at all.
 	Ring string `json:"ring,omitempty"`
 
-	// Account is what the plan was made from; apply checks it against what is there before it writes.
-	Account account.Account `json:"-"`
+	// Account is what the plan was made from; apply checks it against what is there before it writes. nil where there is
+	// none: see Was. Operations share it, so nothing is written through it.
+	Account *account.Account `json:"-"`
 	// Mine is what the source wants of the fields that are merged, for the state to remember.
-	Mine user.Values `json:"-"`
+	Mine Mine `json:"-"`
 	// Digest recognises the operation when a later run plans it again.
 	Digest string `json:"-"`
+}
+
+// Was is the account that the operation was planned from; the zero Account where there is none, as for a create.
+func (o *Operation) Was() account.Account {
+	if o.Account == nil {
+		return account.Account{}
+	}
+	return *o.Account
 }
 
 // Reject is a record that can't be carried out.

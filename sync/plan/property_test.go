@@ -113,8 +113,8 @@ func drawValues(t *rapid.T, values *user.Values, unset bool) {
 func drawKnown(t *rapid.T, externalID string, id int64) *Known {
 	k := &Known{ExternalID: externalID, AccountID: id}
 	if rapid.Bool().Draw(t, "mine") {
-		k.Mine[user.Tags] = user.Text(rapid.SampledFrom([]string{"", "vip", "new"}).Draw(t, "my tags"))
-		k.Mine[user.CustomData] = user.Text(rapid.SampledFrom([]string{"", `{"a":1}`}).Draw(t, "my custom data"))
+		k.Mine.Tags = user.Text(rapid.SampledFrom([]string{"", "vip", "new"}).Draw(t, "my tags"))
+		k.Mine.CustomData = user.Text(rapid.SampledFrom([]string{"", `{"a":1}`}).Draw(t, "my custom data"))
 	}
 	if rapid.Bool().Draw(t, "absent") {
 		k.Absence = &Absence{Reads: 1, Since: time.Date(2026, 3, 9, 3, 0, 0, 0, time.UTC)}

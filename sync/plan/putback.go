@@ -4,67 +4,39 @@ import (
 	"fmt"
 	"slices"
 
-	"cubesync/sync/account"
-	"cubesync/sync/record"
 	"cubesync/sync/user"
 )
 
-// halfway is an account that gave something up in a swap which was broken off, and has nothing in its place yet.
-type halfway struct {
-	account  account.Account
-	position record.Position
-	gaveUp   Parked
-	settled  bool // the source has a record
-	noEmail  bool // which wants no e-mail
-}
+// getsBackFirst is why an operation isn't sent whose account gets back first what it gave up.
+const getsBackFirst = "gets back first what it gave up in a swap that was broken off"
 
-// lacks reports what the account is without: a login says so by itself, an e-mail only by what is remembered.
-func (p *Parked) lacks(a account.Account) (login, email bool) {
-	return isParked(a.Values[user.Login].Text), p != nil && p.Email != "" && a.Values[user.Email].Text == ""
-}
-
-// LackedBy reports whether the account has nothing in the place of what it gave up.
-func (p *Parked) LackedBy(a account.Account) bool {
-	login, email := p.lacks(a)
-	return login || email
-}
-
-// notice remembers who of the row is halfway through a swap.
-func (b *builder) notice(r row) {
-	if !r.isHalfway() || len(r.observed) > 1 {
+// giveBackFirst blocks the operations of those whom a run before found halfway and left so, and who would wait for others
+// once more, perhaps every night: they get back what they gave up, and their swap begins anew, as a whole.
+func (b *builder) giveBackFirst(g *graph) {
+	if len(b.halfway) == 0 {
 		return
 	}
-	have := b.own(r)
-	if was, lost := b.lostBy(r); lost && !was.wanted {
-		have = nil // it is whose external ID it carries
+	taken := b.taking(g)
+	for i := range g.ops {
+		op := &g.ops[i]
+		h, is := b.halfway[op.ExternalID]
+		if !is || !h.gaveUp.Waits || h.leftAlone != "" || op.Blocked != "" || op.Kind != Update || len(op.WaitsFor) == 0 {
+			continue
+		}
+		if back, _ := b.backOf(op.ExternalID, h, taken); back != nil {
+			op.Blocked, op.Detail = WaitsForOther, getsBackFirst+"; its own values come in the next run"
+			g.blockBehind(i, op.Detail)
+		}
 	}
-	if have == nil && len(r.observed) == 1 && !b.belongsElsewhere(r.observed[0], r.key) {
-		have = &r.observed[0]
-	}
-	if have == nil || !have.HasTag(b.policy.OwnerTag) || b.otherOwner(*have) != "" || b.policy.Protected.covers(*have) {
-		return
-	}
-	h := halfway{account: *have, settled: len(r.desired) > 0}
-	if r.knows(*have) && r.known.Parked != nil {
-		h.gaveUp = *r.known.Parked
-	}
-	if login, email := h.gaveUp.lacks(*have); !login && !email {
-		return
-	}
-	if h.settled {
-		email := r.desired[0].User.Values[user.Email]
-		h.position = r.desired[0].Position
-		h.noEmail = email.Set && email.Text == "" && b.policy.Owners[user.Email] == OwnedBySource
-	}
-	b.halfway[r.key] = h
 }
 
 // putBack returns the operations that give back what accounts gave up in a swap that was broken off, as far as it is
 // free, where no operation of this plan brings the swap to its end: their own isn't sent, or their record was rejected or
 // is gone. Whose login somebody else has by now gets the one that is computed from the external ID, so that nobody stays
-// locked out. What ConnectyCube refused to take back isn't tried again.
+// locked out. What ConnectyCube refused to take back isn't tried the same way again. Who goes on lacking something is
+// remarked upon.
 func (b *builder) putBack(g *graph) []Operation {
-	if len(b.halfway) == 0 || b.policy.UpdatesOff {
+	if len(b.halfway) == 0 {
 		return nil
 	}
 	own := map[string]*Operation{}
@@ -79,58 +51,95 @@ func (b *builder) putBack(g *graph) []Operation {
 	var back []Operation
 	for _, key := range sortedKeys(b.halfway) {
 		h, op := b.halfway[key], own[key]
-		switch {
-		case rejected[key] == Ambiguous: // nobody knows whose it is
-			continue
-		case op != nil && op.Blocked == "" && op.Kind != Release:
+		if op != nil && op.Blocked == "" && op.Kind != Release {
 			continue
 		}
-		first := b.backOf(key, h, taken)
+		if rejected[key] == Ambiguous && h.leftAlone == "" {
+			h.leftAlone = "nobody knows whose it is"
+		}
+		first, left := b.backOf(key, h, taken)
+		if left != "" {
+			b.plan.Remarks = append(b.plan.Remarks, Remark{
+				ExternalID: key, AccountID: h.account.ID, Position: h.position, Reason: LockedOut, Detail: left,
+			})
+		}
 		if first == nil {
 			continue
 		}
 		if op != nil && op.Kind == Release && op.Blocked == "" {
-			op.Blocked, op.Detail = WaitsForOther, "gets back first what it gave up in a swap that was broken off; released in the next run"
+			op.Blocked, op.Detail = WaitsForOther, getsBackFirst+"; released in the next run"
 		}
 		back = append(back, *first)
 	}
 	return back
 }
 
-// backOf is the operation that gives back what is free; nil where nothing is, or nothing is taken back.
-func (b *builder) backOf(key string, h halfway, taken func(field user.Field, value string, but int64) bool) *Operation {
-	op := Operation{
-		Kind: Update, Step: PutBack, ExternalID: key, AccountID: h.account.ID, Position: h.position, Reason: BrokenSwap, Account: h.account,
+// backOf is the operation that gives back what is free, in the first way that wasn't refused, nil where there is none; and
+// what the account goes on lacking, for people.
+func (b *builder) backOf(key string, h halfway, taken func(field user.Field, value string, but int64) bool) (*Operation, string) {
+	if h.leftAlone != "" {
+		return nil, "is without what it gave up in a swap that was broken off, and doesn't get it back: " + h.leftAlone
 	}
-	left := ""
-	login, email := h.gaveUp.lacks(h.account)
-	if login {
-		for _, value := range []string{h.gaveUp.Login, user.ComputedLogin(key)} {
-			if len(op.Changes) == 0 && value != "" && !taken(user.Login, value, h.account.ID) {
-				op.Changes = []Change{{Field: user.Login, Before: h.account.Values[user.Login].Text, After: value}}
-			}
+	op := Operation{
+		Kind: Update, Step: PutBack, ExternalID: key, AccountID: h.account.ID, Position: h.position, Reason: BrokenSwap, Account: new(h.account),
+	}
+	var refused *Refusal
+	for _, way := range h.ways(key, taken) {
+		op.Changes = way
+		op.Digest = b.digest(&op)
+		before := h.gaveUp.refusal(op.Digest)
+		if before == nil || b.in.RetryRefused {
+			return &op, h.lacking(&op, refused, taken)
+		}
+		if refused = before; refused.Whatever {
+			break
 		}
 	}
+	return nil, h.lacking(nil, refused, taken)
+}
+
+// ways are those in which the account can get back what it gave up and is free, the best first. A value that isn't
+// taken back mustn't stand in the way of the others.
+func (h *halfway) ways(key string, taken func(field user.Field, value string, but int64) bool) [][]Change {
+	var ways [][]Change
+	var withEmail []Change
+	login, email := h.gaveUp.lacks(h.account)
+	if email && !h.noEmail && !taken(user.Email, h.gaveUp.Email, h.account.ID) {
+		withEmail = []Change{{Field: user.Email, After: h.gaveUp.Email}}
+	}
+	if login {
+		for _, value := range []string{h.gaveUp.Login, user.ComputedLogin(key)} {
+			if value == "" || taken(user.Login, value, h.account.ID) {
+				continue
+			}
+			alone := []Change{{Field: user.Login, Before: h.account.Values[user.Login].Text, After: value}}
+			if len(ways) == 0 && len(withEmail) > 0 {
+				ways = append(ways, slices.Concat(alone, withEmail))
+			}
+			ways = append(ways, alone)
+		}
+	}
+	if len(withEmail) > 0 {
+		ways = append(ways, withEmail)
+	}
+	return ways
+}
+
+// lacking says what the account goes on lacking after an operation that gives back, or without one, "" for nothing.
+func (h *halfway) lacking(op *Operation, refused *Refusal, taken func(field user.Field, value string, but int64) bool) string {
+	login, email := h.gaveUp.lacks(h.account)
+	login = login && (op == nil || op.Changes[0].Field != user.Login)
 	switch {
-	case !email || h.noEmail:
-	case taken(user.Email, h.gaveUp.Email, h.account.ID):
-		left = fmt.Sprintf("is without the e-mail %s, which it gave up in a swap that was broken off and somebody else has or is to get now", h.gaveUp.Email)
+	case refused != nil && (op == nil || login):
+		return "is without what it gave up in a swap that was broken off, and ConnectyCube refused to take it back (" + refused.Words +
+			"): give its record a free login and e-mail, or send it again with --retry-failed"
+	case email && !h.noEmail && taken(user.Email, h.gaveUp.Email, h.account.ID):
+		return fmt.Sprintf("is without the e-mail %s, which it gave up in a swap that was broken off and somebody else has or is to get now", h.gaveUp.Email)
+	case login:
+		return "is without a login of its own since a swap that was broken off, and somebody else has or is to get those that it could have: give its record a free one"
 	default:
-		op.Changes = append(op.Changes, Change{Field: user.Email, After: h.gaveUp.Email})
+		return ""
 	}
-	op.Digest = b.digest(&op)
-	if r := h.gaveUp.Refusal; len(op.Changes) > 0 && r != nil && r.Digest == op.Digest && !b.in.RetryRefused {
-		op.Changes, left = nil, "is without what it gave up in a swap that was broken off, and ConnectyCube refused to take it back ("+r.Words+"): give its record a free login and e-mail"
-	}
-	if left != "" {
-		b.plan.Remarks = append(b.plan.Remarks, Remark{
-			ExternalID: key, AccountID: h.account.ID, Position: h.position, Reason: LockedOut, Detail: left,
-		})
-	}
-	if len(op.Changes) == 0 {
-		return nil
-	}
-	return &op
 }
 
 // taking tells who is in the way of giving a value back: another account that has it, or an operation that is to be sent
@@ -197,10 +206,4 @@ func (l *Lookups) lookUpParked(r row) {
 	if email := r.known.Parked.Email; email != "" {
 		l.Emails = append(l.Emails, email)
 	}
-}
-
-// isHalfway reports whether somebody of the row may be halfway through a swap.
-func (r row) isHalfway() bool {
-	return r.known != nil && r.known.Parked != nil ||
-		slices.ContainsFunc(r.observed, func(a account.Account) bool { return isParked(a.Values[user.Login].Text) })
 }

@@ -73,7 +73,7 @@ func (p *Plan) Recheck(policy Policy, found []account.Account) {
 				why = holders.hasExternalID(op, freedBy)
 			}
 			if there && why == "" && op.Kind != Adopt { // whether that is still the one that was found, the write checks
-				op.Account = a // its login may be another, to sign in with
+				op.Account = new(a) // its login may be another, to sign in with
 			}
 		}
 		if why != "" {
@@ -85,7 +85,7 @@ func (p *Plan) Recheck(policy Policy, found []account.Account) {
 
 // outdated says why the operation no longer fits its account, "" if it does.
 func (o *Operation) outdated(policy Policy, now account.Account, there bool) string {
-	ownerTag, spared := policy.OwnerTag, policy.Spares(o.Kind, now)
+	was, ownerTag, spared := o.Was(), policy.OwnerTag, policy.Spares(o.Kind, now)
 	switch {
 	case !there && o.Kind == Delete:
 		return ""
@@ -93,9 +93,9 @@ func (o *Operation) outdated(policy Policy, now account.Account, there bool) str
 		return fmt.Sprintf("account %d is gone", o.AccountID)
 	case spared != "":
 		return spared
-	case now.ExternalID != o.Account.ExternalID && now.ExternalID != o.ExternalID:
+	case now.ExternalID != was.ExternalID && now.ExternalID != o.ExternalID:
 		return fmt.Sprintf("account %d has the external ID %q now", now.ID, now.ExternalID)
-	case o.Kind != Release && now.HasTag(ownerTag) != o.Account.HasTag(ownerTag) && !o.retags(ownerTag, now):
+	case o.Kind != Release && now.HasTag(ownerTag) != was.HasTag(ownerTag) && !o.retags(ownerTag, now):
 		return fmt.Sprintf("account %d gained or lost the tag %q", now.ID, ownerTag)
 	}
 	for _, c := range o.Changes {

@@ -23,12 +23,12 @@ func TestRecheck(t *testing.T) {
 		return []Change{{Field: user.Email, Before: before, After: after}}
 	}
 	signUp := Operation{Kind: Create, ExternalID: "E9", Changes: []Change{{Field: user.Login, After: "new"}, {Field: user.Email, After: "new@example.com"}}}
-	edit := Operation{Kind: Update, ExternalID: "E1", AccountID: 1, Account: bo, Changes: email("bo@example.com", "bo@example.org")}
-	expel := Operation{Kind: Delete, ExternalID: "E2", AccountID: 2, Account: cy}
-	letGo := Operation{Kind: Release, ExternalID: "E2", AccountID: 2, Account: cy, Changes: []Change{{Field: user.Tags, Before: "staff"}}}
-	adopt := Operation{Kind: Adopt, ExternalID: "E3", AccountID: 3, Account: stray, Changes: []Change{{Field: user.Tags, Before: "choir", After: "choir,staff"}}}
+	edit := Operation{Kind: Update, ExternalID: "E1", AccountID: 1, Account: &bo, Changes: email("bo@example.com", "bo@example.org")}
+	expel := Operation{Kind: Delete, ExternalID: "E2", AccountID: 2, Account: &cy}
+	letGo := Operation{Kind: Release, ExternalID: "E2", AccountID: 2, Account: &cy, Changes: []Change{{Field: user.Tags, Before: "staff"}}}
+	adopt := Operation{Kind: Adopt, ExternalID: "E3", AccountID: 3, Account: &stray, Changes: []Change{{Field: user.Tags, Before: "choir", After: "choir,staff"}}}
 	none := ""
-	rename := Operation{Kind: Update, ExternalID: "E4", AccountID: 4, Account: member(4, "", "fa", "", "staff"), ExternalIDBefore: &none}
+	rename := Operation{Kind: Update, ExternalID: "E4", AccountID: 4, Account: new(member(4, "", "fa", "", "staff")), ExternalIDBefore: &none}
 	takeOver := Operation{Kind: Create, ExternalID: "E8", WaitsFor: []string{"E2"}, Changes: []Change{{Field: user.Login, After: "cy"}}, Wave: 1}
 
 	for _, test := range []struct {
@@ -64,9 +64,9 @@ func TestRecheck(t *testing.T) {
 		{
 			"a-ring-stays-whole",
 			[]Operation{
-				{Kind: Update, Step: Park, ExternalID: "E1", AccountID: 1, Account: bo, Changes: email("bo@example.com", "")},
-				{Kind: Update, ExternalID: "E2", AccountID: 2, Account: cy, WaitsFor: []string{"E1"}, Changes: email("cy@example.com", "bo@example.com"), Wave: 1},
-				{Kind: Update, ExternalID: "E1", AccountID: 1, Account: bo, WaitsFor: []string{"E1", "E2"}, Changes: email("bo@example.com", "cy@example.com"), Wave: 2},
+				{Kind: Update, Step: Park, ExternalID: "E1", AccountID: 1, Account: &bo, Changes: email("bo@example.com", "")},
+				{Kind: Update, ExternalID: "E2", AccountID: 2, Account: &cy, WaitsFor: []string{"E1"}, Changes: email("cy@example.com", "bo@example.com"), Wave: 1},
+				{Kind: Update, ExternalID: "E1", AccountID: 1, Account: &bo, WaitsFor: []string{"E1", "E2"}, Changes: email("bo@example.com", "cy@example.com"), Wave: 2},
 			},
 			[]account.Account{bo, member(2, "E2", "cy", "other@example.com", "staff")},
 			map[string]Reason{"E2": Moved, "parkE1": WaitsForOther, "E1": WaitsForOther},
@@ -95,12 +95,12 @@ func TestRecheck(t *testing.T) {
 // An update signs in with what the account has now; what is to be adopted is compared with what was found once more.
 func TestRecheckKnowsTheAccountAsItIsNow(t *testing.T) {
 	was, is := member(1, "E1", "bo", "bo@example.com", "staff"), member(1, "E1", "bobby", "bo@example.com", "staff")
-	p := &Plan{Operations: []Operation{{Kind: Update, ExternalID: "E1", AccountID: 1, Account: was}, {Kind: Adopt, ExternalID: "E1", AccountID: 1, Account: was}}}
+	p := &Plan{Operations: []Operation{{Kind: Update, ExternalID: "E1", AccountID: 1, Account: &was}, {Kind: Adopt, ExternalID: "E1", AccountID: 1, Account: &was}}}
 	p.Recheck(Policy{OwnerTag: "staff"}, []account.Account{is})
-	if got := p.Operations[0].Account; got != is {
+	if got := p.Operations[0].Was(); got != is {
 		t.Errorf("the update signs in as %+v", got)
 	}
-	if got := p.Operations[1].Account; got != was {
+	if got := p.Operations[1].Was(); got != was {
 		t.Errorf("the adoption was found as %+v", got)
 	}
 }

@@ -62,7 +62,7 @@ func Rekey(in Renames) *Plan {
 		default:
 			p.Operations = append(p.Operations, Operation{
 				Kind: Update, ExternalID: r.New, AccountID: accounts[0].ID, Position: r.Position, Reason: Rekeyed,
-				ExternalIDBefore: &r.Old, Account: accounts[0], Mine: known[r.Old].Mine,
+				ExternalIDBefore: &r.Old, Account: &accounts[0], Mine: known[r.Old].Mine,
 			})
 		}
 	}

@@ -20,7 +20,7 @@ func TestRekey(t *testing.T) {
 	in := Renames{
 		Observed: []account.Account{of(1, "A"), of(2, "B"), of(3, "B"), of(4, "C"), of(5, "D2"), of(6, "E"), of(7, "F"), of(8, "G"), of(9, "")},
 		Found:    []account.Account{of(5, "D2"), of(99, "E2"), of(98, "X2")},
-		Known:    []Known{{ExternalID: "A", AccountID: 1, Mine: user.Values{user.Tags: user.Text("a")}}, {ExternalID: "F2", AccountID: 97}, {ExternalID: "G2", Refusal: &Refusal{}}},
+		Known:    []Known{{ExternalID: "A", AccountID: 1, Mine: Mine{Tags: user.Text("a")}}, {ExternalID: "F2", AccountID: 97}, {ExternalID: "G2", Refusal: &Refusal{}}},
 		Policy:   Policy{Protected: Protected{IDs: []int64{4}}},
 	}
 	for i, pair := range []string{"A A2", "B B2", "C C2", "D D2", "E E2", "F F2", "G G2", "X X2", "Y Y2"} {
@@ -30,7 +30,7 @@ func TestRekey(t *testing.T) {
 	p := Rekey(in)
 	var got []string
 	for _, op := range p.Operations {
-		got = append(got, fmt.Sprint(op.Kind, " ", *op.ExternalIDBefore, " ", op.ExternalID, " ", op.AccountID, " ", op.Position, " ", op.Reason, " ", op.Mine[user.Tags].Text, len(op.Changes)))
+		got = append(got, fmt.Sprint(op.Kind, " ", *op.ExternalIDBefore, " ", op.ExternalID, " ", op.AccountID, " ", op.Position, " ", op.Reason, " ", op.Mine.Tags.Text, len(op.Changes)))
 	}
 	for _, r := range p.Rejects {
 		got = append(got, fmt.Sprint(r.ExternalID, " ", r.Position, " ", r.Reason, ": ", r.Detail))

@@ -32,13 +32,14 @@ func parkedValue(field user.Field, externalID string) string {
 // isParked recognises the login of a swap that was broken off, whosever it is: only the value tells, when the state is
 // lost.
 func isParked(login string) bool {
-	return strings.HasPrefix(login, parkedPrefix) && len(login) == len(ParkedLogin(""))
+	folded := strings.ToLower(login) // as a service may spell it
+	return strings.HasPrefix(folded, parkedPrefix) && len(login) == len(ParkedLogin(""))
 }
 
 // Awaits reports whether the field of the account may still be as the operation's parking left it.
 func (o *Operation) Awaits(field user.Field, current string) bool {
 	return slices.ContainsFunc(o.Parked, func(g Given) bool { return g.Field == field }) &&
-		field.Equal(current, parkedValue(field, o.ExternalID))
+		strings.EqualFold(current, parkedValue(field, o.ExternalID)) // a service may spell logins otherwise
 }
 
 // breakRings makes a unit of each ring of updates, two people who swap their e-mails for one: a member gives up what others
@@ -120,11 +121,11 @@ func (g *graph) ringInOrder(ring []int) []Operation {
 	return ops
 }
 
-// mayPark reports whether the operation can give up what it has: only an account that is ours already, and whose user
-// can sign in all the while. An external ID can't be given up for a moment.
+// mayPark reports whether the operation can give up what it has: only an account that carries our tag already, or nobody
+// would find it again without its record, and whose user can sign in all the while. An external ID can't be given up for a moment.
 func (g *graph) mayPark(i int) bool {
 	op := &g.ops[i]
-	return op.Kind == Update && op.Account.Values[user.Login].Text != "" &&
+	return op.Kind == Update && op.Reason != LostTag && op.Was().Values[user.Login].Text != "" &&
 		!slices.ContainsFunc(g.waiters[i], func(j int) bool {
 			return op.ExternalIDBefore != nil && g.together(i, j) && g.ops[j].ExternalID == *op.ExternalIDBefore
 		})

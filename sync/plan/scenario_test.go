@@ -51,7 +51,7 @@ func (s *scenario) plan(t *testing.T) *Plan {
 			}
 			refusal := &Refusal{Digest: op.Digest, Words: words}
 			if op.Step == PutBack {
-				s.known[i].Parked.Refusal = refusal
+				s.known[i].Parked.Refused = []Refusal{*refusal}
 			} else {
 				s.known[i].Refusal = refusal
 			}
@@ -229,7 +229,7 @@ func (s *scenario) readKnown(t *testing.T, data []byte) {
 		}
 		k := Known{ExternalID: line.ExternalID, AccountID: line.AccountID, Learned: line.Learned, KeptID: line.KeptID, Parked: line.Parked}
 		for field, text := range line.Mine {
-			k.Mine[field] = user.Text(text)
+			k.Mine.Set(field, text)
 		}
 		if line.Reads > 0 {
 			k.Absence = &Absence{Reads: line.Reads, Since: line.Since, Approved: line.Approved}

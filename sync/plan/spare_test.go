@@ -29,7 +29,7 @@ func TestRecheckSparesAccounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before, now := was, member(test.id, "E1", "bo", "", test.tags)
 			before.ID = test.id
-			p := &Plan{Operations: []Operation{{Kind: test.kind, ExternalID: "E1", AccountID: test.id, Account: before}}}
+			p := &Plan{Operations: []Operation{{Kind: test.kind, ExternalID: "E1", AccountID: test.id, Account: &before}}}
 			p.Recheck(policy, []account.Account{now})
 			if got := p.Operations[0]; (got.Blocked == Moved) != test.blocked {
 				t.Errorf("blocked %q: %s", got.Blocked, got.Detail)

@@ -234,7 +234,12 @@ func (w *town) refuse(op Operation, words string) {
 		w.known[op.ExternalID] = k
 	}
 	if op.Step == PutBack {
-		k.Parked = &Parked{Refusal: &Refusal{Digest: op.Digest, Words: words}}
+		gaveUp := Parked{}
+		if k.Parked != nil {
+			gaveUp = *k.Parked
+		}
+		gaveUp.Refused = append(slices.Clone(gaveUp.Refused), Refusal{Digest: op.Digest, Words: words})
+		k.Parked = &gaveUp
 		return
 	}
 	k.Refusal = &Refusal{Digest: op.Digest, Words: words}

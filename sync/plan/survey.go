@@ -36,19 +36,13 @@ func keyOf(field user.Field) account.Key {
 // ConnectyCube before anything can be decided.
 type Survey struct {
 	in       Input
-	holders  map[claim]holder // who of the source wants a value
-	contests map[claim][]record.Position
-	lost     map[int64]lost            // accounts known to be ours that aren't listed under their external ID
-	strays   map[int64]account.Account // of them, those that are listed under another one, or under none
-	shared   map[int64]bool            // accounts that were known under more than one external ID
+	contests map[claim][]record.Position // values that several persons of the source want
+	lost     map[int64]lost              // accounts known to be ours that aren't listed under their external ID
+	strays   map[int64]account.Account   // of them, those that are listed under another one, or under none
+	shared   map[int64]bool              // accounts that were known under more than one external ID
 	unlisted []string
 	lookups  Lookups
 	rows     int // whom something may be planned for
-}
-
-type holder struct {
-	externalID string
-	position   record.Position
 }
 
 // lost is what we knew of an account that isn't listed under its external ID any more.
@@ -70,7 +64,6 @@ type Lookups struct {
 func NewSurvey(in Input) *Survey {
 	s := &Survey{
 		in:       in,
-		holders:  map[claim]holder{},
 		contests: map[claim][]record.Position{},
 		lost:     map[int64]lost{},
 		strays:   map[int64]account.Account{},
@@ -80,11 +73,18 @@ func NewSurvey(in Input) *Survey {
 	for _, r := range in.Rejects {
 		rejected[r.ExternalID] = true
 	}
+	claimants := map[user.Digest]user.Digest{} // persons by what they claim: only digests, as there may be millions
+	contested := map[user.Digest]bool{}
 	for row := range join(in) {
 		s.rows++
 		s.lookups.lookUpParked(row)
-		for _, d := range row.desired {
-			s.claim(row, d)
+		for c := range row.claims() {
+			digest := c.digest()
+			if first, held := claimants[digest]; !held {
+				claimants[digest] = KeyOf(row.key)
+			} else if first != KeyOf(row.key) {
+				contested[digest] = true
+			}
 		}
 		if k := row.known; k != nil && k.AccountID != 0 && !slices.ContainsFunc(row.observed, row.knows) {
 			wanted := len(row.desired) > 0 || rejected[row.key]
@@ -105,8 +105,30 @@ func NewSurvey(in Input) *Survey {
 			}
 		}
 	}
+	s.findContests(contested)
 	s.findStrays()
 	return s
+}
+
+// findContests gathers where the records stand that claim what another person's does.
+func (s *Survey) findContests(contested map[user.Digest]bool) {
+	if len(contested) == 0 {
+		return
+	}
+	first := map[claim]string{} // external ID
+	for row := range join(s.in) {
+		for c, d := range row.claims() {
+			if !contested[c.digest()] {
+				continue
+			}
+			if holder, held := first[c]; !held {
+				first[c] = row.key
+			} else if holder == row.key {
+				continue
+			}
+			s.contests[c] = append(s.contests[c], d.Position)
+		}
+	}
 }
 
 // lose remembers a known account. Of several external IDs under which it is known, those that the source has count.
@@ -163,26 +185,6 @@ func (s *Survey) Unlisted() []string { return s.unlisted }
 // Lookups returns what Build has to be told about.
 func (s *Survey) Lookups() Lookups { return s.lookups }
 
-func (s *Survey) claim(r row, d Desired) {
-	for _, field := range claimed() {
-		value := r.wants(d.User, field)
-		if value == "" {
-			continue
-		}
-		c := claimOf(field, value)
-		first, held := s.holders[c]
-		switch {
-		case !held:
-			s.holders[c] = holder{d.User.ExternalID, d.Position}
-		case first.externalID != d.User.ExternalID:
-			if len(s.contests[c]) == 0 {
-				s.contests[c] = []record.Position{first.position}
-			}
-			s.contests[c] = append(s.contests[c], d.Position)
-		}
-	}
-}
-
 // row is everything that the three sequences hold under one external ID. It is good until the next is asked for: see keep.
 type row struct {
 	key      string
@@ -211,6 +213,20 @@ func (r row) wants(u user.User, field user.Field) string {
 		return signUpLogin(u)
 	}
 	return u.Values[field].Text
+}
+
+// claims yields what the records of the row claim.
+func (r row) claims() iter.Seq2[claim, *Desired] {
+	return func(yield func(claim, *Desired) bool) {
+		for i := range r.desired {
+			for _, field := range claimed() {
+				value := r.wants(r.desired[i].User, field)
+				if value != "" && !yield(claimOf(field, value), &r.desired[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // join walks the three sorted sequences side by side and yields one row an external ID, in order. Within a row the

@@ -214,10 +214,8 @@ func (w *world) carryOut(op Operation) {
 	}
 	known.Refusal = nil
 	known.forgetParked(*a)
-	for field, mine := range op.Mine {
-		if mine.Set {
-			known.Mine[field] = mine
-		}
+	for field, mine := range op.Mine.All() {
+		known.Mine.Set(field, mine)
 	}
 	if op.Kind == Release {
 		delete(w.known, op.ExternalID)

@@ -246,7 +246,7 @@ func (w *town) happened(p *Plan) map[string]bool {
 		}
 		all["operation "+string(op.Kind)] = true
 		all[string(op.Kind)+" "+string(op.Reason)] = true
-		all["adoption of a stranger"] = all["adoption of a stranger"] || op.Kind == Adopt && !op.Account.HasTag("staff")
+		all["adoption of a stranger"] = all["adoption of a stranger"] || op.Kind == Adopt && !op.Was().HasTag("staff")
 		all["account known by its id"] = all["account known by its id"] || op.ExternalIDBefore != nil && op.Kind == Update
 		all["chain"] = all["chain"] || len(op.WaitsFor) > 0 && op.Wave > 1 && len(op.Parked) == 0
 		if len(op.Parked) > 0 {

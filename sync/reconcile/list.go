@@ -45,15 +45,19 @@ func (r *run) list(ctx context.Context) error {
 	if every == 0 {
 		every = defaultFullEvery
 	}
+	tried := 0
 	if !last.Watermark.IsZero() && last.SinceFull+1 < every && !r.order.ListAll {
 		m := &mirrored{agreements: agreements, sieve: plan.NewSieve(agreements), changes: true}
-		m.listing = state.Listing{Watermark: last.Watermark, SinceFull: last.SinceFull + 1}
-		if enough, err := r.listChanged(ctx, m); enough || err != nil {
+		m.listing.SinceFull = last.SinceFull + 1
+		if enough, err := r.listChanged(ctx, m, last); enough || err != nil {
 			r.mirrored = m
 			return err
 		}
+		tried = m.calls
 	}
-	return r.listAll(ctx, agreements)
+	err = r.listAll(ctx, agreements)
+	r.mirrored.calls += tried
+	return err
 }
 
 func (r *run) listAll(ctx context.Context, agreements *state.Agreements) error {
@@ -73,16 +77,16 @@ func (r *run) listAll(ctx context.Context, agreements *state.Agreements) error {
 	})
 	r.order.Progress.Step(total % progressStep)
 	m.calls = 1 + total/listPage
-	m.listing.Watermark = r.began(began)
+	m.listing.Watermark, m.listing.Ours = r.began(began), began
 	return err
 }
 
 // listChanged reports whether the changes are all there is to know: each changed account is the one that was known
-// under its external ID, and there are as many in all as are known.
-func (r *run) listChanged(ctx context.Context, m *mirrored) (enough bool, err error) {
+// under its external ID, there are as many in all as are known, and both clocks have gone on by as much.
+func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) (enough bool, err error) {
 	m.sieve.AllAsBefore()
 	began := time.Now()
-	since := m.listing.Watermark.Add(-listOverlap)
+	since := last.Watermark.Add(-listOverlap)
 	changed := 0
 	total, err := r.Service.ListChanged(ctx, r.Policy.OwnerTag, since, func(a account.Account) error {
 		changed++
@@ -96,7 +100,10 @@ func (r *run) listChanged(ctx context.Context, m *mirrored) (enough bool, err er
 	}
 	r.order.Progress.Step(changed)
 	m.calls = 2 + changed/listPage
-	m.listing.Watermark = r.began(began)
+	m.listing.Watermark, m.listing.Ours = r.began(began), began
+	if theirs, ours := m.listing.Watermark.Sub(last.Watermark), elapsed(last.Ours, began); (theirs - ours).Abs() > listOverlap/2 {
+		return false, nil // a clock was set: since isn't when the last list began
+	}
 	rows := slices.Clone(m.agreements.Open())
 	for i := range m.listed {
 		if row, agreed := m.agreements.Find(plan.KeyOf(m.listed[i].ExternalID)); agreed {
@@ -129,8 +136,11 @@ func (r *run) began(ours time.Time) time.Time {
 	if now.IsZero() {
 		return now
 	}
-	return now.Add(-time.Since(ours))
+	return now.Add(-max(time.Since(ours), elapsed(ours, time.Now())))
 }
+
+// elapsed is how much later it was by the clock on the wall, which goes on while the machine sleeps.
+func elapsed(from, to time.Time) time.Duration { return to.Round(0).Sub(from.Round(0)) }
 
 // concerned are the rows that a plan has to be made for.
 func (m *mirrored) concerned() []int64 {

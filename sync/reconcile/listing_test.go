@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,9 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"cubesync/sink/emulator"
 	"cubesync/sync/account"
+	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
@@ -106,8 +109,11 @@ func (n *nightly) takesAnotherID(t *testing.T) {
 	}
 }
 
-func (n *nightly) isDeleted(t *testing.T) {
-	found, err := n.Service.Find(t.Context(), account.ByExternalID, []string{n.one()[0]})
+func (n *nightly) isDeleted(t *testing.T) { n.removed(t, n.one()[0]) }
+
+func (n *nightly) removed(t *testing.T, externalID string) {
+	t.Helper()
+	found, err := n.Service.Find(t.Context(), account.ByExternalID, []string{externalID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,17 +124,29 @@ func (n *nightly) isDeleted(t *testing.T) {
 	}
 }
 
-func (n *nightly) strangerComes(t *testing.T) {
+// signsUp makes an account with our tag behind our back.
+func (n *nightly) signsUp(t *testing.T, externalID string) {
+	t.Helper()
 	n.hired++
-	u := user.User{ExternalID: fmt.Sprintf("stranger%d", n.hired)}
-	u.Values[user.Login], u.Values[user.Tags] = user.Text(u.ExternalID), user.Text(ownerTag)
+	u := user.User{ExternalID: externalID}
+	u.Values[user.Login], u.Values[user.Tags] = user.Text(fmt.Sprintf("stranger%d", n.hired)), user.Text(ownerTag)
 	password, err := n.Password(u.ExternalID)
 	if err == nil {
 		_, err = n.Service.Create(t.Context(), u, password)
 	}
-	if err != nil {
+	if err != nil && account.KindOf(err) != account.Conflict { // most services let nobody have somebody's external ID
 		t.Fatal(err)
 	}
+}
+
+func (n *nightly) strangerComes(t *testing.T) { n.signsUp(t, fmt.Sprintf("stranger%d", n.hired)) }
+func (n *nightly) strayComes(t *testing.T)    { n.signsUp(t, "") }
+func (n *nightly) isDoubled(t *testing.T)     { n.signsUp(t, n.one()[0]) }
+
+func (n *nightly) isReplaced(t *testing.T) {
+	id := n.one()[0]
+	n.removed(t, id)
+	n.signsUp(t, id)
 }
 
 // seen is the plan that a preview makes, and how many pages it listed.
@@ -177,13 +195,16 @@ func TestChangesShowTheWhole(t *testing.T) {
 	for seed := range uint64(histories) {
 		synctest.Test(t, func(t *testing.T) {
 			n := &nightly{Rand: rand.New(rand.NewPCG(seed, 7))}
-			n.history = &history{world: newWorld(t, t.TempDir()), directory: &directory{persons: staff(people)}, deleted: map[string]time.Time{}}
+			n.history = &history{world: newWorldOf(t, t.TempDir(), emulator.Options{SharedExternalIDs: seed%6 == 0}), directory: &directory{persons: staff(people)}, deleted: map[string]time.Time{}}
 			n.Source, n.KeepRuns = n.directory, 5
 			n.Policy.GraceReads, n.Policy.GraceSpan = 2, 36*time.Hour
 			defer func() { _ = n.server.Close() }()
 			defer func() { _ = n.client.Close(context.Background()) }()
 			wantStatus(t, n.sync(t), state.Applied)
 			events := n.events()
+			if seed%3 == 0 { // afterwards, the number of accounts hardly ever says anything
+				events = append(events, n.strayComes, n.isReplaced, n.isDoubled)
+			}
 			for range days {
 				time.Sleep(day)
 				for range n.IntN(4) {
@@ -273,4 +294,101 @@ func TestAnotherPolicy(t *testing.T) {
 	if result := w.sync(t); result.Run.Tally.Rejected != 1 || result.Run.Tally.Unchanged != 2 {
 		t.Errorf("one is protected now: %+v", result.Run.Tally)
 	}
+}
+
+// company is a world of some people, two quiet nights old.
+func company(t *testing.T, options emulator.Options, then func(*testing.T, *nightly)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n := &nightly{Rand: rand.New(rand.NewPCG(1, 7))}
+		n.history = &history{world: newWorldOf(t, t.TempDir(), options), directory: &directory{persons: staff(250)}, deleted: map[string]time.Time{}}
+		n.Source = n.directory
+		defer func() { _ = n.server.Close() }()
+		defer func() { _ = n.client.Close(context.Background()) }()
+		for range 3 {
+			wantStatus(t, n.sync(t), state.Applied)
+			time.Sleep(day)
+		}
+		then(t, n)
+	})
+}
+
+// Two things that hide each other from the total are noticed all the same.
+func TestTotalThatAgreesByChance(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		n.strayComes(t)
+		time.Sleep(day)
+		n.sync(t)
+		time.Sleep(day)
+		n.removed(t, "e0007")
+		if result := n.sync(t); result.Run.Tally.Done[plan.Create] != 1 {
+			t.Errorf("an account was deleted behind a stray one: %+v", result.Run.Tally)
+		}
+	})
+	company(t, emulator.Options{SharedExternalIDs: true}, func(t *testing.T, n *nightly) {
+		n.signsUp(t, "e0003")
+		time.Sleep(day)
+		n.sync(t)
+		time.Sleep(day)
+		n.removed(t, "e0007")
+		n.history.leaves("e0003")
+		if result := n.sync(t); len(result.Gone) != 0 || result.Run.Tally.Done[plan.Create] != 1 {
+			t.Errorf("of two accounts with one external ID %d were deleted: %+v", len(result.Gone), result.Run.Tally)
+		}
+	})
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		mail := n.persons[7][2]
+		n.persons[7][2] = "no address"
+		n.removed(t, "e0007")
+		n.signsUp(t, "e0007")
+		n.sync(t)
+		time.Sleep(day)
+		n.sync(t)
+		time.Sleep(day)
+		n.persons[7][2] = mail
+		if result := n.sync(t); result.Run.Tally.Unchanged == len(n.persons) {
+			t.Errorf("another account of a rejected record was taken for theirs: %+v", result.Run.Tally)
+		}
+	})
+}
+
+// What changes after a list during which the service's clock was ahead isn't missed.
+func TestServiceClockAheadInAList(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		ahead := 12 * time.Hour
+		n.put(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			response, err := next.RoundTrip(r)
+			if err == nil {
+				response.Header.Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			}
+			return response, err
+		})
+		n.sync(t)
+		ahead = 0
+		time.Sleep(6 * time.Hour)
+		n.changesTheirOwn(t)
+		time.Sleep(18 * time.Hour)
+		if result := n.sync(t); result.Run.Tally.Done[plan.Update] != 1 {
+			t.Errorf("the change was missed: %+v", result.Run.Tally)
+		}
+	})
+}
+
+// Runs that are held count, too, until all is listed again.
+func TestHeldRunsListAll(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		n.persons = n.persons[:100]
+		all := 0
+		for range 8 {
+			result := n.sync(t)
+			wantStatus(t, result, state.Held)
+			if result.Header.Calls.List > 2 {
+				all++
+			}
+			time.Sleep(day)
+		}
+		if all == 0 {
+			t.Error("none of eight held runs listed all")
+		}
+	})
 }

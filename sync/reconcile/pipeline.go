@@ -15,7 +15,6 @@ import (
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
-	"cubesync/sync/user"
 )
 
 // Pipeline is everything that the runs of one pipeline need. It isn't changed by a run.
@@ -164,7 +163,7 @@ type run struct {
 	baseline    *plan.Baseline // nil before the first applied run
 	confirmed   bool           // a person agreed to writing here
 	weekDeletes int
-	present     map[string]user.Values // whom a usable read showed, by external ID, but for those passed over: what it wants of the merged fields
+	present     map[string]plan.Mine // whom a usable read showed, by external ID, but for those passed over: what it wants of the merged fields
 	mirrored    *mirrored
 	rows        []int64           // of the state, that the run looked at
 	observed    []account.Account // the owned accounts concerned, sorted by external ID
@@ -306,7 +305,7 @@ func (r *run) finish(ctx context.Context) error {
 
 // matched returns what those want of the merged fields whom the plan left as they are: nobody who was rejected, and
 // nobody for whom something is still, or was just, to be written.
-func (r *run) matched() map[string]user.Values {
+func (r *run) matched() map[string]plan.Mine {
 	matched := maps.Clone(r.present)
 	for i := range r.Plan.Operations {
 		delete(matched, r.Plan.Operations[i].ExternalID)

@@ -44,7 +44,6 @@ type begun struct {
 
 // open begins a read; where none can be begun the verdict says why. An error means that the run must not go on at all.
 func (r *run) open(ctx context.Context) (*begun, record.Verdict, error) {
-	r.order.Progress.Phase("read", 0)
 	reader, err := r.Source.Open(ctx)
 	if err != nil {
 		return nil, record.Verdict{Reason: err.Error()}, nil
@@ -113,6 +112,7 @@ func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt u
 
 // readOnce reads in one goroutine and maps in another.
 func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest) (*source, error) {
+	r.order.Progress.Phase("read", 0)
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan []answer, readAhead)
 	used := make(chan []answer, readAhead+2)
@@ -248,11 +248,11 @@ func (r *run) salt(policy *plan.Policy) user.Digest {
 
 // present gathers whom a read showed, with what it wants of the fields that are merged; those who were passed over are
 // as they were.
-func present(s *source) map[string]user.Values {
-	all := make(map[string]user.Values, len(s.desired))
+func present(s *source) map[string]plan.Mine {
+	all := make(map[string]plan.Mine, len(s.desired))
 	for _, reject := range s.rejects {
 		if reject.ExternalID != "" {
-			all[reject.ExternalID] = user.Values{}
+			all[reject.ExternalID] = plan.Mine{}
 		}
 	}
 	for i := range s.desired {

@@ -175,7 +175,7 @@ func (w *rekeyed) brokenOff(t *testing.T, wanted []plan.Rename) {
 	for _, r := range wanted {
 		pairs[r.New] = r.Old
 		a := w.find(t, account.ByExternalID, r.Old)
-		operations = append(operations, plan.Operation{Kind: plan.Update, ExternalID: r.New, AccountID: a.ID, Reason: plan.Rekeyed, ExternalIDBefore: &r.Old, Account: a})
+		operations = append(operations, plan.Operation{Kind: plan.Update, ExternalID: r.New, AccountID: a.ID, Reason: plan.Rekeyed, ExternalIDBefore: &r.Old, Account: &a})
 	}
 	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
 	if err == nil {
@@ -185,7 +185,7 @@ func (w *rekeyed) brokenOff(t *testing.T, wanted []plan.Rename) {
 		t.Fatal(err)
 	}
 	w.killedWhile(t, operations...)
-	_, err = w.Service.Update(t.Context(), operations[0].Account, func(account.Account) (account.Write, error) {
+	_, err = w.Service.Update(t.Context(), operations[0].Was(), func(account.Account) (account.Write, error) {
 		return account.Write{ExternalID: wanted[0].New, Password: derived(wanted[0].New)}, nil
 	})
 	if err != nil {

@@ -115,7 +115,7 @@ func TestAdoptionThatWasNeverSentIsNotApplied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.killedWhile(t, plan.Operation{Kind: plan.Adopt, ExternalID: "e0001", AccountID: a.ID, Account: a})
+	w.killedWhile(t, plan.Operation{Kind: plan.Adopt, ExternalID: "e0001", AccountID: a.ID, Account: &a})
 	w.sync(t)
 	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
 	if err != nil {

@@ -13,8 +13,11 @@ func (r *run) tallyPlan() {
 	t.Rejected, t.Unchanged, t.Collapsed = len(r.Plan.Rejects), r.Plan.Unchanged, r.Plan.Collapsed
 	t.LeaversLeft = len(r.Plan.Leavers)
 	for _, remark := range r.Plan.Remarks {
-		if remark.Reason == plan.Ignored {
+		switch remark.Reason {
+		case plan.Ignored:
 			t.Ignored++
+		case plan.LockedOut:
+			t.LockedOut++
 		}
 	}
 }
@@ -53,10 +56,13 @@ func byPolicy(outcome state.Outcome) bool {
 // count adds an outcome to the tally: to the records' part, or to the leavers' where there is no record. A step of a swap is
 // no end of a record.
 func (r *run) count(outcome state.Outcome) {
-	if outcome.Operation.Step != "" {
+	t := &r.Run.Tally
+	if step := outcome.Operation.Step; step != "" {
+		if step == plan.PutBack && outcome.Ending != state.DoneApplied && !r.saidLockedOut(outcome.Operation.AccountID) {
+			t.LockedOut++
+		}
 		return
 	}
-	t := &r.Run.Tally
 	kind := outcome.Operation.Kind
 	ofLeaver := kind == plan.Delete || kind == plan.Release
 	bump := func(record, leaver *int) {
@@ -86,6 +92,11 @@ func (r *run) count(outcome state.Outcome) {
 		bump(&t.NotAttempted, &t.LeaversNotAttempted)
 	}
 	t.Ignored += outcome.Ignored
+}
+
+// saidLockedOut reports whether the plan counts the account already among those that lack something.
+func (r *run) saidLockedOut(accountID int64) bool {
+	return slices.ContainsFunc(r.Plan.Remarks, func(m plan.Remark) bool { return m.Reason == plan.LockedOut && m.AccountID == accountID })
 }
 
 // sortOutcomes puts outcomes, which end in any order, into the order of the plan.

@@ -97,7 +97,12 @@ type testingT interface {
 
 func newWorld(t testingT, stateDir string) *world {
 	t.Helper()
-	server, err := emulator.Open(emulator.Options{})
+	return newWorldOf(t, stateDir, emulator.Options{})
+}
+
+func newWorldOf(t testingT, stateDir string, options emulator.Options) *world {
+	t.Helper()
+	server, err := emulator.Open(options)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

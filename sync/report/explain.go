@@ -105,7 +105,7 @@ func (e *explainer) named(externalID string, accountID int64, position record.Po
 // holds reports whether the account has, or is to get, the login or e-mail.
 func (e *explainer) holds(op *plan.Operation) bool {
 	for _, field := range []user.Field{user.Login, user.Email} {
-		values := []string{op.Account.Values[field].Text}
+		values := []string{op.Was().Values[field].Text}
 		for _, c := range op.Changes {
 			if c.Field == field {
 				values = append(values, c.Before, c.After)

@@ -46,10 +46,10 @@ func keysOf(op *plan.Operation, ownerTag string) []string {
 	case plan.Release, plan.Delete:
 		return []string{fmt.Sprintf("%s: account %d, and no record of the source", external, op.AccountID)}
 	default:
-		if op.Account.ExternalID == op.ExternalID && op.Reason != plan.LostTag {
+		if op.Was().ExternalID == op.ExternalID && op.Reason != plan.LostTag {
 			return []string{fmt.Sprintf("%s: account %d, among those with the tag %q", external, op.AccountID, ownerTag)}
 		}
-		return []string{fmt.Sprintf("account id of earlier runs: account %d, whose external ID is %q", op.AccountID, op.Account.ExternalID)}
+		return []string{fmt.Sprintf("account id of earlier runs: account %d, whose external ID is %q", op.AccountID, op.Was().ExternalID)}
 	}
 }
 
@@ -68,8 +68,8 @@ func adoptKeys(op *plan.Operation) []string {
 		name, value string
 	}{
 		{plan.MatchesID, "external ID", op.ExternalID},
-		{plan.MatchesLogin, "login", op.Account.Values[user.Login].Text},
-		{plan.MatchesEmail, "email", op.Account.Values[user.Email].Text},
+		{plan.MatchesLogin, "login", op.Was().Values[user.Login].Text},
+		{plan.MatchesEmail, "email", op.Was().Values[user.Email].Text},
 	} {
 		if key.reason == op.Reason {
 			return append(keys, fmt.Sprintf("%s %s: account %d", key.name, key.value, op.AccountID))
@@ -84,7 +84,7 @@ func ownerOf(op *plan.Operation, ownerTag string) string {
 	switch {
 	case op.Kind == plan.Create:
 		return fmt.Sprintf("none yet; it gets the tag %q", ownerTag)
-	case op.Account.HasTag(ownerTag):
+	case op.Was().HasTag(ownerTag):
 		return fmt.Sprintf("ours: it carries the tag %q", ownerTag)
 	case op.Kind == plan.Adopt:
 		return fmt.Sprintf("nobody's that we know; it gets the tag %q", ownerTag)
@@ -102,7 +102,7 @@ func fieldsOf(op *plan.Operation, owners map[user.Field]string, remarked []strin
 	var fields []ExplainedField
 	for _, field := range user.Fields() {
 		c, differs := changes[field]
-		have := op.Account.Values[field].Text
+		have := op.Was().Values[field].Text
 		x := ExplainedField{Field: field, Before: have, After: have, Differs: differs, Rule: equalRule(field, owners[field], have)}
 		if slices.Contains(remarked, field.String()) {
 			x.Rule = "left as it is, see the remark"

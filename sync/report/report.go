@@ -103,6 +103,7 @@ func (r Report) writeTable(w io.Writer) {
 	line("leavers waiting", t.LeaversNotAttempted, "not attempted")
 	line("leavers left alone", t.LeaversLeft, "")
 	line("values ignored", t.Ignored, "ConnectyCube kept what it had")
+	line("locked out", t.LockedOut, "lack what they gave up in a swap that was broken off")
 	if len(r.Calls) > 0 {
 		reads, writes := 0, 0
 		for kind, n := range r.Calls {

@@ -24,7 +24,7 @@ func troubled() report.Report {
 			ID: 12, Pipeline: "staff", StartedAt: began, EndedAt: began.Add(83 * time.Second), Status: state.Applied,
 			Verdict: state.Verdict{Completeness: "plausible", Evidence: record.Evidence{Name: "/data/users.csv"}},
 			Tally: state.Tally{
-				Read: 1234, Unchanged: 1199, Applied: 32, Failed: 1, Rejected: 2, LeaversUnknown: 1,
+				Read: 1234, Unchanged: 1199, Applied: 32, Failed: 1, Rejected: 2, LeaversUnknown: 1, LockedOut: 1,
 				Done: map[plan.Kind]int{plan.Create: 30, plan.Update: 1, plan.Adopt: 1},
 			},
 		},
@@ -67,6 +67,7 @@ staff, run 12: applied in 1m23s
   failed                     1  refused by ConnectyCube
   rejected                   2
   leavers unknown            1  in doubt; the next run finds out
+  locked out                 1  lack what they gave up in a swap that was broken off
   calls                     46  32 of them user writes
   rejected users.csv:4: no external ID
   rejected E4 (users.csv:5): bad\u001b[31m row
@@ -85,6 +86,7 @@ staff, run 12: applied in 1m23s
   failed                     1  refused by ConnectyCube
   rejected                   2
   leavers unknown            1  in doubt; the next run finds out
+  locked out                 1  lack what they gave up in a swap that was broken off
   calls                     46  32 of them user writes
   rejected users.csv:4: no external ID
   … and 1 more rejected; --all shows every one

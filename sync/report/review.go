@@ -124,7 +124,7 @@ func changed(name, before, after string) field {
 func whoGoes(op *plan.Operation) []field {
 	var fields []field
 	for _, f := range []user.Field{user.Login, user.Email, user.FullName} {
-		if value := plan.Printable(op.Account.Values[f].Text); value != "" {
+		if value := plan.Printable(op.Was().Values[f].Text); value != "" {
 			fields = append(fields, field{name: f.String(), before: &value})
 		}
 	}

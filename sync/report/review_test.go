@@ -43,7 +43,7 @@ func reviewed() report.Review {
 				Changes: []plan.Change{{Field: user.Email, Before: "bo@example.com", After: "ann@example.com"}, {Field: user.FullName, Before: "דוד כהן", After: "משה כהן"}}},
 			{Kind: plan.Adopt, ExternalID: "E4", AccountID: 4, Position: "users.csv:5", Reason: plan.MatchesEmail, ExternalIDBefore: &none, Changes: []plan.Change{tags("vip", "staff,vip")}},
 			{Kind: plan.Release, ExternalID: "E5", AccountID: 5, Reason: plan.LeftSource, Changes: []plan.Change{tags("staff,vip", "vip")}},
-			{Kind: plan.Delete, ExternalID: "E9", AccountID: 9, Reason: plan.LeftSource, Account: gone},
+			{Kind: plan.Delete, ExternalID: "E9", AccountID: 9, Reason: plan.LeftSource, Account: &gone},
 			{Kind: plan.Update, ExternalID: "E6", AccountID: 6, Position: "users.csv:6", Reason: plan.FieldsDiffer, Blocked: plan.RefusedBefore,
 				Detail: "email: is invalid; --retry-failed sends it again", Changes: []plan.Change{{Field: user.Email, Before: "eve@example.com", After: "eve@localhost"}}},
 		},
@@ -84,7 +84,7 @@ func attacked() report.Review {
 			plan.Operation{Kind: plan.Update, ExternalID: id, AccountID: 1, Position: record.Position(bad), Reason: plan.Reason(bad), ExternalIDBefore: &bad,
 				WaitsFor: []string{bad}, Parked: []plan.Given{{To: bad}}, Changes: []plan.Change{{Field: user.FullName, Before: bad, After: bad + "x"}}},
 			plan.Operation{Kind: plan.Adopt, ExternalID: id, AccountID: 1, Blocked: plan.Reason(bad), Detail: bad},
-			plan.Operation{Kind: plan.Delete, ExternalID: id, AccountID: 1, Account: account.Account{Values: user.Values{user.Login: user.Text(bad)}}})
+			plan.Operation{Kind: plan.Delete, ExternalID: id, AccountID: 1, Account: &account.Account{Values: user.Values{user.Login: user.Text(bad)}}})
 		p.Rejects = append(p.Rejects, plan.Reject{Position: record.Position(bad), ExternalID: bad, Reason: plan.Reason(bad), Detail: bad})
 		p.Leavers = append(p.Leavers, plan.Leaver{ExternalID: bad, Reason: plan.Reason(bad)})
 		p.Remarks = append(p.Remarks, plan.Remark{ExternalID: bad, Position: record.Position(bad), Field: bad, Reason: plan.Reason(bad), Detail: bad})

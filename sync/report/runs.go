@@ -37,7 +37,7 @@ func (p Runs) writeTable(w io.Writer) error {
 	fmt.Fprintln(table, "run\tstarted\tended\tread\tnew\tchanged\tgone\trejected\ttroubles")
 	for _, run := range p.Runs {
 		t := run.Tally
-		troubles := t.Failed + t.Unknown + t.Skipped - t.ByPolicy + t.LeaversFailed + t.LeaversUnknown + t.LeaversSkipped + t.Ignored
+		troubles := t.Failed + t.Unknown + t.Skipped - t.ByPolicy + t.LeaversFailed + t.LeaversUnknown + t.LeaversSkipped + t.Ignored + t.LockedOut
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", run.ID,
 			run.StartedAt.Local().Format("2006-01-02 15:04"), run.Status, plan.Number(t.Read),
 			plan.Number(t.Done[plan.Create]), plan.Number(t.Done[plan.Update]+t.Done[plan.Adopt]),

@@ -29,8 +29,8 @@ func storedPlan() *plan.File {
 		Plan: &plan.Plan{
 			Operations: []plan.Operation{
 				{Kind: plan.Create, ExternalID: "E1", Position: "users.csv:2", Reason: plan.NewRecord, Changes: []plan.Change{{Field: user.Login, After: "ann"}}},
-				{Kind: plan.Update, Step: plan.Park, ExternalID: "E2", AccountID: 2, Reason: plan.FieldsDiffer, Account: have, Ring: "E2"},
-				{Kind: plan.Update, ExternalID: "E2", AccountID: 2, Reason: plan.FieldsDiffer, Account: have, WaitsFor: []string{"E2"}, Ring: "E2",
+				{Kind: plan.Update, Step: plan.Park, ExternalID: "E2", AccountID: 2, Reason: plan.FieldsDiffer, Account: &have, Ring: "E2"},
+				{Kind: plan.Update, ExternalID: "E2", AccountID: 2, Reason: plan.FieldsDiffer, Account: &have, WaitsFor: []string{"E2"}, Ring: "E2",
 					Changes: []plan.Change{{Field: user.Email, Before: "bo@example.com", After: "bo@example.org"}}},
 				{Kind: plan.Update, ExternalID: "E3", AccountID: 3, Reason: plan.LostTag, Blocked: plan.UpdatesOff, Detail: "updates: off"},
 				{Kind: plan.Update, ExternalID: "E4", AccountID: 4, Reason: plan.FieldsDiffer, Blocked: plan.RefusedBefore, Detail: "no"},

@@ -285,7 +285,7 @@ func TestWhatIsRememberedAndAgreements(t *testing.T) {
 		agrees bool
 	}{
 		"nothing": {notes{}, true},
-		"mine":    {notes{Mine: copied(mineTags("staff"))}, true},
+		"mine":    {notes{Mine: valuesCopy{Tags: "staff"}}, true},
 		"learned": {notes{Learned: []plan.Learned{{Field: user.Phone, Sent: "1", Got: "2"}}}, true},
 		"refusal": {notes{Refusal: &plan.Refusal{Digest: "d"}}, true},
 		"absence": {notes{Absence: &plan.Absence{Reads: 1}}, false},
@@ -514,12 +514,14 @@ func TestListingIsKept(t *testing.T) {
 	first := Listing{Watermark: monday, SinceFull: 3}
 	finish(t, s, begin(t, s), End{Listing: &first}, 0)
 	check(first)
-	finish(t, s, begin(t, s), End{}, 0)
+	finish(t, s, begin(t, s), End{}, 0) // it listed nothing
+	first.SinceFull++
 	check(first)
 	if err := s.Finish(context.Background(), Run{ID: begin(t, s), Status: Held}, nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	s = reopen(t, s, dir)
+	first.SinceFull++
 	check(first)
 	finish(t, s, begin(t, s), End{Listing: &Listing{Watermark: monday.AddDate(0, 0, 1)}}, 0)
 	check(Listing{Watermark: monday.AddDate(0, 0, 1)})

@@ -22,9 +22,9 @@ func manyAccounts(n int) []account.Account {
 func BenchmarkFinishUnchanged(b *testing.B) {
 	s := openStore(b, b.TempDir())
 	all := manyAccounts(100_000)
-	mine := map[string]user.Values{}
+	mine := map[string]plan.Mine{}
 	for _, a := range all {
-		mine[a.ExternalID] = user.Values{user.Tags: user.Text("staff"), user.CustomData: user.Text(`{"department":"research","floor":3}`)}
+		mine[a.ExternalID] = plan.Mine{Tags: user.Text("staff"), CustomData: user.Text(`{"department":"research","floor":3}`)}
 	}
 	finish := func() {
 		id := begin(b, s)
@@ -89,7 +89,7 @@ func chunk(from, n int) []plan.Operation {
 func createOf(externalID string) plan.Operation {
 	op := plan.Operation{Kind: plan.Create, ExternalID: externalID, Position: "users.csv:2", Digest: "d-" + externalID}
 	op.Changes = []plan.Change{{Field: user.Login, After: externalID}, {Field: user.Tags, After: "staff"}}
-	op.Mine[user.Tags] = user.Text("staff")
+	op.Mine.Tags = user.Text("staff")
 	return op
 }
 

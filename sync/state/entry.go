@@ -62,7 +62,7 @@ func (e *entry) end(run int64, o *Outcome) {
 
 // applied takes in that an operation happened: written is the account afterwards, nil where the answer is lost. One
 // that was signed up and never seen becomes known by the next list.
-func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, mine user.Values) {
+func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, mine plan.Mine) {
 	if leaves(kind) {
 		*e = entry{number: e.number, externalID: e.externalID, written: run}
 		return
@@ -76,7 +76,7 @@ func (e *entry) applied(run int64, kind plan.Kind, written *account.Account, min
 }
 
 // mayCarry takes in that an update of the account may have happened, or happen yet: what it would have set is ours too.
-func (e *entry) mayCarry(accountID int64, now *account.Account, mine user.Values) {
+func (e *entry) mayCarry(accountID int64, now *account.Account, mine plan.Mine) {
 	if now != nil && e.account.ID == 0 {
 		e.show(*now)
 	}

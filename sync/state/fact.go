@@ -54,7 +54,8 @@ func (s *Store) LastEvidence(ctx context.Context) (evidence record.Evidence, kno
 type Listing struct {
 	// Watermark is when the last list began, by the service's clock; zero where that isn't known.
 	Watermark time.Time `json:"watermark,omitzero"`
-	SinceFull int       `json:"since_full"` // how many runs have listed only what changed, since all was listed
+	Ours      time.Time `json:"ours,omitzero"` // the same moment by our clock
+	SinceFull int       `json:"since_full"`    // how many runs there were since all was listed and the mirror brought to it
 }
 
 // Listing returns how the accounts were listed last; the zero Listing before the first time.

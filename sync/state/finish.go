@@ -10,7 +10,6 @@ import (
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
-	"cubesync/sync/user"
 )
 
 // End is what an applied run leaves beyond its own record.
@@ -36,7 +35,7 @@ type End struct {
 	// Mine is what the source wants of the fields that are merged, by external ID, for all records that match an
 	// observed account. It is ours also where nothing had to be written. Where this run tried to write and it
 	// wasn't applied, it is passed over.
-	Mine     map[string]user.Values
+	Mine     map[string]plan.Mine
 	Counts   bool            // this read is new evidence of absence
 	Evidence record.Evidence // of this read
 	Listing  *Listing        // how the accounts were listed; nil: as before
@@ -62,8 +61,13 @@ func (s *Store) finish(ctx context.Context, run Run, end *End, keep int) error {
 		if err := s.endRun(ctx, tx, run); err != nil {
 			return err
 		}
-		if err := prune(ctx, tx, s.steady(run.EndedAt), keep); err != nil || end == nil {
+		if err := prune(ctx, tx, s.steady(run.EndedAt), keep); err != nil {
 			return err
+		}
+		if end == nil || end.Listing == nil {
+			if err := oneMoreSinceFull(ctx, tx); err != nil || end == nil {
+				return err
+			}
 		}
 		steady := *end
 		steady.Now, end = s.steady(end.Now), &steady
@@ -87,6 +91,17 @@ func (s *Store) finish(ctx context.Context, run Run, end *End, keep int) error {
 		}
 		return nil
 	})
+}
+
+// oneMoreSinceFull counts a run that leaves the mirror as it is, whatever it listed.
+func oneMoreSinceFull(ctx context.Context, tx *sql.Tx) error {
+	var listing Listing
+	known, err := readFact(ctx, tx, factListing, &listing)
+	if err != nil || !known {
+		return err
+	}
+	listing.SinceFull++
+	return writeFact(ctx, tx, factListing, listing)
 }
 
 func (s *Store) endRun(ctx context.Context, tx *sql.Tx, run Run) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 
 	"cubesync/sync/account"
@@ -25,7 +26,7 @@ func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) err
 		for i := range ops {
 			op := &ops[i]
 			mine := ""
-			if set := setValues(op.Mine); set != nil {
+			if set := maps.Collect(op.Mine.All()); len(set) > 0 {
 				if mine, err = encode(set); err != nil {
 					return err
 				}
@@ -180,14 +181,14 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, known *book, found *Sett
 		if intent.Kind != plan.Update {
 			return nil
 		}
-		return known.update(ctx, intent.ExternalID, func(e *entry) { e.mayCarry(intent.AccountID, found.Account, values(mine)) })
+		return known.update(ctx, intent.ExternalID, func(e *entry) { e.mayCarry(intent.AccountID, found.Account, intended(mine)) })
 	}
 	if leaves(intent.Kind) {
 		if err := s.depart(ctx, tx, intent.Run, 1); err != nil {
 			return err
 		}
 	}
-	return known.update(ctx, intent.ExternalID, func(e *entry) { e.applied(intent.Run, intent.Kind, found.Account, values(mine)) })
+	return known.update(ctx, intent.ExternalID, func(e *entry) { e.applied(intent.Run, intent.Kind, found.Account, intended(mine)) })
 }
 
 // StoredOutcome is how an operation of an earlier run ended.

@@ -114,15 +114,15 @@ func TestRecordTeaches(t *testing.T) {
 		}
 		return op
 	}
-	withMine := func(op plan.Operation, mine user.Values) plan.Operation {
+	withMine := func(op plan.Operation, mine plan.Mine) plan.Operation {
 		op.Mine = mine
 		return op
 	}
 	email := plan.Learned{Field: user.Email, Sent: "A@example.com", Got: "a@example.com"}
 	phone := plan.Learned{Field: user.Phone, Sent: "+1 2", Got: "", Ignored: true}
-	customData := user.Values{user.CustomData: user.Text(`{"a":1}`)}
+	customData := plan.Mine{CustomData: user.Text(`{"a":1}`)}
 	both := mineTags("staff")
-	both[user.CustomData] = customData[user.CustomData]
+	both.CustomData = customData.CustomData
 
 	steps := []struct {
 		name    string
@@ -207,6 +207,6 @@ func TestKnownIsSortedByteByByte(t *testing.T) {
 	}
 }
 
-func mineTags(tags string) user.Values {
-	return user.Values{user.Tags: user.Text(tags)}
+func mineTags(tags string) plan.Mine {
+	return plan.Mine{Tags: user.Text(tags)}
 }

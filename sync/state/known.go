@@ -51,7 +51,7 @@ func (s *Store) Remember(ctx context.Context, rows []int64) ([]Remembered, error
 func (s *Store) known(e *entry) plan.Known {
 	n := &e.notes
 	known := plan.Known{
-		ExternalID: e.externalID, AccountID: e.account.ID, Mine: n.Mine.set(), Learned: n.Learned, Refusal: n.Refusal,
+		ExternalID: e.externalID, AccountID: e.account.ID, Mine: n.Mine.mine(), Learned: n.Learned, Refusal: n.Refusal,
 		Absence: n.Absence, KeptID: n.KeptID, Parked: n.Parked,
 	}
 	if n.Absence != nil {

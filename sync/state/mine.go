@@ -4,25 +4,25 @@ import (
 	"slices"
 
 	"cubesync/sync/account"
+	"cubesync/sync/plan"
 	"cubesync/sync/user"
 )
 
 // remember takes in what the source wants of the fields that are merged, and reports whether that changed anything.
 // Of what we had set before, all that the account carries still stays ours until it is taken off; everything, where
 // carried is nil, because nobody knows what the account carries.
-func (e *entry) remember(want user.Values, carried *account.Account) (changed bool) {
-	for i, value := range want {
-		field := user.Field(i)
+func (e *entry) remember(want plan.Mine, carried *account.Account) (changed bool) {
+	for field, value := range want.All() {
 		now := e.notes.Mine.fields()[field]
 		before := *now
-		if !value.Set || value.Text == before {
+		if value == before {
 			continue
 		}
 		have := before
 		if carried != nil {
 			have = carried.Values[field].Text
 		}
-		mine := ours(field, before, value.Text, have)
+		mine := ours(field, before, value, have)
 		if mine == before {
 			continue
 		}
@@ -57,24 +57,20 @@ func ours(field user.Field, before, want, have string) string {
 	}
 }
 
-func setValues(values user.Values) map[user.Field]string {
-	var set map[user.Field]string
-	for field, value := range values {
-		if value.Set {
-			if set == nil {
-				set = map[user.Field]string{}
-			}
-			set[user.Field(field)] = value.Text
+// mine is what a note says is ours: of what is empty nothing is.
+func (v *valuesCopy) mine() (mine plan.Mine) {
+	for field, text := range v.fields() {
+		if *text != "" {
+			mine.Set(user.Field(field), *text)
 		}
 	}
-	return set
+	return mine
 }
 
-// values are the set values again.
-func values(set map[user.Field]string) user.Values {
-	var all user.Values
+// intended is what the journal holds of an operation's Mine.
+func intended(set map[user.Field]string) (mine plan.Mine) {
 	for field, text := range set {
-		all[field] = user.Text(text)
+		mine.Set(field, text)
 	}
-	return all
+	return mine
 }

@@ -11,13 +11,13 @@ import (
 	"cubesync/sync/user"
 )
 
-func mineOf(tags, customData string) user.Values {
-	var mine user.Values
+func mineOf(tags, customData string) plan.Mine {
+	var mine plan.Mine
 	if tags != "" {
-		mine[user.Tags] = user.Text(tags)
+		mine.Tags = user.Text(tags)
 	}
 	if customData != "" {
-		mine[user.CustomData] = user.Text(customData)
+		mine.CustomData = user.Text(customData)
 	}
 	return mine
 }
@@ -28,7 +28,7 @@ func carrying(tags, customData string) account.Account {
 	return a
 }
 
-func updateOf(mine user.Values) plan.Operation {
+func updateOf(mine plan.Mine) plan.Operation {
 	return plan.Operation{Kind: plan.Update, ExternalID: "E1", AccountID: 1, Mine: mine}
 }
 
@@ -68,15 +68,15 @@ func TestSettleKeepsWhatAnUpdateWouldHaveSet(t *testing.T) {
 		before []Outcome // of an earlier run
 		kind   plan.Kind
 		found  *account.Account
-		want   user.Values // nil account: not known at all
+		want   plan.Mine // nil account: not known at all
 		id     int64
 	}{
 		"both-are-ours":          {[]Outcome{{Operation: known, Ending: DoneApplied, Account: &now}}, plan.Update, &now, mineOf("admin,vip", `{"a":1,"b":1}`), 1},
 		"not-found":              {[]Outcome{{Operation: known, Ending: DoneApplied, Account: &now}}, plan.Update, nil, mineOf("admin,vip", `{"a":1,"b":1}`), 1},
 		"unknown-so-far":         {nil, plan.Update, &now, wanted, 1},
-		"unknown-and-not-found":  {nil, plan.Update, nil, user.Values{}, 0},
+		"unknown-and-not-found":  {nil, plan.Update, nil, plan.Mine{}, 0},
 		"known-by-another":       {[]Outcome{{Operation: known, Ending: DoneApplied, Account: &stranger}}, plan.Update, &now, mineOf("admin", `{"a":1}`), 9},
-		"an-adoption-not-proven": {nil, plan.Adopt, nil, user.Values{}, 0},
+		"an-adoption-not-proven": {nil, plan.Adopt, nil, plan.Mine{}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, t.TempDir())
@@ -113,34 +113,34 @@ func TestIgnoredTagsStayOurs(t *testing.T) {
 func TestFinishRemembersWhatIsWanted(t *testing.T) {
 	a := carrying("admin,staff,web", `{"role":"admin","theirs":1}`)
 	wanted := mineOf("admin", `{"role":"admin"}`)
-	tried := func(ending Ending, mine user.Values) []Outcome {
+	tried := func(ending Ending, mine plan.Mine) []Outcome {
 		return []Outcome{{Operation: updateOf(mine), Ending: ending, Account: &a, Words: "said"}}
 	}
 	for name, test := range map[string]struct {
 		before, outcomes []Outcome
 		observed         []account.Account
-		mine             user.Values
-		want             user.Values
+		mine             plan.Mine
+		want             plan.Mine
 	}{
 		"lost-state":                  {nil, nil, []account.Account{a}, wanted, wanted},
-		"nothing-wanted":              {tried(DoneApplied, wanted), nil, []account.Account{a}, user.Values{}, wanted},
-		"wanted-empty":                {nil, nil, []account.Account{carrying("staff", "")}, user.Values{user.Tags: user.Text("")}, user.Values{}},
+		"nothing-wanted":              {tried(DoneApplied, wanted), nil, []account.Account{a}, plan.Mine{}, wanted},
+		"wanted-empty":                {nil, nil, []account.Account{carrying("staff", "")}, plan.Mine{Tags: user.Text("")}, plan.Mine{}},
 		"gone-and-no-longer-wanted":   {tried(DoneApplied, wanted), nil, []account.Account{carrying("staff", `{"x":1}`)}, mineOf("x", `{"x":1}`), mineOf("x", `{"x":1}`)},
 		"carried-but-no-longer-taken": {tried(DoneApplied, wanted), nil, []account.Account{a}, mineOf("vip", `{"x":1}`), mineOf("admin,vip", `{"role":"admin","x":1}`)},
-		"nothing-left":                {tried(DoneApplied, mineOf("admin", "")), nil, []account.Account{carrying("staff", "")}, user.Values{user.Tags: user.Text("")}, user.Values{}},
-		"failed-in-this-run":          {nil, tried(DoneFailed, wanted), []account.Account{a}, wanted, user.Values{}},
-		"in-doubt-in-this-run":        {nil, tried(DoneUnknown, wanted), []account.Account{a}, wanted, user.Values{}},
+		"nothing-left":                {tried(DoneApplied, mineOf("admin", "")), nil, []account.Account{carrying("staff", "")}, plan.Mine{Tags: user.Text("")}, plan.Mine{}},
+		"failed-in-this-run":          {nil, tried(DoneFailed, wanted), []account.Account{a}, wanted, plan.Mine{}},
+		"in-doubt-in-this-run":        {nil, tried(DoneUnknown, wanted), []account.Account{a}, wanted, plan.Mine{}},
 		"written-in-this-run":         {nil, tried(DoneApplied, mineOf("new", "")), []account.Account{a}, mineOf("new", ""), mineOf("new", "")},
 		"failed-in-an-earlier-run":    {tried(DoneFailed, wanted), nil, []account.Account{a}, wanted, wanted},
 		"another-account":             {tried(DoneApplied, mineOf("old", "")), nil, []account.Account{sampleAccount(7, "E1")}, mineOf("vip", ""), mineOf("vip", "")},
-		"two-of-which-none-is-known":  {nil, nil, []account.Account{a, sampleAccount(7, "E1")}, wanted, user.Values{}},
+		"two-of-which-none-is-known":  {nil, nil, []account.Account{a, sampleAccount(7, "E1")}, wanted, plan.Mine{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, t.TempDir())
 			write(t, s, begin(t, s), test.before...)
 			run := begin(t, s)
 			write(t, s, run, test.outcomes...)
-			end := End{Observed: listed(test.observed...), Mine: map[string]user.Values{"E1": test.mine, "E2": wanted}}
+			end := End{Observed: listed(test.observed...), Mine: map[string]plan.Mine{"E1": test.mine, "E2": wanted}}
 			finish(t, s, run, end, 0)
 			if diff := cmp.Diff(test.want, knownByID(t, s)["E1"].Mine); diff != "" {
 				t.Errorf("ours (-want +got):\n%s", diff)
@@ -153,8 +153,8 @@ func TestFinishRemembersWhatIsWanted(t *testing.T) {
 func TestWhatIsWantedIsWrittenOnce(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	end := End{Observed: listed(carrying("admin,b,staff", `{"a":1,"role":2}`))}
-	for i, mine := range []user.Values{mineOf("b", `{"role":2}`), mineOf("", ""), mineOf("b,a", `{ "a":1.0}`), mineOf("b,a", `{ "a":1.0}`), mineOf("b,a", `{ "a":1.0}`)} {
-		end.Mine = map[string]user.Values{"E1": mine}
+	for i, mine := range []plan.Mine{mineOf("b", `{"role":2}`), mineOf("", ""), mineOf("b,a", `{ "a":1.0}`), mineOf("b,a", `{ "a":1.0}`), mineOf("b,a", `{ "a":1.0}`)} {
+		end.Mine = map[string]plan.Mine{"E1": mine}
 		before := stateOf(t, s)
 		finish(t, s, begin(t, s), end, 0)
 		if changed := !maps.Equal(before, stateOf(t, s)); changed != (i == 0 || i == 2) {

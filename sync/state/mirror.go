@@ -11,14 +11,13 @@ import (
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
-	"cubesync/sync/user"
 )
 
 // comparison brings the mirror to what a run observed.
 type comparison struct {
 	run          int64
 	absent, keep []string // sorted
-	mine         map[string]user.Values
+	mine         map[string]plan.Mine
 	failed       map[string]bool // their operation of this run wasn't applied
 	counts       bool
 	approved     map[string]plan.Leavers
@@ -27,6 +26,7 @@ type comparison struct {
 	agreed       []agreed // what becomes of agreements
 	changes      *book
 	gap          gap
+	apart        bool // the accounts that were listed aren't one for one those that are known
 }
 
 // syncMirror walks the rows concerned and what was observed side by side, both sorted, and writes what differs. It reads
@@ -44,6 +44,9 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 		run: run, mine: end.Mine, failed: failed, absent: slices.Sorted(slices.Values(end.Absent)), keep: slices.Sorted(slices.Values(end.Keep)),
 		counts: end.Counts, approved: end.Approved, now: end.Now,
 		agreements: end.Agreed, changes: changes,
+	}
+	for externalID := range end.Observed {
+		c.apart = c.apart || externalID == ""
 	}
 	next, stop := iter.Pull2(groups(end.Observed))
 	defer stop()
@@ -72,6 +75,9 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 	}
 	if err := c.unknown(ctx, &seen, func() bool { return true }); err != nil {
 		return err
+	}
+	if c.apart && end.Listing != nil { // their number says nothing, so the next run has to list all
+		end.Listing = &Listing{SinceFull: end.Listing.SinceFull}
 	}
 	return changes.agree(ctx, c.agreed)
 }
@@ -140,9 +146,15 @@ func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account)
 	_, absent := slices.BinarySearch(c.absent, e.externalID)
 	mine, matched := c.mine[e.externalID]
 	if !matched || c.failed[e.externalID] {
-		mine = user.Values{}
+		mine = plan.Mine{}
 	}
+	known, parked := e.account.ID, e.notes.Parked
 	changed := e.observe(c.run, seen, keep, mine)
+	if c.failed[e.externalID] && e.account.ID == known && e.notes.Parked == nil { // the list is from before what the run tried
+		e.notes.Parked = parked
+	}
+	theirs := len(seen) == 1 && seen[0].ID == e.account.ID || len(seen) == 0 && e.account.ID == 0
+	c.apart = c.apart || !theirs && e.written != c.run
 	changed = e.count(absent, c.counts, c.approved[e.externalID], c.now) || changed
 	if e.account.ID == 0 && e.notes.Refusal == nil {
 		return c.changes.remove(ctx, &e)
@@ -214,7 +226,7 @@ func groups(accounts iter.Seq2[string, account.Account]) iter.Seq2[string, []acc
 // observe takes in which accounts the run listed under the external ID, and reports whether that changed anything.
 // Among several, only the one that was known counts, and so it is where it is to be kept: which of them is meant is never
 // guessed. mine is what the source wants of the fields that are merged; nothing is set where that isn't to be remembered.
-func (e *entry) observe(run int64, seen []account.Account, keep bool, mine user.Values) (changed bool) {
+func (e *entry) observe(run int64, seen []account.Account, keep bool, mine plan.Mine) (changed bool) {
 	if e.written == run {
 		return false // the list is older than what the run wrote
 	}
@@ -235,5 +247,6 @@ func (e *entry) observe(run int64, seen []account.Account, keep bool, mine user.
 		changed = true
 	}
 	changed = e.unpark(now) || changed
+	changed = e.stillLacks(now) || changed
 	return e.remember(mine, &now) || changed
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -34,13 +35,13 @@ func park(ctx context.Context, tx *sql.Tx, ops []plan.Operation) error {
 // park takes in what a parking is about to give up. What was given up before, and isn't given back yet, stays.
 func (e *entry) park(op *plan.Operation) {
 	if e.account.ID != op.AccountID {
-		e.show(op.Account)
+		e.show(op.Was())
 	}
 	var gives plan.Parked
 	if e.notes.Parked != nil {
 		gives = *e.notes.Parked
 	}
-	gives.Refusal = nil
+	gives.Waits, gives.Refused = false, nil
 	for _, c := range op.Changes {
 		switch c.Field {
 		case user.Login:
@@ -61,7 +62,36 @@ func (e *entry) unpark(now account.Account) (changed bool) {
 	return true
 }
 
-// notTakenBack remembers that the service refused to give back what the account gave up. It isn't tried a second time.
+// mostRefused is how many refusals to take something back are remembered: there are no more ways to give it back.
+const mostRefused = 4
+
+// notTakenBack remembers that the service refused to give back what the account gave up, so that it isn't tried the same way
+// a second time. What was given up stays known: it is tried in part, or again when a person says so.
 func (e *entry) notTakenBack(o *Outcome) {
-	e.notes.Parked = &plan.Parked{Refusal: &plan.Refusal{Digest: o.Operation.Digest, Words: o.Words}}
+	if e.account.ID != o.Operation.AccountID {
+		e.show(o.Operation.Was())
+	}
+	var gaveUp plan.Parked
+	if e.notes.Parked != nil {
+		gaveUp = *e.notes.Parked
+	}
+	refusal := plan.Refusal{Digest: o.Operation.Digest, Words: o.Words, Whatever: o.Whatever}
+	all := slices.DeleteFunc(slices.Clone(gaveUp.Refused), func(r plan.Refusal) bool { return r.Digest == refusal.Digest })
+	all = append(all, refusal)
+	gaveUp.Refused = all[max(0, len(all)-mostRefused):]
+	e.notes.Parked = &gaveUp
+}
+
+// stillLacks remembers that a run found the account without what it gave up, and left it so. It reports whether that is news.
+func (e *entry) stillLacks(now account.Account) (changed bool) {
+	if !e.notes.Parked.LackedBy(now) || e.notes.Parked != nil && e.notes.Parked.Waits {
+		return false
+	}
+	var gaveUp plan.Parked
+	if e.notes.Parked != nil {
+		gaveUp = *e.notes.Parked
+	}
+	gaveUp.Waits = true
+	e.notes.Parked = &gaveUp
+	return true
 }

@@ -72,16 +72,6 @@ func copied(values user.Values) (v valuesCopy) {
 	return v
 }
 
-// set returns those that aren't empty as set values.
-func (v *valuesCopy) set() (values user.Values) {
-	for field, text := range v.fields() {
-		if *text != "" {
-			values[field] = user.Text(*text)
-		}
-	}
-	return values
-}
-
 func (v *valuesCopy) fields() [len(user.Values{})]*string {
 	return [...]*string{
 		user.Login: &v.Login, user.Email: &v.Email, user.FullName: &v.FullName, user.Phone: &v.Phone,

@@ -90,6 +90,8 @@ type Tally struct {
 	LeaversLeft         int `json:"leavers_left"` // in grace, kept, or of unknown absence
 
 	Ignored int `json:"ignored"` // values that the service ignored
+	// LockedOut counts accounts that still lack what they gave up in a swap that was broken off, as long as that is known.
+	LockedOut int `json:"locked_out"`
 	// Done counts the applied operations by kind.
 	Done map[plan.Kind]int `json:"done,omitempty"`
 }
@@ -112,6 +114,7 @@ type Outcome struct {
 	Ending    Ending
 	Words     string           // why, where it wasn't applied
 	Refused   bool             // failed for what it says: not to be sent again unless something changes
+	Whatever  bool             // of Refused: whatever it says, because nobody may write the account, or its password isn't ours
 	Account   *account.Account // after an applied create or update: what the service answered
 	Learned   []plan.Learned   // what the answer taught
 	Ignored   int              // how many values the service ignored
