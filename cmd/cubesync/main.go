@@ -18,7 +18,7 @@ import (
 var version = "unreleased"
 
 // gcPercent trades a little time for memory: what a plan of a million users takes is held for a moment only.
-const gcPercent = 50
+const gcPercent = 80
 
 func main() {
 	if os.Getenv("GOGC") == "" {

@@ -1,7 +1,6 @@
 package csvfile
 
 import (
-	"bytes"
 	"fmt"
 	"unicode"
 	"unicode/utf8"
@@ -12,26 +11,28 @@ import (
 // suspect reports whether a record's bytes hold anything that its cells must be looked at for: what isn't UTF-8, a
 // control character, or a carriage return without line feed. Nearly every record is cleared here.
 func suspect(raw []byte) bool {
-	ascii := true
-	for rest := raw; ; rest = rest[1:] {
-		rest = rest[user.PlainLength(rest):]
-		if len(rest) == 0 {
-			break
+	for {
+		raw = raw[user.PlainLength(raw):]
+		if len(raw) == 0 {
+			return false
 		}
-		switch b := rest[0]; {
+		size := 1
+		switch b := raw[0]; {
 		case b == '\n' || b == '\t':
 		case b == '\r':
-			if len(rest) == 1 || rest[1] != '\n' {
+			if len(raw) == 1 || raw[1] != '\n' {
 				return true
 			}
 		case b < utf8.RuneSelf:
 			return true
 		default:
-			ascii = false
+			var r rune
+			if r, size = utf8.DecodeRune(raw); size == 1 || unicode.IsControl(r) {
+				return true
+			}
 		}
+		raw = raw[size:]
 	}
-	// 0xC2 leads U+0080 to U+00BF, and the first half of them are control characters.
-	return !ascii && (bytes.IndexByte(raw, 0xc2) >= 0 || !utf8.Valid(raw))
 }
 
 // bareReturn reports whether a carriage return without line feed stands outside quotes. Old programs end lines so,

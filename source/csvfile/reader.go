@@ -42,13 +42,10 @@ type reader struct {
 
 func newReader(s *Source, in *input) *reader {
 	frames := newFramer(in)
-	parser := csv.NewReader(frames.in)
-	parser.Comma = s.delimiter
-	parser.FieldsPerRecord = -1 // counted where the key is known
 	return &reader{
 		source: s, input: in, frames: frames,
 		place:   append(make([]byte, 0, 64), s.base()+":"...),
-		rows:    gocsv.NewSimpleDecoderFromCSVReader(parser),
+		rows:    gocsv.NewSimpleDecoderFromCSVReader(newRowReader(frames, s.delimiter)),
 		verdict: record.Verdict{Reason: s.base() + " wasn't read to its end", Evidence: in.evidence(false)},
 	}
 }

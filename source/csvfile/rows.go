@@ -1,0 +1,125 @@
+package csvfile
+
+import (
+	"bytes"
+	"encoding/csv"
+	"unicode/utf8"
+)
+
+// recordsAtOnce is how many records get room for their cells in one piece. Whoever keeps one of them keeps the piece.
+const recordsAtOnce = 32
+
+// rowReader is the CSV reader below gocsv's decoder. It takes regular lines apart itself, which is quicker, and leaves
+// everything else to the standard library's: records of several lines, lines that aren't strictly quoted, a file's end
+// without line break, wide delimiters. A test holds the two against each other.
+type rowReader struct {
+	*csv.Reader
+	frames *framer
+	comma  byte // 0 for a delimiter of several bytes
+	cells  []cell
+	room   []string // for the next rows
+}
+
+// cell is where a cell's text stands in its line.
+type cell struct {
+	begin, end int
+	doubled    bool // there are quotes in it, which are written twice
+}
+
+func newRowReader(frames *framer, comma rune) *rowReader {
+	r := &rowReader{Reader: csv.NewReader(frames.in), frames: frames}
+	r.Comma = comma
+	r.FieldsPerRecord = -1 // counted where the key is known
+	if comma < utf8.RuneSelf {
+		r.comma = byte(comma)
+	}
+	return r
+}
+
+// Read takes the framed record from the buffer. The row stays as it is.
+func (r *rowReader) Read() ([]string, error) {
+	if r.comma == 0 || r.frames.cut || r.frames.severalLines() {
+		return r.Reader.Read()
+	}
+	line := bytes.TrimSuffix(r.frames.raw[:len(r.frames.raw)-1], []byte{'\r'})
+	if !r.split(line) {
+		return r.Reader.Read()
+	}
+	return r.row(line), r.frames.skip()
+}
+
+// split finds the cells of a line, false where quotes stand elsewhere than around cells or doubled within them.
+func (r *rowReader) split(line []byte) bool {
+	r.cells = r.cells[:0]
+	quotes := 0
+	for at := 0; ; {
+		c := cell{begin: at, end: len(line)}
+		next := len(line) // where the delimiter stands
+		if at < len(line) && line[at] == '"' {
+			n := c.quoted(line)
+			quotes += n
+			next = c.end + 1
+			if n == 0 || next < len(line) && line[next] != r.comma {
+				return false
+			}
+		} else if i := bytes.IndexByte(line[at:], r.comma); i >= 0 {
+			next = at + i
+			c.end = next
+		}
+		r.cells = append(r.cells, c)
+		if next == len(line) {
+			return quotes == r.frames.quotes
+		}
+		at = next + 1
+	}
+}
+
+// quoted goes from a cell's first quote to its last, and returns how many there are, 0 where the last is missing.
+func (c *cell) quoted(line []byte) (quotes int) {
+	c.begin++
+	for at := c.begin; ; at = c.end + 2 {
+		i := bytes.IndexByte(line[at:], '"')
+		if i < 0 {
+			return 0
+		}
+		c.end = at + i
+		quotes += 2
+		if c.end+1 == len(line) || line[c.end+1] != '"' {
+			return quotes
+		}
+		c.doubled = true
+	}
+}
+
+// row makes texts of the cells that split found. It changes the line.
+func (r *rowReader) row(line []byte) []string {
+	for i := range r.cells {
+		if r.cells[i].doubled {
+			r.cells[i].undouble(line)
+		}
+	}
+	width := len(r.cells)
+	if len(r.room) < width {
+		r.room = make([]string, recordsAtOnce*width)
+	}
+	row := r.room[:width:width]
+	r.room = r.room[width:]
+	text := string(line)
+	for i, c := range r.cells {
+		row[i] = text[c.begin:c.end]
+	}
+	return row
+}
+
+// undouble writes each pair of quotes as one.
+func (c *cell) undouble(line []byte) {
+	to := c.begin
+	for at := c.begin; at < c.end; at++ {
+		line[to] = line[at]
+		to++
+		if line[at] == '"' {
+			at++
+		}
+	}
+	c.end = to
+}
