@@ -72,7 +72,8 @@ func (c *command) runsShowCommand() *cobra.Command {
 		Short: "Show one run again, from what the state keeps of it",
 		Long: "Shows the report of a run again, and its plan where it wrote nothing. Only the state is read.\n\n" +
 			"With --rejects, the rejected records are written as CSV in the source's own columns, followed by their position,\n" +
-			"the reason and what to do. Corrected, they can be read as the source is. Columns of passwords, and those\n" +
+			"the reason and what to do. Corrected, they belong back into the source: read by themselves, they would make everybody\n" +
+			"else a leaver. Columns of passwords, and those\n" +
 			"that aren't mapped, are left empty. A cell that a spreadsheet would take for a formula begins with an apostrophe,\n" +
 			"which cubesync takes off again.\n\n" + exitHelp,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -62,6 +62,9 @@ func (c *command) showReport(r report.Report, header *plan.Header) error {
 		return r.WriteText(c.stderr)
 	}
 	review := report.Review{File: &plan.File{Header: *header, Plan: r.Plan}, Approve: r.Approve}
+	if s := r.Run.Status; s != state.Planned && s != state.Held && s != state.Incomplete {
+		review.Run, review.Troubles = &r.Run, r.Troubles
+	}
 	if c.format == formatHTML {
 		return review.WriteHTML(c.stdout)
 	}

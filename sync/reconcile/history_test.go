@@ -287,3 +287,30 @@ func TestSupersededRunsCannotBeApproved(t *testing.T) {
 		t.Errorf("%d were held and %d refused", len(h.held), refused)
 	}
 }
+
+// A changed policy is held when it would take somebody away, however many harmless nights lie between.
+func TestChangedPolicyIsHeldAfterGrace(t *testing.T) {
+	const changed = 10
+	var taken, held int
+	ninetyNights(t, staff(100), func(h *history) {
+		h.Policy.Leavers, h.Settings = plan.KeepLeavers, map[string]string{"leavers": "keep"}
+	}, func(t *testing.T, h *history, n int) {
+		switch n {
+		case changed - 1:
+			h.leaves("e0003")
+		case changed:
+			h.Policy.Leavers, h.Settings = plan.DeleteLeavers, map[string]string{"leavers": "delete"}
+		}
+		if n > changed+10 {
+			return
+		}
+		result := h.run(t)
+		taken += len(result.Gone)
+		if guards(result) == "settings" {
+			held++
+		}
+	})
+	if taken > 0 || held == 0 {
+		t.Errorf("%d were deleted, held %d times by the settings", taken, held)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -289,7 +290,7 @@ func (r *run) finish(ctx context.Context) error {
 		return r.store.Finish(ctx, r.Run, nil, r.KeepRuns)
 	}
 	end := state.End{
-		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.Settings},
+		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.settled()},
 		Absent:   r.absent(),
 		Counts:   r.counts,
 		Approved: r.agreedTo,
@@ -301,6 +302,16 @@ func (r *run) finish(ctx context.Context) error {
 		end.Rows, end.Agreed, end.Listing = r.rows, r.Plan.Agreed, &r.mirrored.listing
 	}
 	return r.store.Finish(ctx, r.Run, &end, r.KeepRuns)
+}
+
+// settled are the settings that nobody needs to look at any more. As long as somebody is missing whom changed settings may
+// take away, the old ones stay: the run in which they would go is held.
+func (r *run) settled() map[string]string {
+	missing := slices.ContainsFunc(r.Plan.Leavers, func(l plan.Leaver) bool { return l.Reason == plan.InGrace || l.Reason == plan.AbsenceUnknown })
+	if r.baseline == nil || r.Run.Approves != 0 || !missing {
+		return r.Settings
+	}
+	return r.baseline.Settled
 }
 
 // matched returns what those want of the merged fields whom the plan left as they are: nobody who was rejected, and

@@ -43,7 +43,7 @@ func (r *run) observe(outcome state.Outcome) {
 	if kind := outcome.Operation.Kind; outcome.Ending == state.DoneApplied && (kind == plan.Delete || kind == plan.Release) {
 		r.Gone = append(r.Gone, outcome)
 	}
-	if outcome.Ending != state.NotAttempted && (outcome.Ending != state.DoneApplied || outcome.Ignored > 0) && !byPolicy(outcome) {
+	if outcome.Operation.Step != plan.Park && outcome.Ending != state.NotAttempted && (outcome.Ending != state.DoneApplied || outcome.Ignored > 0) && !byPolicy(outcome) {
 		r.Troubles = append(r.Troubles, outcome)
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"cubesync/sync/account"
@@ -150,7 +151,7 @@ func (e *explainer) operation(op *plan.Operation, outcome state.Outcome) {
 		x.Fields = fieldsOf(op, e.file.Header.Fields, e.remarkedFields(op.ExternalID))
 	}
 	if len(op.WaitsFor) > 0 {
-		x.Order = fmt.Sprintf("after %q, which free what it claims", op.WaitsFor)
+		x.Order = strings.Join(op.Order(), "; ")
 	}
 	x.Ending, x.Words = string(outcome.Ending), outcome.Words
 	if outcome.Ending == state.NotAttempted && x.Words == "" {

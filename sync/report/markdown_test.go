@@ -12,6 +12,7 @@ import (
 
 	"cubesync/sync/plan"
 	"cubesync/sync/report"
+	"cubesync/sync/state"
 )
 
 // commentMost is how many characters a comment on GitHub holds.
@@ -135,5 +136,23 @@ func TestMarkdownOfLongValues(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// The page of a run that was carried out says how it ended, and not what could still be done.
+func TestReviewOfARun(t *testing.T) {
+	r := reviewed()
+	r.Approve, r.File.Header.Guards = "", nil
+	r.Run = &state.Run{ID: 27, Status: state.Applied, Tally: state.Tally{Failed: 1, Done: map[plan.Kind]int{plan.Create: 2, plan.Delete: 1}}}
+	r.Troubles = []state.Outcome{{Operation: r.File.Plan.Operations[0], Ending: state.DoneFailed, Words: "sign-up: conflict (HTTP 422)"}}
+	for name, text := range map[string]string{"markdown": markdown(t, r), "html": page(t, r)} {
+		for _, want := range []string{"2 created, 1 deleted, 1 failed", "HTTP 422"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s lacks %q", name, want)
+			}
+		}
+		if strings.Contains(text, "can be applied until") {
+			t.Errorf("%s says that it can be applied", name)
+		}
 	}
 }

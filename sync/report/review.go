@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cubesync/sync/plan"
+	"cubesync/sync/state"
 	"cubesync/sync/user"
 )
 
@@ -13,6 +14,9 @@ import (
 type Review struct {
 	File    *plan.File
 	Approve string // the command that approves the held run; "" where nothing can be approved
+	// Run is how the plan was carried out, and Troubles are the outcomes to look at; nil where nothing was.
+	Run      *state.Run
+	Troubles []state.Outcome
 }
 
 // group is a part of a plan. Its entries are made as they are walked, since there may be more than anybody reads.
@@ -41,7 +45,12 @@ type field struct {
 // groups returns every group, the empty ones too.
 func (r Review) groups() []group {
 	p := r.File.Plan
-	var all []group
+	all := []group{{"not done", len(r.Troubles), each(r.Troubles, func(o *state.Outcome) entry {
+		e := operation(&o.Operation)
+		e.reason, e.fields = string(o.Ending), nil
+		e.detail = string(o.Operation.Kind) + prefixed(": ", plan.Printable(o.Words))
+		return e
+	})}}
 	for _, kind := range plan.Kinds() {
 		all = append(all, group{string(kind), p.Count(kind), operations(p, func(op *plan.Operation) bool {
 			return op.Kind == kind && op.Step != plan.Park && op.Blocked == ""

@@ -8,11 +8,15 @@ import (
 	"time"
 
 	"cubesync/sync/plan"
+	"cubesync/sync/state"
 )
 
 // status says in a few words what would happen, and whether something stands in its way.
 func (r Review) status() (text string, stopped bool) {
 	h := &r.File.Header
+	if r.Run != nil {
+		return r.ended()
+	}
 	switch n := len(h.Guards); {
 	case h.Source.Completeness == "incomplete" || h.Source.Completeness == "stale":
 		return "the read of the source is " + h.Source.Completeness + ": nothing is written", true
@@ -29,6 +33,30 @@ func (r Review) status() (text string, stopped bool) {
 	default:
 		return plan.Number(n) + " operations", false
 	}
+}
+
+// ended says how the run ended that carried the plan out.
+func (r Review) ended() (text string, trouble bool) {
+	t := &r.Run.Tally
+	parts := []string{fmt.Sprintf("run %d: %s", r.Run.ID, r.Run.Status)}
+	if r.Run.Problem != "" {
+		parts = append(parts, r.Run.Problem)
+	}
+	add := func(n int, what string, bad bool) {
+		if n > 0 {
+			parts = append(parts, plan.Number(n)+" "+what)
+			trouble = trouble || bad
+		}
+	}
+	for _, kind := range plan.Kinds() {
+		add(t.Done[kind], strings.TrimSuffix(string(kind), "e")+"ed", false)
+	}
+	add(t.Failed+t.LeaversFailed, "failed", true)
+	add(t.Unknown+t.LeaversUnknown, "unknown", true)
+	add(t.NotAttempted+t.LeaversNotAttempted, "not attempted", true)
+	add(t.Rejected, "rejected", true)
+	add(t.LockedOut, "locked out", true)
+	return plan.Printable(strings.Join(parts, ", ")), trouble || r.Run.Status != state.Applied
 }
 
 // fact is a line about the plan as a whole.
@@ -54,7 +82,11 @@ func (r Review) facts() []fact {
 	if h.Run > 0 {
 		add("Run", fmt.Sprint(h.Run))
 	}
-	add("Made", moment(h.MadeAt), prefixed("can be applied until ", moment(h.ExpiresAt)))
+	until := prefixed("can be applied until ", moment(h.ExpiresAt))
+	if r.Run != nil || len(h.Guards) > 0 {
+		until = "" // it was, or can't be
+	}
+	add("Made", moment(h.MadeAt), until)
 	evidence := h.Source.Evidence
 	add("Source", evidence.Name, prefixed("changed ", moment(evidence.ModTime)), counted(int(evidence.Size), "bytes"), prefixed("SHA-256 ", evidence.SHA256))
 	if h.Source.Completeness != "" {
