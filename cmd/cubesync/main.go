@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // schedules name time zones, and a bare machine has none
 
@@ -17,13 +16,7 @@ import (
 // version is set by the linker: -X main.version=…
 var version = "unreleased"
 
-// gcPercent trades a little time for memory: what a plan of a million users takes is held for a moment only.
-const gcPercent = 80
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), signals, os.Args[1:], environment{
