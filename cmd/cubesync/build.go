@@ -8,7 +8,7 @@ import (
 
 // build identifies the program: by its version where that names a commit, and otherwise by the file too, because two
 // programs of no version may make something else of the same record.
-func build() string {
+func build(version string) string {
 	if version != "unreleased" && version != "unknown" && !strings.HasSuffix(version, "-dirty") {
 		return version
 	}

@@ -59,7 +59,7 @@ func open(cfg *config.Config, log *slog.Logger) (_ *application, err error) {
 	options := connectycube.Options{
 		Endpoint: cube.Endpoint, ApplicationID: cube.ApplicationID,
 		AuthKey: cube.AuthKey.Reveal(), AuthSecret: cube.AuthSecret.Reveal(), AdminKey: cube.AdminKey.Reveal(),
-		User: credentials(cube.ServiceUser), RequestsPerSecond: cube.RateLimit, Timeout: cube.Timeout, Version: build(), Log: log,
+		User: credentials(cube.ServiceUser), RequestsPerSecond: cube.RateLimit, Timeout: cube.Timeout, Version: build(version), Log: log,
 	}
 	for _, p := range cfg.Pipelines {
 		options.Workers = max(options.Workers, p.Workers)
@@ -119,7 +119,7 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 	pipeline := &reconcile.Pipeline{
 		Name: p.Name, Source: source, Mapper: mapper, Accept: accept, Password: password,
 		Service: a.client.Service(authority), Rekeying: a.rekeying(cfg, p, authority, password, either),
-		Policy: p.Policy, Guards: p.Guards, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest, Version: build(),
+		Policy: p.Policy, Guards: p.Guards, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest, Version: build(version),
 		ServiceUser: a.client.UserID, StateDir: cfg.State, Identity: identityOf(cfg, p), KeepRuns: cfg.KeepRuns, FullEvery: cfg.FullEvery, PlanExpires: cfg.PlanExpires,
 		Costs: reconcile.Costs{
 			RateLimit: cfg.ConnectyCube.RateLimit, OwnerUpdates: p.Updates == config.AsOwner, OwnerDeletes: p.Deletes == config.AsOwner,

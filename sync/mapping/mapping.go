@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/text/unicode/norm"
@@ -59,7 +58,8 @@ type rules struct {
 	externalID rule
 	fields     []fieldRule // in the order of the fields
 	tags       []tagRule
-	customData []keyRule // in the order of the keys
+	customData []rule // in the order of the keys
+	keys       []string
 }
 
 type fieldRule struct {
@@ -70,12 +70,6 @@ type fieldRule struct {
 type tagRule struct {
 	rule
 	split string
-}
-
-type keyRule struct {
-	rule
-	key     string
-	encoded string // as JSON
 }
 
 // New compiles a spec. The error holds everything that is wrong with it, each problem with the field concerned.
@@ -111,11 +105,9 @@ func New(spec Spec) (*Mapper, error) {
 			problems = append(problems, fmt.Errorf("%s: a key has no name", user.CustomData))
 			continue
 		}
-		r := compile(user.CustomData.String()+"."+key, spec.CustomData[key])
-		key = norm.NFC.String(key)
-		m.customData = append(m.customData, keyRule{r, key, string(user.AppendJSON(nil, key))})
+		m.keys = append(m.keys, norm.NFC.String(key))
+		m.customData = append(m.customData, compile(user.CustomData.String()+"."+key, spec.CustomData[key]))
 	}
-	slices.SortStableFunc(m.customData, func(a, b keyRule) int { return strings.Compare(a.key, b.key) })
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -145,8 +137,5 @@ func (rs *rules) all() []rule {
 	for _, t := range rs.tags {
 		all = append(all, t.rule)
 	}
-	for _, k := range rs.customData {
-		all = append(all, k.rule)
-	}
-	return all
+	return append(all, rs.customData...)
 }

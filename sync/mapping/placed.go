@@ -24,15 +24,15 @@ func (m *Mapper) at(rec record.Record) *placed {
 
 // place finds the places of all columns.
 func (m *Mapper) place(columns *record.Columns) *placed {
-	p := &placed{columns: columns, rules: rules{externalID: m.externalID.placed(columns)}}
+	p := &placed{columns: columns, rules: rules{externalID: m.externalID.placed(columns), keys: m.keys}}
 	for _, f := range m.fields {
 		p.fields = append(p.fields, fieldRule{f.placed(columns), f.field})
 	}
 	for _, t := range m.tags {
 		p.tags = append(p.tags, tagRule{t.placed(columns), t.split})
 	}
-	for _, k := range m.customData {
-		p.customData = append(p.customData, keyRule{k.placed(columns), k.key, k.encoded})
+	for _, r := range m.customData {
+		p.customData = append(p.customData, r.placed(columns))
 	}
 	for _, name := range m.Columns() {
 		p.cells = append(p.cells, columns.Index(name))

@@ -1,7 +1,9 @@
 package mapping
 
 import (
-	"slices"
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"cubesync/sync/record"
@@ -42,62 +44,53 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 }
 
 func (p *placed) tagValue(rec record.Record, found *problems) user.Value {
-	var room [2 * maxTags]string
-	tags := room[:0]
+	var tags []string
 	known, clears := false, false
 	for _, r := range p.tags {
 		text, here := r.text(rec)
 		known = known || here
 		clears = clears || here && r.clear
 		if r.split == "" {
-			tags = appendTag(tags, text)
+			tags = append(tags, text)
 			continue
 		}
-		for tag := range strings.SplitSeq(text, r.split) {
-			tags = appendTag(tags, tag)
-		}
+		tags = append(tags, strings.Split(text, r.split)...)
 	}
-	slices.Sort(tags)
-	tags = slices.Compact(tags)
+	for i := range tags {
+		tags[i] = user.Clean(tags[i])
+	}
 	found.checkTags(tags)
 	all := rule{clear: clears}
 	return all.value(user.JoinTags(tags), known)
 }
 
-func appendTag(tags []string, tag string) []string {
-	if tag = user.Clean(tag); tag != "" {
-		tags = append(tags, tag)
-	}
-	return tags
-}
-
-// customDataValue writes an object as user.CustomData.Canonical does, without a way through the decoder.
 func (p *placed) customDataValue(rec record.Record, found *problems) user.Value {
-	var room [256]byte
-	object := room[:0]
+	object := map[string]string{}
 	known, clears := false, false
-	member, key := 0, "" // where the last one begins, and its key
-	for _, k := range p.customData {
-		text, here := k.text(rec)
+	for i, r := range p.customData {
+		text, here := r.text(rec)
 		known = known || here
-		clears = clears || here && k.clear
-		found.checkUTF8(k.name, text)
-		if text == "" {
-			continue
+		clears = clears || here && r.clear
+		found.checkUTF8(r.name, text)
+		if text != "" {
+			object[p.keys[i]] = text
 		}
-		if k.key == key { // two that are one when composed
-			object = object[:member]
-		}
-		member, key = len(object), k.key
-		object = append(object, ',')
-		object = append(object, k.encoded...)
-		object = append(object, ':')
-		object = user.AppendJSON(object, text)
 	}
 	all := rule{clear: clears}
 	if len(object) == 0 {
 		return all.value("", known)
 	}
-	object[0] = '{'
-	return all.value(string(append(object, '}')), known)
+	return all.value(objectText(object), known)
+}
+
+// objectText writes an object as user.CustomData.Canonical does, without a way back through the decoder: the encoder
+// sorts the keys, and the values are normalised already.
+func objectText(object map[string]string) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(object); err != nil {
+		panic(fmt.Sprintf("encoding strings as JSON: %v", err)) // strings are always encodable
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }

@@ -2,6 +2,8 @@ package mapping
 
 import (
 	"fmt"
+	"net/mail"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -77,7 +79,7 @@ func (p *problems) checkField(field user.Field, text string) {
 			p.add(field.String(), "%s has %d characters and needs %d to %d", excerpt(text), n, minLogin, maxLogin)
 		}
 	case user.Email:
-		if !isAddress(text) {
+		if address, err := mail.ParseAddress(text); err != nil || address.Address != text {
 			p.add(field.String(), "%s isn't an e-mail address: write name@domain and nothing else", excerpt(text))
 		}
 	}
@@ -107,9 +109,11 @@ func (p *problems) checkUTF8(name, text string) bool {
 	return true
 }
 
-// checkTags looks at sorted tags that are there once each.
-func (p *problems) checkTags(distinct []string) {
+func (p *problems) checkTags(tags []string) {
 	name := user.Tags.String()
+	distinct := slices.Clone(tags)
+	slices.Sort(distinct)
+	distinct = slices.DeleteFunc(slices.Compact(distinct), func(tag string) bool { return tag == "" })
 	for _, tag := range distinct {
 		if !p.checkText(name, tag) {
 			continue
@@ -131,11 +135,15 @@ func (p *problems) object(text string) string {
 	if text == "" || !p.checkUTF8(user.CustomData.String(), text) {
 		return ""
 	}
-	object, ok := user.CanonicalObject(text)
-	if !ok {
+	object, ok := user.JSONObject(text)
+	switch {
+	case !ok:
 		p.add(user.CustomData.String(), "%s isn't a JSON object: write {\"key\": value, …}", excerpt(text))
+		return ""
+	case len(object) == 0:
+		return ""
 	}
-	return object
+	return user.CustomData.Canonical(text)
 }
 
 // excerpt quotes a value, or the beginning of a long one.

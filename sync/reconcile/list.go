@@ -95,11 +95,14 @@ func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) 
 		}
 		return nil
 	})
+	m.calls = 2 + changed/listPage
+	if account.KindOf(err) == account.Unavailable && ctx.Err() == nil {
+		return false, nil // it may be only this question that isn't answered
+	}
 	if err != nil {
 		return false, err
 	}
 	r.order.Progress.Step(changed)
-	m.calls = 2 + changed/listPage
 	m.listing.Watermark, m.listing.Ours = r.began(began), began
 	if theirs, ours := m.listing.Watermark.Sub(last.Watermark), elapsed(last.Ours, began); (theirs - ours).Abs() > listOverlap/2 {
 		return false, nil // a clock was set: since isn't when the last list began

@@ -19,6 +19,7 @@ import (
 
 	"cubesync/sink/emulator"
 	"cubesync/sync/account"
+	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
@@ -389,6 +390,72 @@ func TestHeldRunsListAll(t *testing.T) {
 		}
 		if all == 0 {
 			t.Error("none of eight held runs listed all")
+		}
+	})
+}
+
+// Another program may make something else of the same record.
+func TestAnotherProgram(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	defer func() { _ = w.server.Close() }()
+	w.source.persons = staff(3)
+	wantStatus(t, w.sync(t), state.Applied)
+	wantStatus(t, w.sync(t), state.Applied)
+	spec := allColumns()
+	spec.Fields[user.FullName] = mapping.Rule{Template: "Dr. {name}"} // of the same columns
+	mapper, err := mapping.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Mapper, w.Version = mapper, "the next"
+	if done := w.sync(t).Run.Tally.Done[plan.Update]; done != 3 {
+		t.Errorf("%d of 3 were looked at again", done)
+	}
+}
+
+// Where only the question for changes isn't answered, all are listed.
+func TestServiceThatCannotTellChanges(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		n.put(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if r.URL.Query().Has("updated_at[gte]") {
+				r.URL.Path = "/no/such/path"
+				response, err := next.RoundTrip(r)
+				if err == nil {
+					response.StatusCode = http.StatusServiceUnavailable
+				}
+				return response, err
+			}
+			return next.RoundTrip(r)
+		})
+		result := n.sync(t)
+		wantStatus(t, result, state.Applied)
+		if result.Header.Calls.List < 3 || result.Run.Tally.Unchanged != len(n.persons) {
+			t.Errorf("%d pages were listed: %+v", result.Header.Calls.List, result.Run.Tally)
+		}
+	})
+}
+
+// fickle is a source that gives another person twice at each read.
+type fickle struct {
+	*directory
+	reads int
+}
+
+func (f *fickle) Open(ctx context.Context) (record.Reader, error) {
+	whole := *f.directory
+	whole.persons = append(slices.Clone(f.persons), f.persons[f.reads%len(f.persons)])
+	f.reads++
+	return whole.Open(ctx)
+}
+
+func TestFickleSource(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		source := &fickle{directory: n.directory}
+		n.Source = source
+		result := n.sync(t)
+		wantStatus(t, result, state.Applied)
+		if source.reads > 6 || result.Run.Tally.Collapsed != 1 || result.Run.Tally.Unchanged != len(n.persons) {
+			t.Errorf("read %d times: %+v", source.reads, result.Run.Tally)
 		}
 	})
 }

@@ -94,6 +94,7 @@ func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt u
 		if err != nil || ctx.Err() != nil {
 			return s, err
 		}
+		s.passed = sieve.Agreeing()
 		if cutOff := !s.verdict.Completeness.Usable() && s.verdict.Retryable; cutOff && try < readTries {
 			try++
 		} else if again, err := sieve.Again(ctx); err != nil || !again {
@@ -208,7 +209,6 @@ func (in *intake) take(a *answer) error {
 		in.Mapper.AddTo(&in.digest, rec)
 		digest = in.digest.Digest()
 		if in.sieve.Record(externalID, digest) {
-			in.source.passed++
 			return nil
 		}
 	}

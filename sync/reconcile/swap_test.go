@@ -145,6 +145,9 @@ func TestSwapWithARefusedMember(t *testing.T) {
 				if tally := result.Run.Tally; tally.Failed != 1 || tally.Skipped != 2 {
 					t.Errorf("they ended as %+v", tally)
 				}
+				if len(result.Troubles) != 3 {
+					t.Errorf("%d troubles are told of three people: %v", len(result.Troubles), result.Troubles)
+				}
 				w.quiet(t)
 				w.everybodyHas(t)
 			})

@@ -100,6 +100,18 @@ func newWorld(t testingT, stateDir string) *world {
 	return newWorldOf(t, stateDir, emulator.Options{})
 }
 
+// allColumns maps every column of a roster.
+func allColumns() mapping.Spec {
+	return mapping.Spec{
+		ExternalID: mapping.Rule{Column: "id"},
+		Fields: map[user.Field]mapping.Rule{
+			user.Login: {Column: "login"}, user.Email: {Column: "email", Clear: true}, user.FullName: {Column: "name", Clear: true},
+			user.Phone: {Column: "phone"}, user.Website: {Column: "website", Clear: true}, user.CustomData: {Column: "data"},
+		},
+		Tags: []mapping.TagRule{{Rule: mapping.Rule{Column: "tags"}, Split: ";"}},
+	}
+}
+
 func newWorldOf(t testingT, stateDir string, options emulator.Options) *world {
 	t.Helper()
 	server, err := emulator.Open(options)
@@ -113,14 +125,7 @@ func newWorldOf(t testingT, stateDir string, options emulator.Options) *world {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	mapper, err := mapping.New(mapping.Spec{
-		ExternalID: mapping.Rule{Column: "id"},
-		Fields: map[user.Field]mapping.Rule{
-			user.Login: {Column: "login"}, user.Email: {Column: "email", Clear: true}, user.FullName: {Column: "name", Clear: true},
-			user.Phone: {Column: "phone"}, user.Website: {Column: "website", Clear: true}, user.CustomData: {Column: "data"},
-		},
-		Tags: []mapping.TagRule{{Rule: mapping.Rule{Column: "tags"}, Split: ";"}},
-	})
+	mapper, err := mapping.New(allColumns())
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -30,7 +30,7 @@ func (f Field) Canonical(text string) string {
 	text = Clean(text)
 	switch f {
 	case Email:
-		return folded(text)
+		return norm.NFC.String(cases.Fold().String(text))
 	case Website:
 		return withoutScheme(text)
 	case Phone:
@@ -40,14 +40,6 @@ func (f Field) Canonical(text string) string {
 	default:
 		return text
 	}
-}
-
-// folded takes the case out of a text.
-func folded(text string) string {
-	if Plain(text) {
-		return strings.ToLower(text)
-	}
-	return norm.NFC.String(cases.Fold().String(text))
 }
 
 // digits returns the decimal digits of a text in ASCII, and a text without any as it is: it is no number, and not the
@@ -92,33 +84,14 @@ func withoutScheme(text string) string {
 // canonicalJSON composes Unicode within the decoded strings, not in the JSON text, where an accent that follows an
 // escape would melt into its letter. An empty object is an empty field.
 func canonicalJSON(text string) string {
-	if canonical, ok := flatObject(text); ok {
-		return canonical
-	}
 	value, err := decodeJSON(text)
 	if err != nil {
 		return Clean(text)
 	}
-	return encodeCanonical(value)
-}
-
-func encodeCanonical(value any) string {
 	if object, ok := value.(map[string]any); ok && len(object) == 0 {
 		return ""
 	}
 	return encodeJSON(composed(value))
-}
-
-// CanonicalObject returns custom_data as CustomData.Canonical does, false for what JSONObject refuses.
-func CanonicalObject(text string) (string, bool) {
-	if canonical, ok := flatObject(text); ok {
-		return canonical, true
-	}
-	object, ok := JSONObject(text)
-	if !ok {
-		return "", false
-	}
-	return encodeCanonical(object), true
 }
 
 func composed(value any) any {
@@ -164,16 +137,6 @@ func encodeJSON(value any) string {
 	return strings.TrimSuffix(out.String(), "\n")
 }
 
-// AppendJSON appends a text as the JSON string that custom_data is compared and written with.
-func AppendJSON(to []byte, text string) []byte {
-	if !spelledAsIs(text) {
-		return append(to, encodeJSON(text)...)
-	}
-	to = append(to, '"')
-	to = append(to, text...)
-	return append(to, '"')
-}
-
 // JSONObject reads custom_data: an empty text is an empty object, and anything but a JSON object is refused.
 func JSONObject(text string) (map[string]any, bool) {
 	if strings.TrimSpace(text) == "" {
@@ -213,8 +176,7 @@ const tagSeparator = ","
 
 // JoinTags writes tags as one text: sorted, each once, without outer white space, separated by commas.
 func JoinTags(tags []string) string {
-	var room [8]string
-	clean := room[:0]
+	clean := make([]string, 0, len(tags))
 	for _, tag := range tags {
 		if tag = Clean(tag); tag != "" {
 			clean = append(clean, tag)

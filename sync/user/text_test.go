@@ -5,7 +5,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -22,9 +21,6 @@ func FuzzText(f *testing.F) {
 		if got := Clean(text); got != clean {
 			t.Errorf("Clean(%q) is %q; want %q", text, got, clean)
 		}
-		if got, want := folded(clean), norm.NFC.String(cases.Fold().String(clean)); got != want {
-			t.Errorf("%q folds to %q; want %q", clean, got, want)
-		}
 		if got, want := digits(clean), strings.Map(asciiDigit, clean); got != want && (want != "" || got != clean) {
 			t.Errorf("the digits of %q are %q; want %q", clean, got, want)
 		}
@@ -36,37 +32,4 @@ func FuzzText(f *testing.F) {
 			t.Errorf("Plain(%q) is %v", text, !plain)
 		}
 	})
-}
-
-// FuzzFlatObject holds the short way of flat objects against decoder and encoder.
-func FuzzFlatObject(f *testing.F) {
-	for _, seed := range []string{
-		"{}", " { } ", `{"a":1}`, ` {"b" : -1.50e+3 , "a":"Zürich <1>"}`, `{"a":true,"b":false,"c":null}`, `{"a":1,"a":2}`, `{"a":01}`,
-		`{"a":-}`, `{"a":1.}`, `{"a":1e}`, `{"a":.5}`, `{"a":"x\ny"}`, `{"a":"\u0301"}`, "{\"a\":\"e\u0301\"}", "{\"a\":\"\u2028\"}", "{\"a\":\"\xff\"}",
-		`{"a!":1,"a":2}`, `{"a":{}}`, `{"a":[]}`, `{"a":1}x`, `{"a":1,}`, `{"a" 1}`, `{"a":truex}`, `{"a":"x"`, `{"":""}`, "{\"a\":\"\x7f\"}", "{\"a\":\"\t\"}",
-		`{"office":"東京","desk":12}`, "\u00a0{}", `{"a":nul}`, `{a:1}`, `{"a":1"b":2}`, "[]", `"a"`, "",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got, ok := flatObject(text)
-		if !ok {
-			return
-		}
-		object, isObject := JSONObject(text)
-		if want := encodeCanonical(object); !isObject || got != want {
-			t.Errorf("%q becomes %q; want %q, an object: %v", text, got, want, isObject)
-		}
-	})
-}
-
-func TestFlatObject(t *testing.T) {
-	for _, c := range []struct{ text, want string }{
-		{"{}", ""}, {"{\t}\n", ""}, {`{"b":null,"a":true}`, `{"a":true,"b":null}`},
-		{` { "b" : -1.50e+3 , "a":"Zürich <1>"}`, `{"a":"Zürich <1>","b":-1.50e+3}`},
-	} {
-		if got, ok := flatObject(c.text); got != c.want || !ok {
-			t.Errorf("%s becomes %q, %v; want %q without a decoder", c.text, got, ok, c.want)
-		}
-	}
 }

@@ -41,9 +41,6 @@ func TestParse(t *testing.T) {
 
 // TestPlan makes a small site with the real program and finds in a plan what was made to differ.
 func TestPlan(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds the program")
-	}
 	folder := t.TempDir()
 	b := &bench{folder: folder, program: filepath.Join(folder, "cubesync")}
 	if err := b.build(t.Context()); err != nil {

@@ -42,13 +42,18 @@ func (b *bench) join(ctx context.Context, before, after, out string) (j joined, 
 	if err := json.Unmarshal(said.Bytes(), &j); err != nil {
 		return j, found, fmt.Errorf("the join says %q: %w", said.String(), err)
 	}
-	file, err := os.Open(out)
+	found, err = countIn(out, countJoined)
+	return j, found, err
+}
+
+// countIn counts in a file.
+func countIn(path string, count func(io.Reader) (differences, error)) (differences, error) {
+	file, err := os.Open(path)
 	if err != nil {
-		return j, found, err
+		return differences{}, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	found, err = countJoined(file)
-	return j, found, err
+	return count(file)
 }
 
 // countJoined counts the rows of the join by their first column.

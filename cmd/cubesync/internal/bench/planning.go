@@ -133,12 +133,7 @@ func (s *site) plan(ctx context.Context) (p planned, found differences, err erro
 		return p, found, err
 	}
 	p.requests = last.Requests - first.Requests
-	file, err := os.Open(out)
-	if err != nil {
-		return p, found, err
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	found, err = countPlanned(file)
+	found, err = countIn(out, countPlanned)
 	return p, found, err
 }
 
