@@ -69,12 +69,41 @@ func (r *reader) Close() error {
 	return err
 }
 
+// Form is made of the header and of how the file is written.
+func (r *reader) Form() string {
+	return fmt.Sprintf("%q %q %q %t %t", r.header, r.source.delimiter, r.source.null, r.source.hasNull, r.exported)
+}
+
 // Next returns the next record, or what is wrong with it.
 func (r *reader) Next(ctx context.Context) (record.Record, error) {
+	rec, _, err := r.Skim(ctx, func([]byte) bool { return false })
+	return rec, err
+}
+
+// Skim asks for the text of records on one line only.
+func (r *reader) Skim(ctx context.Context, known func(text []byte) bool) (rec record.Record, passed bool, err error) {
 	if r.ended != nil {
-		return record.Record{}, r.ended
+		return record.Record{}, false, r.ended
 	}
-	row, err := r.row(ctx)
+	if err := r.frame(ctx); err != nil {
+		r.end(err)
+		return record.Record{}, false, err
+	}
+	if !r.frames.cut && !r.frames.severalLines() && known(r.frames.raw) {
+		r.verdict.Records++
+		if err := r.frames.skip(); err != nil {
+			r.end(err)
+			return record.Record{}, false, err
+		}
+		return record.Record{}, true, nil
+	}
+	rec, err = r.take()
+	return rec, false, err
+}
+
+// take returns the framed record, or what is wrong with it.
+func (r *reader) take() (record.Record, error) {
+	row, err := r.row()
 	if err != nil {
 		r.end(err)
 		return record.Record{}, err
@@ -115,11 +144,8 @@ func (r *reader) isHeader(row []string) bool {
 	return len(row) == len(r.header) && withoutMark(row[0]) == withoutMark(r.header[0]) && slices.Equal(row[1:], r.header[1:])
 }
 
-// row returns the cells of the next line that isn't blank.
-func (r *reader) row(ctx context.Context) ([]string, error) {
-	if err := r.frame(ctx); err != nil {
-		return nil, err
-	}
+// row returns the cells of the framed line.
+func (r *reader) row() ([]string, error) {
 	// The CSV reader changes line breaks where they stand, so the bytes are judged before.
 	r.suspect = suspect(r.frames.raw)
 	r.bare = r.suspect && bareReturn(r.frames.raw)

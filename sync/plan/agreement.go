@@ -160,6 +160,51 @@ func (s *Sieve) Record(externalID string, digest user.Digest) bool {
 	return true
 }
 
+// Skim passes records over by their digests alone, where they come in about the order of the rows. It may be used by
+// another goroutine than its Sieve, which has to be told of those whom it passed over.
+type Skim struct {
+	agreements Agreements
+	marks      []mark // as they were
+	next       int64  // the row that is expected
+}
+
+// skimAhead is how many rows the next record may lie ahead.
+const skimAhead = 8
+
+// Skim begins to skim a read, as the sieve knows the rows by now.
+func (s *Sieve) Skim() *Skim { return &Skim{agreements: s.agreements, marks: slices.Clone(s.marks)} }
+
+// Known returns the row of a record, and whether it may be passed over.
+func (s *Skim) Known(record user.Digest) (row int64, ok bool) {
+	for row := s.next; row < min(s.next+skimAhead, int64(len(s.marks))); row++ {
+		if s.agreements.At(row).Record == record {
+			s.next = row + 1
+			return row, s.marks[row]&(isConcerned|accountAsBefore) == accountAsBefore
+		}
+	}
+	return 0, false
+}
+
+// Miss takes the external ID of a record that isn't known: those after it are expected beside it.
+func (s *Skim) Miss(externalID string) {
+	if row, known := s.agreements.Find(KeyOf(externalID)); known {
+		s.next = row + 1
+	}
+}
+
+// Skimmed takes rows whose records were passed over by a Skim: from one to before another.
+func (s *Sieve) Skimmed(from, to int64) {
+	for row := from; row < to; row++ {
+		if s.marks[row]&(isConcerned|recordAsBefore) != 0 { // another record of the same person came before: both are needed
+			s.marks[row] |= isConcerned
+			s.again = true
+			continue
+		}
+		s.marks[row] |= recordAsBefore
+		s.agreeing++
+	}
+}
+
 // Reject takes the external ID of a record that was rejected.
 func (s *Sieve) Reject(externalID string) {
 	if externalID != "" {

@@ -58,7 +58,7 @@ func (w *town) digest(d Desired) user.Digest {
 }
 
 // sieved is a town's plan made of those only whom the sieve holds back, and how many it lets through.
-func (w *town) sieved(agreements map[string]Agreement) (p *Plan, survey *Survey, through int) {
+func (w *town) sieved(agreements map[string]Agreement, skims bool) (p *Plan, survey *Survey, through int) {
 	ids := sortedKeys(agreements)
 	rows := make(agreed, 0, len(ids))
 	for _, id := range ids {
@@ -76,12 +76,18 @@ func (w *town) sieved(agreements map[string]Agreement) (p *Plan, survey *Survey,
 	}
 	for again, err := true, error(nil); again && err == nil; again, err = sieve.Again(context.Background()) {
 		sieve.Restart()
+		skim := sieve.Skim()
 		whole.desired = nil
 		for _, r := range w.input.Rejects {
 			sieve.Reject(r.ExternalID)
 		}
 		for _, d := range w.desired {
 			d.Digest = w.digest(d)
+			if row, known := skim.Known(d.Digest); known && skims {
+				sieve.Skimmed(row, row+1)
+				continue
+			}
+			skim.Miss(d.User.ExternalID)
 			if !sieve.Record(d.User.ExternalID, d.Digest) {
 				sieve.Claim(d.User)
 				whole.desired = append(whole.desired, d)
@@ -123,7 +129,7 @@ func (w *town) passesOver(lastNight *Plan, happened map[string]bool) error {
 	whole := w.plan()
 	agreements := maps.Clone(lastNight.Agreed)
 	maps.DeleteFunc(agreements, func(id string, _ Agreement) bool { return !reflect.DeepEqual(w.known[id], before.known[id]) })
-	sieved, survey, through := w.sieved(agreements)
+	sieved, survey, through := w.sieved(agreements, w.IntN(2) == 0)
 	expected, err := seen(whole)
 	if err != nil {
 		return err
@@ -171,6 +177,40 @@ func TestKnownTwice(t *testing.T) {
 	}
 }
 
+func TestSkim(t *testing.T) {
+	rows := agreed{{}} // as in the state, where no row has the number 0
+	for n := range 40 {
+		rows = append(rows, Agreement{Digests: Digests{Key: KeyOf(fmt.Sprint("E", n+1)), Record: user.Digest(n + 1), Account: 1}})
+	}
+	sieve := NewSieve(rows)
+	sieve.AllAsBefore()
+	sieve.marks[5] |= isConcerned
+	sieve.marks[6] &^= accountAsBefore
+	skim := sieve.Skim()
+	sieve.Hold() // the skim knows what was known before
+	for _, step := range []struct {
+		digest user.Digest
+		miss   string
+		known  bool
+	}{
+		{1, "", true}, {2, "", true},
+		{99, "E3", false}, {4, "", true}, // changed
+		{5, "", false}, {6, "", false}, {7, "", true}, // concerned, and one whose account changed
+		{98, "E98", false}, {8, "", true}, // new
+		{15, "", true}, {24, "", false}, // some are gone; too many
+		{97, "E29", false}, {30, "", true}, {2, "", false}, // elsewhere
+		{40, "", false}, {97, "E39", false}, {40, "", true}, {41, "", false},
+	} {
+		row, known := skim.Known(step.digest)
+		if known != step.known || known && row != int64(step.digest) {
+			t.Errorf("record %d is known %v, as row %d", step.digest, known, row)
+		}
+		if step.miss != "" {
+			skim.Miss(step.miss)
+		}
+	}
+}
+
 func TestSieveReadsAgain(t *testing.T) {
 	agreement := func(id string, email string) Agreement {
 		return Agreement{Digests: Digests{Key: KeyOf(id), Record: 7}, Email: claimOf(user.Email, email).digest()}
@@ -191,6 +231,11 @@ func TestSieveReadsAgain(t *testing.T) {
 		"one-missing":                       {func(s *Sieve) { s.Record("E1", 7) }, false, []int64{2}},
 		"twice":                             {func(s *Sieve) { s.Record("E1", 7); s.Record("E2", 7); s.Record("E1", 7) }, true, []int64{1}},
 		"rejected-after-it-was-passed-over": {func(s *Sieve) { s.Record("E1", 7); s.Record("E2", 7); s.Reject("E1") }, true, []int64{1}},
+		"skimmed":                           {func(s *Sieve) { s.Skimmed(1, 3) }, false, nil},
+		"skimmed-twice":                     {func(s *Sieve) { s.Skimmed(1, 3); s.Skimmed(1, 2) }, true, []int64{1}},
+		"skimmed-after-it-was-passed-over":  {func(s *Sieve) { s.Record("E1", 7); s.Skimmed(1, 3) }, true, []int64{1}},
+		"skimmed-after-it-was-changed":      {func(s *Sieve) { s.Record("E1", 8); s.Skimmed(1, 3) }, true, []int64{1}},
+		"skimmed-and-then-otherwise":        {func(s *Sieve) { s.Skimmed(1, 3); s.Record("E1", 8) }, true, []int64{1}},
 		"rejected-before":                   {func(s *Sieve) { s.Reject("E1"); s.Record("E2", 7); s.Record("E1", 7) }, false, []int64{1}},
 		"another-wants-the-e-mail":          {func(s *Sieve) { s.Record("E1", 7); s.Record("E2", 7); s.Claim(claims("E3", "ANN@example.com")) }, true, []int64{1}},
 		"nobody-rejected":                   {func(s *Sieve) { s.Record("E1", 7); s.Record("E2", 7); s.Reject("") }, false, nil},

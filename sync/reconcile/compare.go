@@ -37,14 +37,9 @@ type replay struct {
 
 type reading struct {
 	columns *record.Columns
+	form    string
 	answers []answer
 	verdict record.Verdict
-}
-
-// answer is what one call of Next returned.
-type answer struct {
-	record record.Record
-	err    error
 }
 
 func (r *replay) Open(ctx context.Context) (record.Reader, error) {
@@ -55,7 +50,11 @@ func (r *replay) Open(ctx context.Context) (record.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &recorder{Reader: reader, to: r, reading: &reading{columns: reader.Columns()}}, nil
+	said := &reading{columns: reader.Columns()}
+	if s, can := reader.(record.Skimmer); can {
+		said.form = s.Form()
+	}
+	return &recorder{Reader: reader, to: r, reading: said}, nil
 }
 
 // recorder remembers a read that comes to its end.
@@ -65,15 +64,25 @@ type recorder struct {
 	reading *reading
 }
 
+func (r *recorder) Form() string { return r.reading.form }
+
 func (r *recorder) Next(ctx context.Context) (record.Record, error) {
-	rec, err := r.Reader.Next(ctx)
-	r.reading.answers = append(r.reading.answers, answer{rec, err})
-	if errors.Is(err, io.EOF) {
+	rec, _, err := r.Skim(ctx, nobody)
+	return rec, err
+}
+
+func (r *recorder) Skim(ctx context.Context, known func([]byte) bool) (record.Record, bool, error) {
+	a := first(ctx, r.Reader)
+	r.reading.answers = append(r.reading.answers, a)
+	if errors.Is(a.err, io.EOF) {
 		r.reading.verdict = r.Verdict()
 		r.to.whole = r.reading
 	}
-	return rec, err
+	return a.record, a.text != nil && known(a.text), a.err
 }
+
+// nobody is known.
+func nobody([]byte) bool { return false }
 
 type replayReader struct {
 	*reading
@@ -82,15 +91,21 @@ type replayReader struct {
 }
 
 func (r *replayReader) Columns() *record.Columns { return r.columns }
+func (r *replayReader) Form() string             { return r.form }
 func (r *replayReader) Close() error             { return nil }
 
 func (r *replayReader) Next(ctx context.Context) (record.Record, error) {
+	rec, _, err := r.Skim(ctx, nobody)
+	return rec, err
+}
+
+func (r *replayReader) Skim(ctx context.Context, known func([]byte) bool) (record.Record, bool, error) {
 	if err := ctx.Err(); err != nil {
-		return record.Record{}, err
+		return record.Record{}, false, err
 	}
 	a := r.answers[min(r.next, len(r.answers)-1)]
 	r.next++
-	return a.record, a.err
+	return a.record, a.text != nil && known(a.text), a.err
 }
 
 func (r *replayReader) Verdict() record.Verdict {

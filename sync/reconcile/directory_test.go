@@ -21,6 +21,7 @@ type directory struct {
 	times    int                 // how many of the next reads break; -1: all of them
 	unread   map[int]error       // what is answered instead of a record, by its number
 	verdict  record.Completeness // of a whole read; the zero value: proven
+	form     string              // what the texts of records mean
 	evidence string              // what tells this read from others; "": the number of the read
 }
 
@@ -53,7 +54,24 @@ func (r *directoryReader) Columns() *record.Columns { return r.columns }
 func (r *directoryReader) Verdict() record.Verdict  { return r.end }
 func (r *directoryReader) Close() error             { return nil }
 
-func (r *directoryReader) Next(context.Context) (record.Record, error) {
+func (r *directoryReader) Form() string { return r.form }
+
+func (r *directoryReader) Next(ctx context.Context) (record.Record, error) {
+	rec, _, err := r.Skim(ctx, func([]byte) bool { return false })
+	return rec, err
+}
+
+func (r *directoryReader) Skim(_ context.Context, known func([]byte) bool) (record.Record, bool, error) {
+	ended := r.breaks != nil && r.next == r.after || r.next == len(r.persons)
+	if !ended && r.unread[r.next] == nil && known(fmt.Appendf(nil, "%q", r.persons[r.next])) {
+		r.next++
+		return record.Record{}, true, nil
+	}
+	rec, err := r.one()
+	return rec, false, err
+}
+
+func (r *directoryReader) one() (record.Record, error) {
 	switch {
 	case r.breaks != nil && r.next == r.after:
 		r.end = record.Verdict{Reason: r.breaks.Error(), Retryable: true}

@@ -459,3 +459,45 @@ func TestFickleSource(t *testing.T) {
 		}
 	})
 }
+
+// What changes in a column that nobody needs makes nobody known no more.
+func TestUnneededColumn(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		spec := allColumns()
+		delete(spec.Fields, user.Phone)
+		mapper, err := mapping.New(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Mapper = mapper
+		n.sync(t)
+		for i := range n.persons {
+			n.persons[i][4] = "+1 555 0199"
+		}
+		n.persons[0][3] = "Another"
+		if result := n.sync(t); len(result.Plan.Agreed) != 0 || result.Run.Tally.Unchanged != len(n.persons)-1 {
+			t.Errorf("%d were looked at without need: %+v", len(result.Plan.Agreed), result.Run.Tally)
+		}
+	})
+}
+
+// The same text under other columns is another record.
+func TestAnotherForm(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		n.sync(t)
+		n.form = "read otherwise"
+		if result := n.sync(t); len(result.Plan.Agreed) != len(n.persons) {
+			t.Errorf("%d of %d were looked at again", len(result.Plan.Agreed), len(n.persons))
+		}
+	})
+}
+
+func TestFirstRecordIsKnown(t *testing.T) {
+	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
+		n.sync(t)
+		n.persons[0], n.persons[1] = n.persons[1], n.persons[0]
+		if result := n.sync(t); len(result.Plan.Agreed) != 0 {
+			t.Errorf("%d were looked at again", len(result.Plan.Agreed))
+		}
+	})
+}

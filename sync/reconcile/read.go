@@ -18,8 +18,10 @@ import (
 const (
 	// readTries is how often a read that was cut off is begun again.
 	readTries = 3
-	// readBatch is how many records are handed from the goroutine that reads to the one that maps at once.
+	// readBatch is how many records are handed from the goroutine that reads to the one that maps at once, skimBatch how
+	// many that are passed over.
 	readBatch = 256
+	skimBatch = 16 * readBatch
 	// readAhead is how many batches may be under way.
 	readAhead = 4
 )
@@ -56,8 +58,7 @@ func (r *run) open(ctx context.Context) (*begun, record.Verdict, error) {
 			return nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
 		}
 	}
-	b := &begun{Reader: reader}
-	b.first.record, b.first.err = reader.Next(ctx)
+	b := &begun{Reader: reader, first: first(ctx, reader)}
 	if b.first.err == nil {
 		externalID, _ := r.Mapper.Key(b.first.record)
 		if err := r.real(externalID, &b.first.record); err != nil {
@@ -120,7 +121,7 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(batches)
-		deliver(ctx, reader, batches, used)
+		deliver(ctx, reader, r.skimmer(reader.Reader, sieve, salt), batches, used)
 	})
 	defer func() { _ = reader.Close() }() // the verdict says how the read ended
 	defer reading.Wait()
@@ -129,9 +130,11 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 	s := &source{}
 	into := intake{run: r, source: s, sieve: sieve, salt: salt}
 	for batch := range batches {
+		n := 0
 		for i := range batch {
 			switch err := into.take(&batch[i]); {
 			case err == nil:
+				n += batch[i].records()
 			case errors.Is(err, ErrSample):
 				return s, err
 			default:
@@ -139,11 +142,11 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 				if s.verdict.Reason == "" && !errors.Is(err, io.EOF) {
 					s.verdict.Reason = err.Error()
 				}
-				r.order.Progress.Step(i)
+				r.order.Progress.Step(n)
 				return s, nil
 			}
 		}
-		r.order.Progress.Step(len(batch))
+		r.order.Progress.Step(n)
 		used <- batch[:0]
 	}
 	s.verdict = record.Verdict{Reason: ctx.Err().Error()} // only an ended context leaves the answers without an end
@@ -151,8 +154,11 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 }
 
 // deliver sends what the reader answers, its end included.
-func deliver(ctx context.Context, reader *begun, batches chan<- []answer, used <-chan []answer) {
+func deliver(ctx context.Context, reader *begun, skim *skimmer, batches chan<- []answer, used <-chan []answer) {
 	next := reader.first
+	if skim != nil {
+		skim.resume(&next)
+	}
 	ended := false
 	for !ended {
 		var batch []answer
@@ -161,10 +167,15 @@ func deliver(ctx context.Context, reader *begun, batches chan<- []answer, used <
 		default:
 			batch = make([]answer, 0, readBatch)
 		}
-		for len(batch) < readBatch && !ended {
-			batch = append(batch, next)
+		for passed := 0; len(batch) < readBatch && passed < skimBatch && !ended; {
+			if last := len(batch) - 1; last >= 0 && batch[last].continuedBy(&next) {
+				batch[last].rows.to = next.rows.to
+				passed++
+			} else {
+				batch = append(batch, next)
+			}
 			if ended = next.ends(); !ended {
-				next.record, next.err = reader.Next(ctx)
+				next = reader.next(ctx, skim)
 			}
 		}
 		select {
@@ -175,10 +186,12 @@ func deliver(ctx context.Context, reader *begun, batches chan<- []answer, used <
 	}
 }
 
-// ends reports whether nothing comes after the answer.
-func (a *answer) ends() bool {
-	_, rejected := errors.AsType[*record.RejectError](a.err)
-	return a.err != nil && !rejected
+func (b *begun) next(ctx context.Context, skim *skimmer) (a answer) {
+	if skim != nil {
+		return skim.next(ctx)
+	}
+	a.record, a.err = b.Next(ctx)
+	return a
 }
 
 // intake takes the records of one read in.
@@ -192,6 +205,10 @@ type intake struct {
 
 // take maps a record, unless it may be passed over. An error is the end of the read.
 func (in *intake) take(a *answer) error {
+	if a.rows != (rows{}) {
+		in.sieve.Skimmed(a.rows.from, a.rows.to)
+		return nil
+	}
 	if a.ends() {
 		return a.err
 	}
@@ -200,14 +217,16 @@ func (in *intake) take(a *answer) error {
 		return nil
 	}
 	rec := a.record
-	var digest user.Digest
+	digest := a.digest
 	if externalID, readable := in.Mapper.Key(rec); readable {
 		if err := in.real(externalID, &rec); err != nil {
 			return err
 		}
-		in.digest.AddNumber(int64(in.salt)) //nolint:gosec // any number will do
-		in.Mapper.AddTo(&in.digest, rec)
-		digest = in.digest.Digest()
+		if digest == 0 {
+			in.digest.AddNumber(int64(in.salt)) //nolint:gosec // any number will do
+			in.Mapper.AddTo(&in.digest, rec)
+			digest = in.digest.Digest()
+		}
 		if in.sieve.Record(externalID, digest) {
 			return nil
 		}

@@ -161,3 +161,19 @@ type Reader interface {
 	// Close ends the read and frees what it holds. It may be called at any time, and twice.
 	Close() error
 }
+
+// Skimmer is a Reader that can pass over records by their text, without taking them apart. A source has no use for it
+// whose records have no text.
+type Skimmer interface {
+	Reader
+
+	// Form says everything about this read that, beside its text, decides what a record is: two records of the same
+	// text and the same form are the same but for their positions, and neither of them is bad. It is known from the
+	// start.
+	Form() string
+
+	// Skim is Next, but it first asks whether the text of the record is known. One whose text is known is passed over,
+	// and counts as returned. The text is good until known returns; where a record's text doesn't say all, known isn't
+	// asked.
+	Skim(ctx context.Context, known func(text []byte) bool) (rec Record, passed bool, err error)
+}

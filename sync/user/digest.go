@@ -18,6 +18,12 @@ func (d *Digester) Add(text string) {
 	d.texts = append(d.texts, text...)
 }
 
+// AddBytes is Add for bytes.
+func (d *Digester) AddBytes(text []byte) {
+	d.texts = binary.AppendUvarint(d.texts, uint64(len(text)))
+	d.texts = append(d.texts, text...)
+}
+
 // AddMissing appends that a text is missing, for one of several reasons. That is no text, not even the empty one.
 func (d *Digester) AddMissing(reason uint8) {
 	d.texts = append(d.texts, 0x80|reason, 0) // a length is never written with a zero at its end

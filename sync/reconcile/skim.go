@@ -1,0 +1,119 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"cubesync/sync/mapping"
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// answer is what came of asking a reader once.
+type answer struct {
+	record record.Record
+	err    error
+	text   []byte      // the record's, where that says all of it
+	digest user.Digest // of the text, and of everything else that decides about the record; 0: it isn't known
+	rows   rows        // instead of all that: those whose records were passed over
+}
+
+// ends reports whether nothing comes after the answer.
+func (a *answer) ends() bool {
+	if a.err == nil {
+		return false
+	}
+	_, rejected := errors.AsType[*record.RejectError](a.err)
+	return !rejected
+}
+
+// continuedBy reports whether the other passes over the rows that follow.
+func (a *answer) continuedBy(other *answer) bool {
+	return a.rows != (rows{}) && a.rows.to == other.rows.from
+}
+
+// records is how many records it stands for.
+func (a *answer) records() int { return max(1, int(a.rows.to-a.rows.from)) }
+
+// rows are those from one to before another.
+type rows struct{ from, to int64 }
+
+// skimmer asks a reader for records, and passes over those that agree with their accounts. Records are known by their
+// text where a mapping looks at all of it; otherwise a column that nobody needs would make everybody known no more.
+type skimmer struct {
+	record.Skimmer
+	mapper *mapping.Mapper
+	skim   *plan.Skim
+	salt   user.Digest
+	digest user.Digester
+}
+
+// skimmer returns how the reader is skimmed; nil where it can't be.
+func (r *run) skimmer(reader record.Reader, sieve *plan.Sieve, salt user.Digest) *skimmer {
+	skims, can := reader.(record.Skimmer)
+	if !can || !r.Mapper.Takes(reader.Columns()) {
+		return nil
+	}
+	return &skimmer{Skimmer: skims, mapper: r.Mapper, skim: sieve.Skim(), salt: saltOf(salt, skims.Form())}
+}
+
+func saltOf(salt user.Digest, form string) user.Digest {
+	var d user.Digester
+	d.AddNumber(int64(salt)) //nolint:gosec // any number will do
+	d.Add(form)
+	return d.Digest()
+}
+
+// next asks for a record, or passes one over.
+func (s *skimmer) next(ctx context.Context) (a answer) {
+	var passed bool
+	var row int64
+	a.record, passed, a.err = s.Skim(ctx, func(text []byte) (known bool) {
+		a.digest = s.digestOf(text)
+		row, known = s.skim.Known(a.digest)
+		return known
+	})
+	if passed {
+		return answer{rows: rows{row, row + 1}}
+	}
+	s.miss(&a)
+	return a
+}
+
+// resume digests the first record of a read, which was asked for before anything was known of anybody.
+func (s *skimmer) resume(a *answer) {
+	if a.text != nil {
+		a.digest = s.digestOf(a.text)
+	}
+	s.miss(a)
+}
+
+func (s *skimmer) miss(a *answer) {
+	if a.err != nil {
+		return
+	}
+	if externalID, readable := s.mapper.Key(a.record); readable {
+		s.skim.Miss(externalID)
+	}
+}
+
+func (s *skimmer) digestOf(text []byte) user.Digest {
+	s.digest.AddNumber(int64(s.salt)) //nolint:gosec // any number will do
+	s.digest.AddBytes(text)
+	return s.digest.Digest()
+}
+
+// first asks for the first record, whose text is kept.
+func first(ctx context.Context, reader record.Reader) (a answer) {
+	if s, can := reader.(record.Skimmer); can {
+		a.record, _, a.err = s.Skim(ctx, func(text []byte) bool {
+			a.text = slices.Clone(text)
+			return false
+		})
+		return a
+	}
+	a.record, a.err = reader.Next(ctx)
+	return a
+}
