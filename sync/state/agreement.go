@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"math"
 	"math/bits"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"cubesync/sync/plan"
 	"cubesync/sync/user"
@@ -33,7 +36,7 @@ func (s *Store) Agreements(ctx context.Context) (*Agreements, error) {
 			return err
 		}
 		k := digestsPacking()
-		err = k.read(ctx, tx, func(p *part) {
+		err = k.read(ctx, tx, math.MinInt64, math.MaxInt64, func(p *part) {
 			if a.slots == nil { // the number of the last part, which its checksum covers, says how much they all take
 				a.slots = make([]byte, (p.number+1)*partSize)
 			}
@@ -54,9 +57,27 @@ func (s *Store) Agreements(ctx context.Context) (*Agreements, error) {
 // Claiming returns the rows with an agreement whose records claim one of these logins and e-mails. It reads them from the
 // file; where a run has written agreements there since, that is an error.
 func (a *Agreements) Claiming(ctx context.Context, claims map[user.Digest]bool) ([]int64, error) {
-	var found []int64
 	sought := sieveOf(claims)
-	err := a.store.moment(ctx, "reading who claims which login", func(tx *sql.Tx) error {
+	half := a.Span() * claimsSize / partSize / 2
+	var first, second []int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		first, err = a.claiming(ctx, claims, sought, math.MinInt64, half)
+		return err
+	})
+	group.Go(func() (err error) {
+		second, err = a.claiming(ctx, claims, sought, half, math.MaxInt64)
+		return err
+	})
+	err := group.Wait()
+	found := slices.Concat(first, second)
+	slices.Sort(found)
+	return found, err
+}
+
+// claiming is Claiming in the parts from one number to before another.
+func (a *Agreements) claiming(ctx context.Context, claims map[user.Digest]bool, sought *mostly, from, to int64) (found []int64, err error) {
+	err = a.store.moment(ctx, "reading who claims which login", func(tx *sql.Tx) error {
 		found = nil
 		now, err := generation(ctx, tx)
 		if err == nil && now != a.generation {
@@ -66,7 +87,7 @@ func (a *Agreements) Claiming(ctx context.Context, claims map[user.Digest]bool) 
 			return err
 		}
 		k := claimsPacking()
-		return k.read(ctx, tx, func(p *part) {
+		return k.read(ctx, tx, from, to, func(p *part) {
 			for at := 0; at < partSize; at += claimsSize {
 				login, email := digestAt(p.slots[at:], 0), digestAt(p.slots[at:], 1)
 				if !sought.may(login) && !sought.may(email) || !claims[login] && !claims[email] {
@@ -78,7 +99,6 @@ func (a *Agreements) Claiming(ctx context.Context, claims map[user.Digest]bool) 
 			}
 		})
 	})
-	slices.Sort(found)
 	return found, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func agreementsByID(t testing.TB, s *Store) (agreed map[string]plan.Agreement, o
 	claims := map[int64]plan.Agreement{}
 	err = s.moment(t.Context(), "looking", func(tx *sql.Tx) error {
 		k := claimsPacking()
-		return k.read(t.Context(), tx, func(p *part) {
+		return k.read(t.Context(), tx, math.MinInt64, math.MaxInt64, func(p *part) {
 			for at := 0; at < partSize; at += claimsSize {
 				claims[(p.number*partSize+int64(at))/claimsSize] = plan.Agreement{Login: digestAt(p.slots[at:], 0), Email: digestAt(p.slots[at:], 1)}
 			}

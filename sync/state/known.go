@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 )
@@ -79,7 +81,7 @@ func eachOpen(ctx context.Context, db querier, visit func(*row) error) error {
 
 // eachOf visits the rows of these numbers once each, sorted by external ID, and returns of how many numbers there is no
 // row. The row is good until visit returns.
-func eachOf(ctx context.Context, db querier, numbers []int64, visit func(*row) error) (missing int, err error) {
+func eachOf(ctx context.Context, db *sql.DB, numbers []int64, visit func(*row) error) (missing int, err error) {
 	numbers = slices.Clone(numbers)
 	slices.Sort(numbers)
 	numbers = slices.Compact(numbers)
@@ -113,22 +115,29 @@ func eachOf(ctx context.Context, db querier, numbers []int64, visit func(*row) e
 	return missing, nil
 }
 
-// numbered returns the rows of these numbers, sorted by external ID.
-func numbered(ctx context.Context, db querier, numbers []int64) ([]row, error) {
-	rows := make([]row, 0, len(numbers))
-	for batch := range slices.Chunk(numbers, 1000) {
-		list, err := json.Marshal(batch)
-		if err != nil {
-			return nil, err
-		}
-		err = visitRows(ctx, db, func(r *row) error {
-			rows = append(rows, *r)
-			return nil
-		}, "known WHERE row IN (SELECT value FROM json_each(?))", string(list))
-		if err != nil {
-			return nil, err
-		}
+// numbered returns the rows of these numbers, sorted by external ID. Two processors are kept busy.
+func numbered(ctx context.Context, db *sql.DB, numbers []int64) ([]row, error) {
+	batches := slices.Collect(slices.Chunk(numbers, 1000))
+	found := make([][]row, len(batches))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2)
+	for i, batch := range batches {
+		group.Go(func() error {
+			list, err := json.Marshal(batch)
+			if err != nil {
+				return err
+			}
+			found[i] = make([]row, 0, len(batch))
+			return visitRows(ctx, db, func(r *row) error {
+				found[i] = append(found[i], *r)
+				return nil
+			}, "known WHERE row IN (SELECT value FROM json_each(?))", string(list))
+		})
 	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	rows := slices.Concat(found...)
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.externalID, b.externalID) })
 	return rows, nil
 }

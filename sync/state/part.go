@@ -87,8 +87,8 @@ func (p *part) check() error {
 	return nil
 }
 
-// read visits all parts, the last one first. The part is good until visit returns.
-func (k *packing) read(ctx context.Context, db querier, visit func(*part)) error {
+// read visits the parts from one number to before another, the last one first. The part is good until visit returns.
+func (k *packing) read(ctx context.Context, db querier, from, to int64, visit func(*part)) error {
 	var p part
 	return each(ctx, db, func(rows *sql.Rows) error {
 		if err := scan(rows, &p.number, (*sql.RawBytes)(&p.slots), &p.sum); err != nil {
@@ -99,7 +99,7 @@ func (k *packing) read(ctx context.Context, db querier, visit func(*part)) error
 		}
 		visit(&p)
 		return nil
-	}, "SELECT number, slots, sum FROM "+k.table+" ORDER BY number DESC")
+	}, "SELECT number, slots, sum FROM "+k.table+" WHERE number >= ? AND number < ? ORDER BY number DESC", from, to)
 }
 
 // agreed is what becomes of the slots of a row: the zero agreement empties them.
