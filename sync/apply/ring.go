@@ -175,7 +175,7 @@ func (r *ringRun) unclaimed(ctx context.Context) (who string, err error) {
 // notBegun ends everybody in a ring that can't be written as a whole. It is remembered, by its first parking, where one of
 // them was refused for good.
 func (r *ringRun) notBegun(ctx context.Context, who string, err error) {
-	words := fmt.Sprintf("not begun, as %s can't be written: %v", who, err)
+	words := fmt.Sprintf("not begun, as %s can't be written, for whom the others in its swap wait: %v", who, err)
 	ending := state.DoneSkipped
 	first := state.Outcome{Operation: r.ops[0], Ending: ending}
 	if _, moved := errors.AsType[*movedError](err); !moved {

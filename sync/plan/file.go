@@ -63,6 +63,11 @@ type Source struct {
 	Evidence     record.Evidence `json:"evidence"`
 }
 
+// Partial reports whether the source wasn't read whole, or was too old, so that nothing may be written by it.
+func (s Source) Partial() bool {
+	return s.Completeness == record.Incomplete.String() || s.Completeness == record.Stale.String()
+}
+
 // Counts are the sums of a plan.
 type Counts struct {
 	Read       int `json:"read"` // records, and those that the source or the mapping rejected

@@ -92,7 +92,7 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	}
 	atMost := func(guard string, who concerned, before, limit int, what string) {
 		if n := who.n + before; n > limit {
-			trip(guard, fmt.Sprintf("%s: %s among %s owned accounts", what, Number(n), Number(p.Owned)), Number(limit), "look at them in the plan", who)
+			trip(guard, fmt.Sprintf("%s: %s among %s", what, Number(n), Counted(p.Owned, "owned account")), Number(limit), "look at them in the plan", who)
 		}
 	}
 	ceiling := func(guard string, who concerned, c Ceiling, what string) { atMost(guard, who, 0, c.Of(p.Owned), what) }
@@ -126,7 +126,7 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 		ceiling(guardField, p.fieldChanges(field), limits.Field, fmt.Sprintf("changes of %s", field))
 	}
 	if who, from := p.heldByLeavers(), limits.Rekeyed.Of(p.Owned); who.n > 0 && who.n >= from {
-		trip(guardRekeyed, fmt.Sprintf("new external IDs whose login or e-mail a leaver holds: %s among %s owned accounts", Number(who.n), Number(p.Owned)),
+		trip(guardRekeyed, fmt.Sprintf("new external IDs whose login or e-mail a leaver holds: %s among %s", Number(who.n), Counted(p.Owned, "owned account")),
 			"fewer than "+Number(from), "were the keys changed? `cubesync rekey` carries new ones; if not, look at them in the plan", who)
 	}
 	if changed := changedSettings(s); leaving.n > 0 && len(changed) > 0 {
@@ -138,18 +138,18 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 
 // Unconfirmed is the guard of a first run that nobody agreed to, on any application but the embedded emulator's.
 func Unconfirmed(p *Plan) Trip {
-	return unconfirmed(p, guardFirstRun, "operations in the first run that writes to an application that isn't the embedded emulator")
+	return unconfirmed(p, guardFirstRun, "operation", "in the first run that writes to an application that isn't the embedded emulator")
 }
 
 // UnconfirmedRekey is the guard of a change of external IDs that nobody agreed to.
 func UnconfirmedRekey(p *Plan) Trip {
-	return unconfirmed(p, guardRekey, "accounts that would get another external ID")
+	return unconfirmed(p, guardRekey, "account", "that would get another external ID")
 }
 
-func unconfirmed(p *Plan, guard, what string) Trip {
+func unconfirmed(p *Plan, guard, one, which string) Trip {
 	who := p.sent(Kinds()...)
 	return Trip{
-		Guard: guard, Saw: Number(who.n) + " " + what, Limit: "none unconfirmed",
+		Guard: guard, Saw: Counted(who.n, one) + " " + which, Limit: "none unconfirmed",
 		Concerns: who.first, Count: who.n, Remedy: "answer yes on a terminal, or run it with --yes",
 	}
 }

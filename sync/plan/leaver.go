@@ -60,7 +60,7 @@ func (b *builder) leaver(a account.Account, r row) {
 			return
 		}
 		leaver.Reason = InGrace
-		until = fmt.Sprintf("%s at the earliest", leaver.Due.UTC().Format("2006-01-02 15:04 MST"))
+		until = Moment(leaver.Due) + " at the earliest"
 	}
 	b.leavers[a.ID] = until
 	b.plan.Leavers = append(b.plan.Leavers, leaver)

@@ -69,9 +69,8 @@ func (b *builder) breakRing(g *graph, ring []int) bool {
 	}
 	digest := g.ringDigest(ring)
 	for _, i := range parked {
-		op := &g.ops[i]
-		if r := b.refusals[op.ExternalID]; r != nil && r.Digest == digest && !b.in.RetryRefused {
-			op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
+		if r := b.refusals[g.ops[i].ExternalID]; r != nil && r.Digest == digest && !b.in.RetryRefused {
+			g.refuseRing(ring, r.Words)
 			return false
 		}
 	}
@@ -82,6 +81,14 @@ func (b *builder) breakRing(g *graph, ring []int) bool {
 		g.park(i, digest)
 	}
 	return true
+}
+
+// refuseRing blocks a ring that couldn't be begun. The words name the member who can't be written; everybody has them, as it
+// is remembered of one who is parked, and that may be another.
+func (g *graph) refuseRing(ring []int, words string) {
+	for _, i := range ring {
+		g.ops[i].Blocked, g.ops[i].Detail = RefusedBefore, words+"; --retry-failed sends it again"
+	}
 }
 
 // together reports whether both stand in one ring.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/bidi"
@@ -10,9 +11,10 @@ import (
 
 // TextOptions say how a plan is written.
 type TextOptions struct {
-	Most   int  // entries of each group; 0: all
-	Width  int  // columns of the terminal, at which lines are broken; 0: one line an entry, for files and other programs
-	Colour bool // with a terminal's escape sequences
+	Most   int    // entries of each group; 0: all
+	Width  int    // columns of the terminal, at which lines are broken; 0: one line an entry, for files and other programs
+	Colour bool   // with a terminal's escape sequences
+	Source Source // that the plan was made from; of one that wasn't read whole nobody is shown as having left it
 }
 
 // WriteText writes the plan for people: a group for each kind of operation with its count, one entry an operation with
@@ -37,7 +39,12 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 			{Printable(string(r.Position)), faint}, say(": " + withID(r.ExternalID)), say(Printable(r.Detail)), {" (" + string(r.Reason) + ")", faint},
 		}})
 	}
-	out.group("left their source", plain, len(p.Leavers))
+	unknown := p.AbsenceUnknown(o.Source)
+	left := "left their source"
+	if unknown {
+		left = "absence unknown"
+	}
+	out.group(left, plain, len(p.Leavers))
 	for _, l := range p.Leavers {
 		out.entry(entry{head: []span{{Printable(l.ExternalID), bold}, {fmt.Sprintf(" (account %d)", l.AccountID), faint}, say(": " + l.Fate())}})
 	}
@@ -46,11 +53,18 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 		out.entry(entry{head: []span{say(r.String())}})
 	}
 	out.end()
-	p.writeSum(out)
+	p.writeSum(out, unknown)
 	return out.Flush()
 }
 
-func (p *Plan) writeSum(out *textWriter) {
+func (p *Plan) writeSum(out *textWriter, unknown bool) {
+	left := "leavers left alone"
+	switch {
+	case unknown:
+		left = "of unknown absence"
+	case len(p.Leavers) == 1:
+		left = "leaver left alone"
+	}
 	line := []span{{"plan: ", bold}}
 	add := func(before string, n int, what string, style style) {
 		if n == 0 {
@@ -67,7 +81,7 @@ func (p *Plan) writeSum(out *textWriter) {
 	for _, more := range []struct {
 		n    int
 		what string
-	}{{p.Count(Adopt), "to adopt"}, {p.Blocked(), "not sent"}, {p.Collapsed, "collapsed"}, {len(p.Leavers), "leavers left alone"}} {
+	}{{p.Count(Adopt), "to adopt"}, {p.Blocked(), "not sent"}, {p.Collapsed, "collapsed"}, {len(p.Leavers), left}} {
 		if more.n > 0 {
 			add(", ", more.n, more.what, plain)
 		}
@@ -174,6 +188,12 @@ func withID(externalID string) string {
 	return Printable(externalID) + ": "
 }
 
+// AbsenceUnknown reports whether those whom the plan has as leavers may be in the source all the same, because it wasn't
+// read whole, or because its read doesn't show for certain who left.
+func (p *Plan) AbsenceUnknown(read Source) bool {
+	return read.Partial() || slices.ContainsFunc(p.Leavers, func(l Leaver) bool { return l.Reason == AbsenceUnknown })
+}
+
 // Fate says for people what becomes of the leaver.
 func (l Leaver) Fate() string {
 	switch l.Reason {
@@ -183,11 +203,11 @@ func (l Leaver) Fate() string {
 			more = fmt.Sprintf("; reads still to come: %d", l.MoreReads)
 		}
 		return fmt.Sprintf("in grace, reads without them: %d since %s, goes not before %s%s",
-			l.Reads, l.Since.UTC().Format("2006-01-02 15:04 MST"), l.Due.UTC().Format("2006-01-02 15:04 MST"), more)
+			l.Reads, Moment(l.Since), Moment(l.Due), more)
 	case IsProtected:
 		return "protected, never touched"
 	case AbsenceUnknown:
-		return "left alone, this read doesn't show for certain who left"
+		return "no record in this read, which doesn't show for certain who left: nobody leaves"
 	default:
 		return "kept"
 	}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"cubesync/sync/record"
 )
 
 func TestPrintable(t *testing.T) {
@@ -28,6 +31,43 @@ func TestNumber(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 12345: "12,345", 1234567: "1,234,567"} {
 		if got := Number(n); got != want {
 			t.Errorf("Number(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestMoment(t *testing.T) {
+	at := time.Date(2026, 3, 10, 1, 59, 59, 0, time.FixedZone("", 2*60*60))
+	if got := Moment(at); got != "2026-03-09 23:59 UTC" || Moment(time.Time{}) != "" {
+		t.Errorf("got %q, and %q for none", got, Moment(time.Time{}))
+	}
+}
+
+func TestCounted(t *testing.T) {
+	for n, want := range map[int]string{0: "0 accounts", 1: "1 account", 2000: "2,000 accounts"} {
+		if got := Counted(n, "account"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// Who is missing from a source that wasn't read whole may be in it.
+func TestTextOfAPartialRead(t *testing.T) {
+	p := &Plan{Leavers: []Leaver{{ExternalID: "E1", AccountID: 1, Reason: Kept}}}
+	for _, test := range []struct {
+		read record.Completeness
+		want string
+	}{
+		{record.Proven, "left their source 1\n"},
+		{record.Plausible, "left their source 1\n"},
+		{record.Stale, "absence unknown 1\n"},
+		{record.Incomplete, "absence unknown 1\n"},
+	} {
+		var out strings.Builder
+		if err := p.WriteText(&out, TextOptions{Source: Source{Completeness: test.read.String()}}); err != nil || !strings.HasPrefix(out.String(), test.want) {
+			t.Errorf("%s: %v, got\n%swant %q", test.read, err, out.String(), test.want)
+		}
+		if unknown := strings.HasPrefix(test.want, "absence"); strings.Contains(out.String(), "1 of unknown absence\n") != unknown || strings.Contains(out.String(), "1 leaver left alone\n") == unknown {
+			t.Errorf("%s: the sum is\n%s", test.read, out.String())
 		}
 	}
 }

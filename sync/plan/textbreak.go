@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"io"
 	"strings"
 )
@@ -15,4 +16,18 @@ func Break(w io.Writer, lines string, width int) error {
 		t.line(indent, indent+4, []span{{text: text}})
 	}
 	return t.Flush()
+}
+
+// Advise writes a line of words and the command that they lead to. The command is there to be copied, so it is never
+// broken: where a terminal of so many columns ends before it, it gets a line of its own.
+func Advise(w io.Writer, words, command string, width int) error {
+	if line := words + " " + command; width == 0 || widthOf([]span{say(line)}) <= width {
+		_, err := fmt.Fprintln(w, line)
+		return err
+	}
+	if err := Break(w, words+"\n", width); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "    %s\n", command)
+	return err
 }

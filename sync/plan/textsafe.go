@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -34,6 +35,23 @@ func unsafeRune(r rune) bool {
 		return false
 	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || (unicode.Is(unicode.Cf, r) && r != zeroWidthJoiner)
+}
+
+// Moment writes a time for people: everywhere in UTC and to the minute, so that what two machines say can be compared. It
+// is "" for the zero time.
+func Moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04 MST")
+}
+
+// Counted writes how many there are of something: "1 account", "2,000 accounts".
+func Counted(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Number(n) + " " + one + "s"
 }
 
 // Number writes n with commas between thousands.
