@@ -35,6 +35,9 @@ func (c *command) applyCommand() *cobra.Command {
 				return err
 			}
 			if c.pipeline == "" {
+				if err := c.checkPipelineOf(&file.Header); err != nil {
+					return err
+				}
 				c.pipeline = file.Header.Pipeline
 			}
 			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
@@ -47,6 +50,23 @@ func (c *command) applyCommand() *cobra.Command {
 	c.reportFlags(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask before the first run that writes to an application that isn't the embedded emulator")
 	return cmd
+}
+
+// checkPipelineOf refuses a plan of a pipeline that the configuration doesn't have, as after one was renamed.
+func (c *command) checkPipelineOf(h *plan.Header) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, p := range cfg.Pipelines {
+		if p.Name == h.Pipeline {
+			return nil
+		}
+		names = append(names, p.Name)
+	}
+	return usagef("the plan is of pipeline %q, and %s has %q: name the configuration that it was made with by --config, or make the plan again under the new name",
+		h.Pipeline, c.configPath, names)
 }
 
 // readPlan reads a plan file. One that can't be read, or isn't whole, is the caller's mistake.

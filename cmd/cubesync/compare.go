@@ -76,17 +76,23 @@ func (c *command) showComparison(x comparison) error {
 			Differences []plan.Difference `json:"differences"`
 		}{x.pipeline, x.against, plannedOf(x.now), plannedOf(x.old), differences})
 	}
-	fmt.Fprintf(c.stdout, "%s against %s: %s decided differently\n", x.pipeline, x.against, plan.Number(len(differences)))
+	return c.write(func(w io.Writer) error {
+		c.writeComparison(w, x, differences)
+		return nil
+	})
+}
+
+func (c *command) writeComparison(w io.Writer, x comparison, differences []plan.Difference) {
+	fmt.Fprintf(w, "%s against %s: %s decided differently\n", x.pipeline, x.against, plan.Number(len(differences)))
 	for i, d := range differences {
 		if !c.all && i == listLines {
-			fmt.Fprintf(c.stdout, "  … and %s more; --all shows every one\n", plan.Number(len(differences)-i))
+			fmt.Fprintf(w, "  … and %s more; --all shows every one\n", plan.Number(len(differences)-i))
 			break
 		}
-		fmt.Fprintf(c.stdout, "  %s %s\n    now  %s\n    old  %s\n", plan.Printable(d.ExternalID), plan.Printable(string(d.Position)), d.Now, d.Old)
+		fmt.Fprintf(w, "  %s %s\n    now  %s\n    old  %s\n", plan.Printable(d.ExternalID), plan.Printable(string(d.Position)), d.Now, d.Old)
 	}
-	writePlanned(c.stdout, "now", plannedOf(x.now))
-	writePlanned(c.stdout, "old", plannedOf(x.old))
-	return nil
+	writePlanned(w, "now", plannedOf(x.now))
+	writePlanned(w, "old", plannedOf(x.old))
 }
 
 // planned is the sum of one plan.

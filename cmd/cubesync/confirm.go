@@ -28,7 +28,8 @@ func (c *command) ask(cfg *config.Config, progress reconcile.Progress, yes bool,
 		}
 		endProgress(progress)                                             // its bar would wipe the question out
 		_ = p.WriteText(c.stderr, c.textOptions(c.stderr, questionLines)) // a terminal that is gone answers no below
-		fmt.Fprintf(c.stderr, "\n%s. Carry out these %s operations? [y/N] ", about, plan.Number(p.Sent()))
+		c.tell("\n%s.", about)
+		fmt.Fprintf(c.stderr, "Carry out %s? [y/N] ", plan.Counted(p.Sent(), "operation"))
 		answered := make(chan string, 1)
 		go func() { // it ends with the process at the latest
 			var answer string

@@ -35,7 +35,7 @@ const exitHelp = `Exit codes:
     4  applied, but some users failed, were rejected, skipped or ignored by the
        service
     5  changes are pending (plan --exit-code)
-    6  the source is missing, incomplete or stale; nothing was written
+    6  the source is missing or wasn't read whole; nothing was written
     7  another run holds the lock of this application, or the emulator's file
     8  ConnectyCube can't be used (credentials, permissions, network); the next
        run goes on
@@ -118,7 +118,7 @@ func (c *command) report(err error) int {
 		c.log.Error(err.Error(), "exit_code", code)
 		return code
 	}
-	fmt.Fprintf(c.stderr, "cubesync: %v\n", err)
+	c.tell("cubesync: %v", err)
 	if code == exitUsage {
 		if _, usage := errors.AsType[usageError](err); usage {
 			fmt.Fprintf(c.stderr, "see %s --help\n", c.called)

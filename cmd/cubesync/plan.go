@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -95,10 +94,11 @@ func (c *command) tellSaved(file *plan.File, path string) {
 	h := file.Header
 	switch {
 	case h.Redacted:
-		fmt.Fprintf(c.stderr, "%s is a redacted view of the plan, for sharing; it can't be applied\n", path)
+		c.tell("%s is a redacted view of the plan, for sharing; it can't be applied", path)
 	case len(h.Guards) > 0:
-		fmt.Fprintf(c.stderr, "%s is held by guard %s, so it can't be applied: `cubesync sync` holds it under a number, which `cubesync approve` takes\n", path, h.Guards[0].Guard)
+		c.tell("%s is held by guard %s, so it can't be applied: `cubesync sync` holds it under a number, which `cubesync approve` takes", path, h.Guards[0].Guard)
 	default:
-		fmt.Fprintf(c.stderr, "%s can be applied until %s: %s\n", path, h.ExpiresAt.Local().Format(time.RFC3339), c.again("apply %s", quoted(path)))
+		until := fmt.Sprintf("%s can be applied until %s:", path, plan.Moment(h.ExpiresAt))
+		_ = plan.Advise(c.stderr, until, c.again("apply %s", quoted(path)), c.textOptions(c.stderr, 0).Width) // nobody is left to tell
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strconv"
 
@@ -89,6 +88,9 @@ func (c *command) runsShowCommand() *cobra.Command {
 			}
 			if err := c.checkFormat(); err != nil {
 				return err
+			}
+			if rejects && cmd.Flags().Changed("format") {
+				return usagef("--rejects writes CSV: leave --format %s out; without --rejects, --format json has the rejects under plan.rejects", c.format)
 			}
 			return c.showRun(cmd.Context(), number, rejects)
 		},
@@ -179,10 +181,10 @@ func (c *command) showRejects(s stored, p config.Pipeline) error {
 		return err
 	}
 	if hidden := s.file.Header.LeftEmpty; len(hidden) > 0 {
-		fmt.Fprintf(c.stderr, "left empty, because they hold passwords or aren't mapped: %q\n", hidden)
+		c.tell("left empty, because they hold passwords or aren't mapped: %q", hidden)
 	}
 	if without > 0 {
-		fmt.Fprintf(c.stderr, "%d of the records have no cells here, because they couldn't be told apart or the source changed: see their positions\n", without)
+		c.tell("records without cells, because they couldn't be told apart or the source changed: %s; see their positions", plan.Number(without))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/emulator"
+	"cubesync/sync/plan"
 )
 
 // sheet is what an emulator says when it starts: all that somebody needs who wants to use it, in 80 columns.
@@ -38,7 +39,7 @@ func sheet(address string, o emulator.Options, fresh bool) string {
 	if o.RequestsPerSecond == 0 {
 		line("rate limit", "none")
 	} else {
-		line("rate limit", "%d requests a second", o.RequestsPerSecond)
+		line("rate limit", "%s a second", plan.Counted(o.RequestsPerSecond, "request"))
 	}
 	for _, s := range o.Switches() {
 		if s.Changed() {

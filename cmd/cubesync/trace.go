@@ -102,7 +102,7 @@ func writeTraceJSON(w io.Writer, traced []reconcile.Traced, found []report.Expla
 	return encoder.Encode(struct {
 		Records      []tracedRecord       `json:"records"`
 		Explanations []report.Explanation `json:"explanations"`
-	}{records, found})
+	}{records, append([]report.Explanation{}, found...)}) // none is no null
 }
 
 func stepForMachines(step mapping.Step) tracedStep {

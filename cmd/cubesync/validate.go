@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 )
@@ -17,16 +18,18 @@ func (c *command) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, p := range cfg.Pipelines {
-				when := "on demand only"
-				if p.Schedule != "" {
-					when = fmt.Sprintf("%s, %s", p.Schedule, p.Timezone)
+			return c.write(func(w io.Writer) error {
+				for _, p := range cfg.Pipelines {
+					when := "on demand only"
+					if p.Schedule != "" {
+						when = fmt.Sprintf("%s, %s", p.Schedule, p.Timezone)
+					}
+					fmt.Fprintf(w, "pipeline %s: tag %s, %s; creates %s, updates %s, deletes %s, leavers %s\n",
+						p.Name, p.OwnerTag, when, p.Creates, p.Updates, p.Deletes, p.Policy.Leavers)
 				}
-				fmt.Fprintf(c.stdout, "pipeline %s: tag %s, %s; creates %s, updates %s, deletes %s, leavers %s\n",
-					p.Name, p.OwnerTag, when, p.Creates, p.Updates, p.Deletes, p.Policy.Leavers)
-			}
-			fmt.Fprintf(c.stdout, "%s is valid\n", c.configPath)
-			return nil
+				_, err := fmt.Fprintf(w, "%s is valid\n", c.configPath)
+				return err
+			})
 		},
 	}
 	c.configFlags(cmd)

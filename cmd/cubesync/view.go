@@ -61,7 +61,7 @@ func (c *command) showReport(r report.Report, header *plan.Header) error {
 	case r.Plan == nil: // there is nothing to review
 		return r.WriteText(c.stderr)
 	}
-	review := report.Review{File: &plan.File{Header: *header, Plan: r.Plan}, Approve: r.Approve}
+	review := report.Review{File: &plan.File{Header: *header, Plan: r.Plan}, Approve: r.Approve, Listed: r.Run.Listed}
 	if s := r.Run.Status; s != state.Planned && s != state.Held && s != state.Incomplete {
 		review.Run, review.Troubles = &r.Run, r.Troubles
 	}
@@ -86,10 +86,12 @@ func (c *command) showText(r report.Report, header *plan.Header) error {
 		if c.several {
 			fmt.Fprintf(c.stdout, "%s: %s\n", run.Pipeline, run.Status)
 		}
-		if err := r.Plan.WriteText(c.stdout, c.textOptions(c.stdout, r.Most)); err != nil {
+		o := c.textOptions(c.stdout, r.Most)
+		o.Source = header.Source
+		if err := r.Plan.WriteText(c.stdout, o); err != nil {
 			return err
 		}
-		r.Plan = nil // shown already
+		r.Shown = true
 	}
 	if run.Status == state.Planned {
 		return c.showCalls(header.Calls)
@@ -105,9 +107,11 @@ func (c *command) showCalls(calls plan.Calls) error {
 	if calls.Write == 0 || calls.Seconds < worthTelling {
 		return nil
 	}
-	_, err := fmt.Fprintf(c.stdout, "calls: %s to plan and to carry it out, %s of them user writes; about %s at the rate limit\n",
-		plan.Number(calls.Sum()), plan.Number(calls.Write), (time.Duration(calls.Seconds) * time.Second).String())
-	return err
+	return c.write(func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "calls: %s to plan and to carry it out, %s of them user writes; about %s at the rate limit\n",
+			plan.Number(calls.Sum()), plan.Number(calls.Write), (time.Duration(calls.Seconds) * time.Second).String())
+		return err
+	})
 }
 
 // textOptions fit a plan to where it is shown: wrapped and coloured on a terminal only.
@@ -118,6 +122,11 @@ func (c *command) textOptions(to io.Writer, most int) plan.TextOptions {
 	}
 	o.Width, o.Colour = terminal.Width(to), report.Colour(true, c.lookup)
 	return o
+}
+
+// tell writes a line to standard error, broken where a terminal ends.
+func (c *command) tell(format string, args ...any) {
+	_ = plan.Break(c.stderr, fmt.Sprintf(format, args...)+"\n", c.textOptions(c.stderr, 0).Width) // nobody is left to tell
 }
 
 // write writes a text to standard output, broken where a terminal ends.

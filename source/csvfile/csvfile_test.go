@@ -184,7 +184,7 @@ func TestRejects(t *testing.T) {
 		"nul-inside-quotes":         {"id", "E1,\"a\n\x00\",c\n", "users.csv:2 reject E1 name: control character U+0000 at byte 3 of the cell: remove it"},
 		"bare-return":               {"id", "E1,a,b\rE9,a,b\n", "users.csv:2 reject  " + bareReturn},
 		"bare-return-hides-nothing": {"id", "E1,a\rb,c\n", "users.csv:2 reject  " + bareReturn},
-		"white-space-line":          {"id", "  \n", "users.csv:2 reject  : the row has 1 cells and the header 3" + ragged},
+		"white-space-line":          {"id", "  \n", "users.csv:2 reject  : the row has 1 cell and the header 3" + ragged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, "id,name,note\n"+c.rows+"E2,b,c\n")

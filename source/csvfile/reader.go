@@ -196,6 +196,14 @@ func (r *reader) quoteError(err error) error {
 		r.position(), line, parse.Column, parse.Err)
 }
 
+// cells writes how many there are.
+func cells(n int) string {
+	if n == 1 {
+		return "1 cell"
+	}
+	return fmt.Sprintf("%d cells", n)
+}
+
 // judge returns what makes the row unusable, or nil.
 func (r *reader) judge(row []string) *record.RejectError {
 	switch {
@@ -203,8 +211,8 @@ func (r *reader) judge(row []string) *record.RejectError {
 		return r.uncertain("", "a carriage return without line feed stands outside quotes: save the file with LF or CRLF line breaks")
 	case len(row) != len(r.header):
 		return r.uncertain(r.raggedKey(row), fmt.Sprintf(
-			"the row has %d cells and the header %d: put cells that contain the delimiter in quotes, and write empty cells out",
-			len(row), len(r.header)))
+			"the row has %s and the header %d: put cells that contain the delimiter in quotes, and write empty cells out",
+			cells(len(row)), len(r.header)))
 	case r.suspect:
 		for i, cell := range row {
 			if problem := fault(cell); problem != "" {

@@ -89,13 +89,13 @@ func (p *Pipeline) unfit(h *plan.Header, now time.Time) string {
 	case h.Endpoint != id.Endpoint || h.ApplicationID != id.ApplicationID:
 		return fmt.Sprintf("the plan belongs to application %s at %s, and the configuration to application %s at %s", h.ApplicationID, h.Endpoint, id.ApplicationID, id.Endpoint)
 	case h.Pipeline != id.Pipeline || h.OwnerTag != id.OwnerTag:
-		return fmt.Sprintf("the plan belongs to pipeline %s with owner tag %q, not to pipeline %s with owner tag %q", h.Pipeline, h.OwnerTag, id.Pipeline, id.OwnerTag)
+		return fmt.Sprintf("the plan belongs to pipeline %s with owner tag %q, not to pipeline %s with owner tag %q: name another with --pipeline, or make the plan again", h.Pipeline, h.OwnerTag, id.Pipeline, id.OwnerTag)
 	case h.Source.Completeness != record.Plausible.String() && h.Source.Completeness != record.Proven.String():
 		return fmt.Sprintf("the plan was made from a source that was read %s: nothing may be written by it", h.Source.Completeness)
 	case h.Config != p.Digest:
 		return "the configuration has changed since the plan was made: make the plan again"
 	case now.After(h.ExpiresAt):
-		return fmt.Sprintf("the plan expired at %s (plan_expires): make the plan again", h.ExpiresAt.Format(time.RFC3339))
+		return fmt.Sprintf("the plan expired at %s (plan_expires): make the plan again", plan.Moment(h.ExpiresAt))
 	case len(h.Guards) > 0 && h.Run != 0:
 		return fmt.Sprintf("the plan is held by guard %s: if it is right, cubesync approve %d --pipeline %s", h.Guards[0].Guard, h.Run, h.Pipeline)
 	case len(h.Guards) > 0:

@@ -45,11 +45,11 @@ func (r *run) list(ctx context.Context) error {
 	if every == 0 {
 		every = defaultFullEvery
 	}
-	tried := 0
-	if !last.Watermark.IsZero() && last.SinceFull+1 < every && !r.order.ListAll {
+	why, tried := r.whyAll(last, every), 0
+	if why == "" {
 		m := &mirrored{agreements: agreements, sieve: plan.NewSieve(agreements), changes: true}
 		m.listing.SinceFull = last.SinceFull + 1
-		if enough, err := r.listChanged(ctx, m, last); enough || err != nil {
+		if why, err = r.listChanged(ctx, m, last); why == "" || err != nil {
 			r.mirrored = m
 			return err
 		}
@@ -57,7 +57,23 @@ func (r *run) list(ctx context.Context) error {
 	}
 	err = r.listAll(ctx, agreements)
 	r.mirrored.calls += tried
+	r.Run.Listed.All = why
 	return err
+}
+
+// whyAll says why the changes since the last list aren't asked for, "" if they are.
+func (r *run) whyAll(last state.Listing, every int) state.WhyAll {
+	switch {
+	case r.order.ListAll:
+		return state.ListAsked
+	case last.Ours.IsZero():
+		return state.ListedNever
+	case last.Watermark.IsZero():
+		return state.ListWithoutClock
+	case last.SinceFull+1 >= every:
+		return state.ListDue
+	}
+	return ""
 }
 
 func (r *run) listAll(ctx context.Context, agreements *state.Agreements) error {
@@ -77,13 +93,14 @@ func (r *run) listAll(ctx context.Context, agreements *state.Agreements) error {
 	})
 	r.order.Progress.Step(total % progressStep)
 	m.calls = 1 + total/listPage
+	r.Run.Listed = &state.Listed{Accounts: total}
 	m.listing.Watermark, m.listing.Ours = r.began(began), began
 	return err
 }
 
-// listChanged reports whether the changes are all there is to know: each changed account is the one that was known
-// under its external ID, there are as many in all as are known, and both clocks have gone on by as much.
-func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) (enough bool, err error) {
+// listChanged says why the changes aren't all there is to know, "" if they are: each changed account is the one that was
+// known under its external ID, there are as many in all as are known, and both clocks have gone on by as much.
+func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) (why state.WhyAll, err error) {
 	m.sieve.AllAsBefore()
 	began := time.Now()
 	since := last.Watermark.Add(-listOverlap)
@@ -97,15 +114,16 @@ func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) 
 	})
 	m.calls = 2 + changed/listPage
 	if account.KindOf(err) == account.Unavailable && ctx.Err() == nil {
-		return false, nil // it may be only this question that isn't answered
+		return state.ListUnanswered, nil // it may be only this question that isn't answered
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
+	r.Run.Listed = &state.Listed{Accounts: changed, Since: since.UTC()}
 	r.order.Progress.Step(changed)
 	m.listing.Watermark, m.listing.Ours = r.began(began), began
 	if theirs, ours := m.listing.Watermark.Sub(last.Watermark), elapsed(last.Ours, began); (theirs - ours).Abs() > listOverlap/2 {
-		return false, nil // a clock was set: since isn't when the last list began
+		return state.ListClockSet, nil // since isn't when the last list began
 	}
 	rows := slices.Clone(m.agreements.Open())
 	for i := range m.listed {
@@ -115,7 +133,7 @@ func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) 
 	}
 	remembered, err := r.store.Remember(ctx, rows)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	known := make(map[string]int64, len(remembered))
 	expected := m.agreements.Len()
@@ -126,10 +144,10 @@ func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) 
 			expected++
 		}
 	}
-	if total != expected {
-		return false, nil
+	if total != expected || slices.ContainsFunc(m.listed, func(a account.Account) bool { return a.ExternalID == "" || known[a.ExternalID] != a.ID }) {
+		return state.ListNotAll, nil
 	}
-	return !slices.ContainsFunc(m.listed, func(a account.Account) bool { return a.ExternalID == "" || known[a.ExternalID] != a.ID }), nil
+	return "", nil
 }
 
 // began is when, by the service's clock, something was begun; zero where the service doesn't tell the time, so that the next

@@ -243,9 +243,12 @@ func TestQuietNight(t *testing.T) {
 		defer func() { _ = w.client.Close(context.Background()) }()
 		w.source.persons = staff(1000)
 		var calls []int64
+		var listed []state.WhyAll
 		for range 9 {
 			before := w.server.Counters().Requests
-			wantStatus(t, w.sync(t), state.Applied)
+			result := w.sync(t)
+			wantStatus(t, result, state.Applied)
+			listed = append(listed, result.Run.Listed.All)
 			calls = append(calls, w.server.Counters().Requests-before)
 			time.Sleep(day)
 		}
@@ -259,8 +262,11 @@ func TestQuietNight(t *testing.T) {
 				break
 			}
 		}
+		if want := []state.WhyAll{state.ListedNever, "", "", "", "", "", "", state.ListDue, ""}; !slices.Equal(listed, want) {
+			t.Errorf("listed in full by night: %q, want %q", listed, want)
+		}
 		w.source.completeness = record.Proven
-		if result, err := w.Preview(t.Context(), reconcile.Order{ListAll: true}); err != nil || result.Header.Calls.List < 10 {
+		if result, err := w.Preview(t.Context(), reconcile.Order{ListAll: true}); err != nil || result.Header.Calls.List < 10 || result.Run.Listed.All != state.ListAsked || result.Run.Listed.Accounts != 1000 {
 			t.Errorf("asked to list all: %v, %+v", err, result.Header.Calls)
 		}
 		if n := w.present(t); n != 1000 {
@@ -429,6 +435,9 @@ func TestServiceThatCannotTellChanges(t *testing.T) {
 		})
 		result := n.sync(t)
 		wantStatus(t, result, state.Applied)
+		if all := result.Run.Listed.All; all != state.ListUnanswered {
+			t.Errorf("listed in full: %q", all)
+		}
 		if result.Header.Calls.List < 3 || result.Run.Tally.Unchanged != len(n.persons) {
 			t.Errorf("%d pages were listed: %+v", result.Header.Calls.List, result.Run.Tally)
 		}

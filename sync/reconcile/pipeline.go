@@ -183,7 +183,7 @@ type run struct {
 }
 
 func (p *Pipeline) newRun(store *state.Store, order Order) *run {
-	now := time.Now()
+	now := time.Now().UTC() // as machines read it
 	if order.Progress == nil {
 		order.Progress = silent{}
 	}
@@ -282,7 +282,7 @@ func (r *run) apply(ctx context.Context) {
 
 // finish writes down how the run ended; an applied one becomes the baseline.
 func (r *run) finish(ctx context.Context) error {
-	r.Run.EndedAt = time.Now()
+	r.Run.EndedAt = time.Now().UTC()
 	if r.Run.Status != state.Applied {
 		if err := r.seen(ctx); err != nil {
 			return err

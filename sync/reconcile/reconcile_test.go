@@ -426,10 +426,14 @@ func TestVanishedAccounts(t *testing.T) {
 			}
 			for night := range 3 {
 				before := w.writes()
-				wantStatus(t, w.sync(t), state.Applied)
+				result := w.sync(t)
+				wantStatus(t, result, state.Applied)
 				want := int64(0)
 				if !leave && night == 0 {
 					want = 1
+				}
+				if n := result.Run.Tally.Recreated; int64(n) != want {
+					t.Errorf("night %d: %d were signed up again, want %d", night, n, want)
 				}
 				if n := w.writes() - before; n != want {
 					t.Errorf("night %d: %d writes, want %d", night, n, want)

@@ -45,7 +45,7 @@ func (p *Pipeline) Rekey(ctx context.Context, name string, wanted []plan.Rename,
 	}
 	return p.withState(ctx, func(store *state.Store) (*Result, error) {
 		r := p.newRun(store, order)
-		r.Run.Tally.Read = len(wanted)
+		r.Run.Rekey, r.Run.Tally.Read = true, len(wanted)
 		r.Run.Verdict = state.Verdict{Completeness: record.Proven.String(), Evidence: record.Evidence{Name: name}}
 		planned := r.planRekey(ctx, wanted)
 		if planned && order.Confirm != nil && r.Plan.Sent() > 0 && !order.Confirm(r.Plan) {
@@ -66,7 +66,7 @@ func (p *Pipeline) Rekey(ctx context.Context, name string, wanted []plan.Rename,
 			r.notAttempted()
 		}
 		r.sortOutcomes()
-		r.Run.EndedAt = time.Now()
+		r.Run.EndedAt = time.Now().UTC()
 		if err := r.store.Finish(context.WithoutCancel(ctx), r.Run, nil, r.KeepRuns); err != nil {
 			return nil, err
 		}

@@ -137,7 +137,7 @@ func TestRekey(t *testing.T) {
 			w.service.after, w.service.never = test.after, test.never
 			result := w.rekey(t, keys(w.world))
 			wantStatus(t, result, state.Applied)
-			if n := w.writes() - before; n != 3 || result.Run.Tally.Done[plan.Update] != 3 {
+			if n := w.writes() - before; n != 3 || result.Run.Tally.Done[plan.Update] != 3 || !result.Run.Rekey {
 				t.Errorf("%d writes: %+v", n, result.Run.Tally)
 			}
 			w.settledIn(t)

@@ -31,7 +31,7 @@ func (p *Pipeline) Approve(ctx context.Context, number int64, order Order) (*Res
 			return nil, notApplicable("run %d can't be approved: %s: sync again", number, why)
 		}
 		if at := file.Header.ExpiresAt; file.Plan.Count(plan.Release)+file.Plan.Count(plan.Delete) > 0 && time.Now().After(at) {
-			return nil, notApplicable("the plan of run %d releases or deletes, and it expired at %s (plan_expires): sync again", number, at.Format(time.RFC3339))
+			return nil, notApplicable("the plan of run %d releases or deletes, and it expired at %s (plan_expires): sync again", number, plan.Moment(at))
 		}
 		return p.carryOut(ctx, store, file, order, number)
 	})

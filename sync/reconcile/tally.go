@@ -79,6 +79,9 @@ func (r *run) count(outcome state.Outcome) {
 			t.Done = map[plan.Kind]int{}
 		}
 		t.Done[kind]++
+		if kind == plan.Create && outcome.Operation.Reason == plan.Vanished {
+			t.Recreated++
+		}
 	case state.DoneFailed:
 		bump(&t.Failed, &t.LeaversFailed)
 	case state.DoneSkipped:

@@ -18,6 +18,7 @@ type Explanation struct {
 	Pipeline   string          `json:"pipeline"`
 	Run        int64           `json:"run,omitempty"` // 0: it was only looked at
 	Status     state.Status    `json:"status"`
+	Rekey      bool            `json:"rekey,omitempty"` // the run gave accounts other external IDs
 	PlannedAt  time.Time       `json:"planned_at,omitzero"`
 	ExternalID string          `json:"external_id,omitempty"`
 	AccountID  int64           `json:"account_id,omitempty"`
@@ -83,10 +84,10 @@ func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, tex
 func Unchanged(run state.Run, a account.Account) Explanation {
 	why := "its record and its account were equal, or it was left alone without a word"
 	if !a.CreatedAt.IsZero() && a.CreatedAt.After(run.StartedAt) {
-		why = "its account was made after this run, at " + a.CreatedAt.Format(time.RFC3339)
+		why = "its account was made after this run, at " + plan.Moment(a.CreatedAt)
 	}
 	return Explanation{
-		Pipeline: run.Pipeline, Run: run.ID, Status: run.Status, PlannedAt: run.StartedAt, ExternalID: a.ExternalID, AccountID: a.ID,
+		Pipeline: run.Pipeline, Run: run.ID, Status: run.Status, Rekey: run.Rekey, PlannedAt: run.StartedAt, ExternalID: a.ExternalID, AccountID: a.ID,
 		Decision: "unchanged", Why: why, Ending: "unchanged",
 	}
 }
@@ -132,7 +133,7 @@ func (e *explainer) inCells(r *plan.Reject) bool {
 
 func (e *explainer) begin(externalID string, accountID int64, position record.Position) Explanation {
 	x := Explanation{
-		Pipeline: e.file.Header.Pipeline, Run: e.run.ID, Status: e.run.Status, PlannedAt: e.file.Header.MadeAt,
+		Pipeline: e.file.Header.Pipeline, Run: e.run.ID, Status: e.run.Status, Rekey: e.run.Rekey, PlannedAt: e.file.Header.MadeAt,
 		ExternalID: externalID, AccountID: accountID, Position: position, Guards: e.run.Trips,
 	}
 	for _, r := range e.file.Plan.Remarks {
@@ -197,11 +198,11 @@ func (e *explainer) reject(r *plan.Reject) {
 func (e *explainer) leaver(l *plan.Leaver) {
 	x := e.begin(l.ExternalID, l.AccountID, "")
 	x.Decision, x.Reason, x.Ending = "leaver", l.Reason, "left alone"
-	x.Keys = []string{fmt.Sprintf("external ID %s: account %d, and no record of the source", l.ExternalID, l.AccountID)}
+	x.Keys = []string{fmt.Sprintf("external ID %s: account %d, and no record in this read", l.ExternalID, l.AccountID)}
 	x.Why = l.Fate()
 	switch l.Reason {
 	case plan.AbsenceUnknown:
-		x.Why += ": " + e.file.Header.AbsenceUnknown
+		x.Why += " (" + e.file.Header.AbsenceUnknown + ")"
 	case plan.Kept:
 		x.Why = "the policy keeps leavers (leavers: keep)"
 	}

@@ -27,13 +27,12 @@ func (x Explanation) write(w io.Writer) {
 	}
 	when := "planned just now"
 	if x.Run != 0 {
-		when = fmt.Sprintf("run %d, planned %s, %s", x.Run, x.PlannedAt.Local().Format("2006-01-02 15:04:05"), x.Status)
+		when = fmt.Sprintf("run %d, planned %s, %s", x.Run, plan.Moment(x.PlannedAt), x.Status)
 	}
-	who := x.ExternalID
-	if x.AccountID != 0 {
-		who += fmt.Sprintf(" (account %d)", x.AccountID)
+	if x.Rekey {
+		when = "rekey, " + when
 	}
-	fmt.Fprintf(w, "%s: %s, %s\n", plan.Printable(who), plan.Printable(x.Pipeline), when)
+	fmt.Fprintf(w, "%s: %s, %s\n", plan.Printable(x.who()), plan.Printable(x.Pipeline), when)
 	if x.Position != "" {
 		line("record", "%s", x.Position)
 	}
@@ -70,6 +69,20 @@ func (x Explanation) write(w io.Writer) {
 	}
 }
 
+// who names whom it is about: by where the record stands, where it has no external ID.
+func (x Explanation) who() string {
+	switch {
+	case x.ExternalID == "" && x.AccountID != 0:
+		return fmt.Sprintf("account %d", x.AccountID)
+	case x.ExternalID == "":
+		return string(x.Position)
+	case x.AccountID != 0:
+		return fmt.Sprintf("%s (account %d)", x.ExternalID, x.AccountID)
+	default:
+		return x.ExternalID
+	}
+}
+
 func (x Explanation) writeField(w io.Writer, f ExplainedField) {
 	value := orEmpty(f.Before)
 	switch {
@@ -92,5 +105,5 @@ func orEmpty(value string) string {
 func WriteExplanationJSON(w io.Writer, explanations []Explanation) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(explanations)
+	return encoder.Encode(append([]Explanation{}, explanations...)) // none is no null
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -18,7 +19,7 @@ func whyOf(op *plan.Operation) string {
 		plan.LeftSource:   "it has been missing from the source long enough",
 	}[op.Reason]
 	if why == "" {
-		why = string(op.Reason)
+		why = cmp.Or(op.Reason.Meaning(), string(op.Reason))
 	}
 	if op.Blocked != "" {
 		why += fmt.Sprintf("; it isn't sent: %s (%s)", op.Blocked, op.Detail)

@@ -39,7 +39,7 @@ func (r Review) WriteMarkdown(w io.Writer) error {
 		body.WriteString(sections[i].text(shown))
 	}
 	if left > 0 {
-		head += fmt.Sprintf("\n_Cut to fit a comment: %s entries aren't shown here. The page, the text and the plan's file have them all._\n", plan.Number(left))
+		head += fmt.Sprintf("\n_Cut to fit a comment, not shown here: %s. The page, the text and the plan's file have them all._\n", plan.Number(left))
 	}
 	_, err := io.WriteString(w, head+body.String())
 	return err

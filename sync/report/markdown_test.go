@@ -85,7 +85,7 @@ func TestMarkdownKeepsValuesInTheirCells(t *testing.T) {
 
 func TestMarkdownIsCut(t *testing.T) {
 	text := markdown(t, many(5000))
-	match := regexp.MustCompile(`Cut to fit a comment: ([\d,]+) entries`).FindStringSubmatch(text)
+	match := regexp.MustCompile(`Cut to fit a comment, not shown here: ([\d,]+)\.`).FindStringSubmatch(text)
 	if match == nil {
 		t.Fatal("it doesn't say that it was cut")
 	}
@@ -143,10 +143,13 @@ func TestMarkdownOfLongValues(t *testing.T) {
 func TestReviewOfARun(t *testing.T) {
 	r := reviewed()
 	r.Approve, r.File.Header.Guards = "", nil
-	r.Run = &state.Run{ID: 27, Status: state.Applied, Tally: state.Tally{Failed: 1, Done: map[plan.Kind]int{plan.Create: 2, plan.Delete: 1}}}
+	r.Run = &state.Run{ID: 27, Status: state.Applied, Tally: state.Tally{Failed: 1, Recreated: 1, Done: map[plan.Kind]int{plan.Create: 2, plan.Delete: 1}}}
 	r.Troubles = []state.Outcome{{Operation: r.File.Plan.Operations[0], Ending: state.DoneFailed, Words: "sign-up: conflict (HTTP 422)"}}
+	r.Listed = &state.Listed{Accounts: 1, All: state.ListedNever}
 	for name, text := range map[string]string{"markdown": markdown(t, r), "html": page(t, r)} {
-		for _, want := range []string{"2 created, 1 deleted, 1 failed", "HTTP 422"} {
+		for _, want := range []string{
+			"2 created", "1 of them again", "1 deleted, 1 failed", "HTTP 422", "1 account, all, for the first time", "goes not before 2026",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s lacks %q", name, want)
 			}
@@ -154,5 +157,17 @@ func TestReviewOfARun(t *testing.T) {
 		if strings.Contains(text, "can be applied until") {
 			t.Errorf("%s says that it can be applied", name)
 		}
+	}
+}
+
+// Of a source that wasn't read whole nobody is shown as a leaver.
+func TestReviewOfAPartialRead(t *testing.T) {
+	r := reviewed()
+	r.File.Header.Source.Completeness = "incomplete"
+	if text := markdown(t, r); !strings.Contains(text, "<b>absence unknown</b>: 2") || strings.Contains(text, "<b>leavers</b>") {
+		t.Errorf("got\n%s", text)
+	}
+	if text := page(t, r); !strings.Contains(text, `class="absence-unknown">absence unknown <b>2</b>`) {
+		t.Errorf("got\n%s", text)
 	}
 }

@@ -19,6 +19,7 @@ import (
 type Report struct {
 	Run      state.Run
 	Plan     *plan.Plan // nil where the run didn't come so far
+	Shown    bool       // the plan was shown before: whom it lists isn't listed again
 	Troubles []state.Outcome
 	Gone     []state.Outcome // applied releases and deletes
 	Calls    map[string]int  // sent to ConnectyCube, by kind
@@ -34,20 +35,26 @@ func (r Report) WriteText(w io.Writer) error {
 	if !r.Run.EndedAt.IsZero() {
 		took = " in " + duration(r.Run.EndedAt.Sub(r.Run.StartedAt))
 	}
-	number := ""
+	name := r.Run.Pipeline
 	if r.Run.ID != 0 {
-		number = fmt.Sprintf(", run %d", r.Run.ID)
+		name += fmt.Sprintf(", run %d", r.Run.ID)
 	}
-	fmt.Fprintf(out, "%s%s: %s%s\n", r.Run.Pipeline, number, r.Run.Status, took)
+	if r.Run.Rekey {
+		name += ", rekey"
+	}
+	fmt.Fprintf(out, "%s: %s%s\n", name, r.Run.Status, took)
 	if !r.Run.PlannedAt.IsZero() {
-		fmt.Fprintf(out, "  carries out %s, made at %s\n", r.planOf(), r.Run.PlannedAt.Local().Format("2006-01-02 15:04:05"))
+		fmt.Fprintf(out, "  carries out %s, made at %s\n", r.planOf(), plan.Moment(r.Run.PlannedAt))
 	}
 	if r.Run.Problem != "" {
 		fmt.Fprintf(out, "  %s\n", plan.Printable(r.Run.Problem))
 	}
 	r.writeTable(out)
-	r.writeRejects(out)
-	r.writeRemarks(out)
+	if r.Plan != nil && !r.Shown {
+		r.writeRejects(out)
+		r.writeRemarks(out)
+		r.writeLeavers(out)
+	}
 	r.writeGone(out)
 	r.writeTroubles(out)
 	for _, trip := range r.Run.Trips {
@@ -56,12 +63,11 @@ func (r Report) WriteText(w io.Writer) error {
 	if err := plan.Break(w, out.String(), r.Width); err != nil || r.Run.Status != state.Held || r.Run.ID == 0 {
 		return err
 	}
-	next := "" // in one line however long: a command is there to be copied
-	if r.Approve != "" && r.Run.Approvable() {
-		next = "; if this plan is right: " + r.Approve
+	if r.Approve == "" || !r.Run.Approvable() {
+		_, err := fmt.Fprintln(w, "  nothing was written")
+		return err
 	}
-	_, err := fmt.Fprintf(w, "  nothing was written%s\n", next)
-	return err
+	return plan.Advise(w, "  nothing was written; if this plan is right:", r.Approve, r.Width)
 }
 
 // planOf names the saved plan that the run carries out.
@@ -86,7 +92,7 @@ func (r Report) writeTable(w io.Writer) {
 	}
 	writeLine(w, "records read", t.Read, source)
 	line("unchanged", t.Unchanged, "")
-	line("created", t.Done[plan.Create], "")
+	line("created", t.Done[plan.Create], recreatedNote(t))
 	line("updated", t.Done[plan.Update], "")
 	line("adopted", t.Done[plan.Adopt], "existed already, taken over")
 	line("released", t.Done[plan.Release], "left the source, owner tag taken off")
@@ -101,9 +107,12 @@ func (r Report) writeTable(w io.Writer) {
 	line("leavers skipped", t.LeaversSkipped, "")
 	line("leavers unknown", t.LeaversUnknown, "in doubt; the next run finds out")
 	line("leavers waiting", t.LeaversNotAttempted, "not attempted")
-	line("leavers left alone", t.LeaversLeft, "")
+	r.writeLeaverCounts(w)
 	line("values ignored", t.Ignored, "ConnectyCube kept what it had")
 	line("locked out", t.LockedOut, "lack what they gave up in a swap that was broken off")
+	if l := r.Run.Listed; l != nil {
+		writeLine(w, "accounts listed", l.Accounts, listedNote(l))
+	}
 	if len(r.Calls) > 0 {
 		reads, writes := 0, 0
 		for kind, n := range r.Calls {
@@ -123,6 +132,14 @@ func writeLine(w io.Writer, name string, n int, note string) {
 
 func isWrite(kind string) bool { return kind == "sign-up" || kind == "update" || kind == "delete" }
 
+// recreatedNote says how many sign-ups were of people who had an account before.
+func recreatedNote(t state.Tally) string {
+	if t.Recreated == 0 {
+		return ""
+	}
+	return plan.Number(t.Recreated) + " of them again: their accounts had disappeared without us"
+}
+
 func skippedNote(t state.Tally) string {
 	if t.ByPolicy > 0 && t.ByPolicy == t.Skipped {
 		return "the configuration doesn't write them"
@@ -131,9 +148,6 @@ func skippedNote(t state.Tally) string {
 }
 
 func (r Report) writeRejects(w io.Writer) {
-	if r.Plan == nil {
-		return
-	}
 	for i, reject := range r.Plan.Rejects {
 		if r.cut(w, i, len(r.Plan.Rejects), "rejected") {
 			return
@@ -143,14 +157,11 @@ func (r Report) writeRejects(w io.Writer) {
 }
 
 func (r Report) writeRemarks(w io.Writer) {
-	if r.Plan == nil {
-		return
-	}
 	for i, remark := range r.Plan.Remarks {
 		if r.cut(w, i, len(r.Plan.Remarks), "remarks") {
 			return
 		}
-		fmt.Fprintf(w, "  left alone %s\n", remark)
+		fmt.Fprintf(w, "  remark %s\n", remark)
 	}
 }
 

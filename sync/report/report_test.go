@@ -24,11 +24,18 @@ func troubled() report.Report {
 			ID: 12, Pipeline: "staff", StartedAt: began, EndedAt: began.Add(83 * time.Second), Status: state.Applied,
 			Verdict: state.Verdict{Completeness: "plausible", Evidence: record.Evidence{Name: "/data/users.csv"}},
 			Tally: state.Tally{
-				Read: 1234, Unchanged: 1199, Applied: 32, Failed: 1, Rejected: 2, LeaversUnknown: 1, LockedOut: 1,
+				Read: 1234, Unchanged: 1199, Applied: 32, Failed: 1, Rejected: 2, LeaversUnknown: 1, LockedOut: 1, LeaversLeft: 4, Recreated: 2,
 				Done: map[plan.Kind]int{plan.Create: 30, plan.Update: 1, plan.Adopt: 1},
 			},
+			Listed: &state.Listed{Accounts: 1230, Since: began.Add(-24 * time.Hour)},
 		},
 		Plan: &plan.Plan{
+			Leavers: []plan.Leaver{
+				{ExternalID: "E10", AccountID: 10, Reason: plan.Kept},
+				{ExternalID: "E11", AccountID: 11, Reason: plan.InGrace, Reads: 2, MoreReads: 1, Since: began.Add(-24 * time.Hour), Due: began.Add(48 * time.Hour)},
+				{ExternalID: "E12", AccountID: 12, Reason: plan.InGrace, Reads: 3, Since: began.Add(-24 * time.Hour), Due: began.Add(48 * time.Hour)},
+				{ExternalID: "E13", AccountID: 13, Reason: plan.IsProtected},
+			},
 			Rejects: []plan.Reject{
 				{Position: "users.csv:4", Detail: "no external ID"},
 				{Position: "users.csv:5", ExternalID: "E4", Detail: "bad\x1b[31m row"},
@@ -52,6 +59,14 @@ func TestText(t *testing.T) {
 	}}
 	short := troubled()
 	short.Most = 1
+	shown := report.Report{Shown: true, Plan: troubled().Plan, Run: state.Run{
+		ID: 4, Pipeline: "staff", Status: state.Incomplete, Problem: "cut off",
+		Verdict: state.Verdict{Completeness: "incomplete", Evidence: record.Evidence{Name: "users.csv"}}, Tally: state.Tally{Read: 5, Unchanged: 5, LeaversLeft: 4},
+	}}
+	rekey := report.Report{Run: state.Run{
+		ID: 5, Pipeline: "staff", Status: state.Applied, Rekey: true, PlannedAt: time.Date(2026, 11, 22, 1, 30, 0, 0, time.FixedZone("", 9*60*60)),
+		Verdict: state.Verdict{Completeness: "proven"}, Tally: state.Tally{Read: 1, Applied: 1, Done: map[plan.Kind]int{plan.Update: 1}},
+	}}
 	for _, c := range []struct {
 		name   string
 		report report.Report
@@ -61,17 +76,21 @@ func TestText(t *testing.T) {
 staff, run 12: applied in 1m23s
   records read           1,234  users.csv, plausible
   unchanged              1,199
-  created                   30
+  created                   30  2 of them again: their accounts had disappeared without us
   updated                    1
   adopted                    1  existed already, taken over
   failed                     1  refused by ConnectyCube
   rejected                   2
   leavers unknown            1  in doubt; the next run finds out
+  leavers left alone         4  2 in grace, 1 kept, 1 protected
   locked out                 1  lack what they gave up in a swap that was broken off
+  accounts listed        1,230  only what changed since 2026-11-21 02:00 UTC
   calls                     46  32 of them user writes
   rejected users.csv:4: no external ID
   rejected E4 (users.csv:5): bad\u001b[31m row
-  left alone users.csv:6: E5: account 5: tags: no room
+  remark users.csv:6: E5: account 5: tags: no room
+  leaver E11 (account 11): in grace, reads without them: 2 since 2026-11-21 02:00 UTC, goes not before 2026-11-24 02:00 UTC; reads still to come: 1
+  leaver E12 (account 12): in grace, reads without them: 3 since 2026-11-21 02:00 UTC, goes not before 2026-11-24 02:00 UTC
   deleted E8 (account 8)
   failed create E7 (users.csv:8): login: has already been taken
   unknown delete E9: in doubt
@@ -80,17 +99,21 @@ staff, run 12: applied in 1m23s
 staff, run 12: applied in 1m23s
   records read           1,234  users.csv, plausible
   unchanged              1,199
-  created                   30
+  created                   30  2 of them again: their accounts had disappeared without us
   updated                    1
   adopted                    1  existed already, taken over
   failed                     1  refused by ConnectyCube
   rejected                   2
   leavers unknown            1  in doubt; the next run finds out
+  leavers left alone         4  2 in grace, 1 kept, 1 protected
   locked out                 1  lack what they gave up in a swap that was broken off
+  accounts listed        1,230  only what changed since 2026-11-21 02:00 UTC
   calls                     46  32 of them user writes
   rejected users.csv:4: no external ID
   … and 1 more rejected; --all shows every one
-  left alone users.csv:6: E5: account 5: tags: no room
+  remark users.csv:6: E5: account 5: tags: no room
+  leaver E11 (account 11): in grace, reads without them: 2 since 2026-11-21 02:00 UTC, goes not before 2026-11-24 02:00 UTC; reads still to come: 1
+  … and 1 more leavers in grace; --all shows every one
   deleted E8 (account 8)
   failed create E7 (users.csv:8): login: has already been taken
   … and 1 more like these; --all shows every one
@@ -102,6 +125,19 @@ staff, run 3: held
   leavers waiting            4  not attempted
   held by guard deletes: releases and deletes: 4 among 9 owned accounts, permitted 3; concerns E1, E2 and 2 more; look at them
   nothing was written; if this plan is right: cubesync approve 3 --pipeline staff -c 'my.yaml'
+`},
+		{"read-in-part-and-shown-before", shown, `
+staff, run 4: incomplete
+  cut off
+  records read               5  users.csv, incomplete
+  unchanged                  5
+  absence unknown            4  nobody leaves: the read doesn't show who left
+`},
+		{"rekey", rekey, `
+staff, run 5, rekey: applied
+  carries out a saved plan, made at 2026-11-21 16:30 UTC
+  records read               1  proven
+  updated                    1
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -148,5 +184,39 @@ func TestJSON(t *testing.T) {
 	}
 	if n := bytes.Count(out.Bytes(), []byte("\n")); n != 1 {
 		t.Errorf("%d lines, want one", n)
+	}
+}
+
+func TestHowAccountsWereListed(t *testing.T) {
+	since := time.Date(2026, 11, 22, 9, 30, 0, 0, time.FixedZone("", 9*60*60))
+	for _, test := range []struct {
+		listed *state.Listed
+		want   string
+	}{
+		{nil, ""},
+		{&state.Listed{Accounts: 7, Since: since}, "7  only what changed since 2026-11-22 00:30 UTC"},
+		{&state.Listed{All: state.ListedNever}, "0  all, for the first time"},
+		{&state.Listed{Accounts: 1, All: state.ListAsked}, "1  all, as --list-all says"},
+		{&state.Listed{Accounts: 1, All: state.ListDue}, "all, as it was time for that (full_list_every)"},
+		{&state.Listed{Accounts: 1, All: state.ListWithoutClock}, "all, as ConnectyCube didn't say when the last list was"},
+		{&state.Listed{Accounts: 1, All: state.ListUnanswered}, "all, as ConnectyCube didn't answer what changed"},
+		{&state.Listed{Accounts: 1, All: state.ListClockSet}, "all, as a clock was set since the last list"},
+		{&state.Listed{Accounts: 1, All: state.ListNotAll}, "all, as the changes alone don't add up"},
+		{&state.Listed{Accounts: 1, All: "of a newer program"}, "1  all"},
+	} {
+		name := "nothing"
+		if test.listed != nil {
+			name = string(test.listed.All)
+		}
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := (report.Report{Run: state.Run{Listed: test.listed}}).WriteText(&out); err != nil {
+				t.Fatal(err)
+			}
+			_, line, _ := strings.Cut(out.String(), "accounts listed")
+			if line = strings.TrimSpace(line); !strings.HasSuffix(line, test.want) || (line == "") != (test.want == "") {
+				t.Errorf("got %q, want %q", line, test.want)
+			}
+		})
 	}
 }

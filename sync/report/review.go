@@ -17,6 +17,7 @@ type Review struct {
 	// Run is how the plan was carried out, and Troubles are the outcomes to look at; nil where nothing was.
 	Run      *state.Run
 	Troubles []state.Outcome
+	Listed   *state.Listed // how the accounts were listed; nil where none were
 }
 
 // group is a part of a plan. Its entries are made as they are walked, since there may be more than anybody reads.
@@ -45,6 +46,10 @@ type field struct {
 // groups returns every group, the empty ones too.
 func (r Review) groups() []group {
 	p := r.File.Plan
+	leavers := "leavers"
+	if p.AbsenceUnknown(r.File.Header.Source) {
+		leavers = "absence unknown"
+	}
 	all := []group{{"not done", len(r.Troubles), each(r.Troubles, func(o *state.Outcome) entry {
 		e := operation(&o.Operation)
 		e.reason, e.fields = string(o.Ending), nil
@@ -61,7 +66,7 @@ func (r Review) groups() []group {
 		group{"rejected", len(p.Rejects), each(p.Rejects, func(r *plan.Reject) entry {
 			return entry{id: plan.Printable(r.ExternalID), position: plan.Printable(string(r.Position)), detail: plan.Printable(r.Detail), reason: plan.Printable(string(r.Reason))}
 		})},
-		group{"leavers", len(p.Leavers), each(p.Leavers, func(l *plan.Leaver) entry {
+		group{leavers, len(p.Leavers), each(p.Leavers, func(l *plan.Leaver) entry {
 			return entry{id: plan.Printable(l.ExternalID), account: l.AccountID, detail: l.Fate(), reason: plan.Printable(string(l.Reason))}
 		})},
 		group{"remarks", len(p.Remarks), each(p.Remarks, func(r *plan.Remark) entry {

@@ -18,7 +18,7 @@ func (r Review) status() (text string, stopped bool) {
 		return r.ended()
 	}
 	switch n := len(h.Guards); {
-	case h.Source.Completeness == "incomplete" || h.Source.Completeness == "stale":
+	case h.Source.Partial():
 		return "the read of the source is " + h.Source.Completeness + ": nothing is written", true
 	case n == 1:
 		return "held by a guard: nothing is written", true
@@ -28,10 +28,8 @@ func (r Review) status() (text string, stopped bool) {
 	switch n := r.File.Plan.Sent(); n {
 	case 0:
 		return "nothing to do", false
-	case 1:
-		return "1 operation", false
 	default:
-		return plan.Number(n) + " operations", false
+		return plan.Counted(n, "operation"), false
 	}
 }
 
@@ -49,7 +47,11 @@ func (r Review) ended() (text string, trouble bool) {
 		}
 	}
 	for _, kind := range plan.Kinds() {
-		add(t.Done[kind], strings.TrimSuffix(string(kind), "e")+"ed", false)
+		did := strings.TrimSuffix(string(kind), "e") + "ed"
+		if kind == plan.Create && t.Recreated > 0 {
+			did += " (" + recreatedNote(*t) + ")"
+		}
+		add(t.Done[kind], did, false)
 	}
 	add(t.Failed+t.LeaversFailed, "failed", true)
 	add(t.Unknown+t.LeaversUnknown, "unknown", true)
@@ -71,29 +73,36 @@ func (r Review) facts() []fact {
 			all = append(all, fact{name, plan.Printable(strings.Join(parts, ", "))})
 		}
 	}
-	counted := func(n int, what string) string {
+	counted := func(before string, n int, one string) string {
 		if n == 0 {
 			return ""
 		}
-		return plan.Number(n) + " " + what
+		return before + plan.Counted(n, one)
 	}
 	add("Application", h.Endpoint, h.ApplicationID)
-	add("Owner tag", h.OwnerTag, counted(r.File.Plan.Owned, "accounts carry it"))
+	add("Owner tag", h.OwnerTag, counted("carried by ", r.File.Plan.Owned, "account"))
 	if h.Run > 0 {
 		add("Run", fmt.Sprint(h.Run))
 	}
-	until := prefixed("can be applied until ", moment(h.ExpiresAt))
+	until := prefixed("can be applied until ", plan.Moment(h.ExpiresAt))
 	if r.Run != nil || len(h.Guards) > 0 {
 		until = "" // it was, or can't be
 	}
-	add("Made", moment(h.MadeAt), until)
+	add("Made", plan.Moment(h.MadeAt), until)
 	evidence := h.Source.Evidence
-	add("Source", evidence.Name, prefixed("changed ", moment(evidence.ModTime)), counted(int(evidence.Size), "bytes"), prefixed("SHA-256 ", evidence.SHA256))
+	add("Source", evidence.Name, prefixed("changed ", plan.Moment(evidence.ModTime)), counted("", int(evidence.Size), "byte"), prefixed("SHA-256 ", evidence.SHA256))
 	if h.Source.Completeness != "" {
 		add("Read", h.Source.Completeness+prefixed(": ", h.Source.Reason))
 	}
-	add("Records", plan.Number(h.Counts.Read)+" read", plan.Number(r.File.Plan.Unchanged)+" unchanged", counted(r.File.Plan.Collapsed, "collapsed"))
+	collapsed := ""
+	if n := r.File.Plan.Collapsed; n > 0 {
+		collapsed = plan.Number(n) + " collapsed"
+	}
+	add("Records", plan.Number(h.Counts.Read)+" read", plan.Number(r.File.Plan.Unchanged)+" unchanged", collapsed)
 	add("Leavers", prefixed("policy: ", string(h.Leavers)), prefixed("absence is unknown: ", h.AbsenceUnknown))
+	if r.Listed != nil {
+		add("Listed", plan.Counted(r.Listed.Accounts, "account"), listedNote(r.Listed))
+	}
 	if c := h.Calls; c.Seconds > 0 {
 		calls := c.List + c.LookUp + c.Session + c.Write + c.File
 		add("Calls", plan.Number(calls)+" to ConnectyCube", plan.Number(c.Write)+" of them user writes", duration(time.Duration(c.Seconds*float64(time.Second)))+" at the rate limit")
@@ -135,13 +144,6 @@ func prefixed(prefix, text string) string {
 		return ""
 	}
 	return prefix + text
-}
-
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04 MST")
 }
 
 // fairShares divides room among needs: each gets what it needs or, where that is too much, as much as the others.

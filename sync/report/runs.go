@@ -34,12 +34,12 @@ func WriteRuns(w io.Writer, pipelines []Runs) error {
 func (p Runs) writeTable(w io.Writer) error {
 	var out bytes.Buffer
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "run\tstarted\tended\tread\tnew\tchanged\tgone\trejected\ttroubles")
+	fmt.Fprintln(table, "run\tstarted (UTC)\tended\tread\tnew\tchanged\tgone\trejected\ttroubles")
 	for _, run := range p.Runs {
 		t := run.Tally
 		troubles := t.Failed + t.Unknown + t.Skipped - t.ByPolicy + t.LeaversFailed + t.LeaversUnknown + t.LeaversSkipped + t.Ignored + t.LockedOut
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", run.ID,
-			run.StartedAt.Local().Format("2006-01-02 15:04"), run.Status, plan.Number(t.Read),
+			strings.TrimSuffix(plan.Moment(run.StartedAt), " UTC"), run.Status, plan.Number(t.Read),
 			plan.Number(t.Done[plan.Create]), plan.Number(t.Done[plan.Update]+t.Done[plan.Adopt]),
 			plan.Number(t.Done[plan.Release]+t.Done[plan.Delete]), plan.Number(t.Rejected), plan.Number(troubles))
 	}
@@ -62,6 +62,9 @@ func (p Runs) writeTable(w io.Writer) error {
 // noteOf says what is special about a run, in a few words.
 func noteOf(run state.Run) string {
 	var notes []string
+	if run.Rekey {
+		notes = append(notes, "rekey")
+	}
 	if run.Approves != 0 {
 		notes = append(notes, fmt.Sprintf("approved run %d", run.Approves))
 	} else if !run.PlannedAt.IsZero() {

@@ -137,6 +137,29 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// Whoever has no external ID is named by what there is, and none is a list too.
+func TestExplainWhom(t *testing.T) {
+	for _, test := range []struct {
+		x    report.Explanation
+		want string
+	}{
+		{report.Explanation{ExternalID: "E1", AccountID: 1, Run: 5, Rekey: true, PlannedAt: time.Date(2026, 3, 10, 3, 0, 0, 0, time.FixedZone("", 2*60*60))}, "E1 (account 1): staff, rekey, run 5, planned 2026-03-10 01:00 UTC, \n"},
+		{report.Explanation{AccountID: 1}, "account 1: staff, planned just now\n"},
+		{report.Explanation{Position: "users.csv:30"}, "users.csv:30: staff, planned just now\n"},
+		{report.Explanation{ExternalID: "E1"}, "E1: staff, planned just now\n"},
+	} {
+		test.x.Pipeline = "staff"
+		var out strings.Builder
+		if err := report.WriteExplanation(&out, []report.Explanation{test.x}); err != nil || !strings.HasPrefix(out.String(), test.want) {
+			t.Errorf("%v, got\n%swant %q", err, out.String(), test.want)
+		}
+	}
+	var out strings.Builder
+	if err := report.WriteExplanationJSON(&out, nil); err != nil || out.String() != "[]\n" {
+		t.Errorf("nobody is %q, %v", out.String(), err)
+	}
+}
+
 func TestWriteRejects(t *testing.T) {
 	file := storedPlan()
 	file.Header.Columns = []string{"id", "-email"}
@@ -157,24 +180,24 @@ func TestWriteRejects(t *testing.T) {
 }
 
 func TestWriteRuns(t *testing.T) {
-	at := time.Date(2026, 3, 10, 3, 0, 0, 0, time.Local)
+	at := time.Date(2026, 3, 10, 3, 0, 0, 0, time.FixedZone("", 2*60*60))
 	runs := []report.Runs{{Pipeline: "staff", Runs: []state.Run{
 		{ID: 3, StartedAt: at, Status: state.Applied, Approves: 2, PlannedAt: at, Tally: state.Tally{Read: 1200, Skipped: 3, ByPolicy: 1, Done: map[plan.Kind]int{plan.Adopt: 2, plan.Delete: 4}}},
 		{ID: 2, StartedAt: at, Status: state.Held, Trips: []plan.Trip{{Guard: "shrink"}, {Guard: "deletes"}}, Problem: strings.Repeat("é\n", 50)},
-		{ID: 1, StartedAt: at, Status: state.Applied, PlannedAt: at},
+		{ID: 1, StartedAt: at, Status: state.Applied, PlannedAt: at, Rekey: true},
 	}}}
 	var out bytes.Buffer
 	if err := report.WriteRuns(&out, runs); err != nil {
 		t.Fatal(err)
 	}
 	want := `staff
-run  started           ended    read   new  changed  gone  rejected  troubles
-3    2026-03-10 03:00  applied  1,200  0    2        4     0         2
+run  started (UTC)     ended    read   new  changed  gone  rejected  troubles
+3    2026-03-10 01:00  applied  1,200  0    2        4     0         2
      approved run 2
-2    2026-03-10 03:00  held     0      0    0        0     0         0
+2    2026-03-10 01:00  held     0      0    0        0     0         0
      guard shrink, guard deletes, ` + strings.Repeat(`é\n`, 20) + `…
-1    2026-03-10 03:00  applied  0      0    0        0     0         0
-     a saved plan
+1    2026-03-10 01:00  applied  0      0    0        0     0         0
+     rekey, a saved plan
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("the runs (-want +got):\n%s", diff)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"cubesync/sync/plan"
 )
 
 // Locked is a lock that is held.
@@ -32,7 +34,7 @@ func (e *LockedError) Error() string {
 		return fmt.Sprintf("another process works on this application (lock %s): wait for it to end", e.File)
 	}
 	return fmt.Sprintf("another process works on this application: %s (process %d on %s, since %s; lock %s): wait for it to end",
-		e.Work, e.PID, e.Host, e.Since.Format(time.RFC3339), e.File)
+		e.Work, e.PID, e.Host, plan.Moment(e.Since), e.File)
 }
 
 // Lock keeps every other run and apply off the application until Unlock, or until the process ends, however it ends.

@@ -54,7 +54,32 @@ type Run struct {
 	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// RetryRefused: what the service had refused before was to be sent again.
 	RetryRefused bool `json:"retry_refused,omitempty"`
+	// Rekey: it gave accounts other external IDs, and compared nobody with a source.
+	Rekey bool `json:"rekey,omitempty"`
+	// Listed says how the accounts were listed; nil where none were, as where a saved plan is carried out.
+	Listed *Listed `json:"listed,omitempty"`
 }
+
+// Listed is how a run listed the accounts with the owner tag: only those that changed since a time, or all of them.
+type Listed struct {
+	Accounts int       `json:"accounts"` // how many came
+	Since    time.Time `json:"changed_since,omitzero"`
+	All      WhyAll    `json:"why_all,omitempty"` // "" where only the changed ones were listed
+}
+
+// WhyAll says why a run listed all accounts.
+type WhyAll string
+
+// The reasons to list all accounts.
+const (
+	ListedNever      WhyAll = "never-listed"  // it is the first time
+	ListAsked        WhyAll = "asked"         // whoever started the run said so
+	ListDue          WhyAll = "due"           // so many runs have listed only changes
+	ListWithoutClock WhyAll = "without-clock" // the service didn't say when the last list was
+	ListUnanswered   WhyAll = "unanswered"    // the service didn't answer the question for changes
+	ListClockSet     WhyAll = "clock-set"     // a clock was set, so that nobody knows since when
+	ListNotAll       WhyAll = "not-all"       // the changes weren't all there was to know
+)
 
 // Approvable reports whether a person may let the run's plan pass.
 func (r Run) Approvable() bool {
@@ -92,6 +117,8 @@ type Tally struct {
 	Ignored int `json:"ignored"` // values that the service ignored
 	// LockedOut counts accounts that still lack what they gave up in a swap that was broken off, as long as that is known.
 	LockedOut int `json:"locked_out"`
+	// Recreated counts, among the applied, the sign-ups of people whose account had disappeared without us.
+	Recreated int `json:"recreated"`
 	// Done counts the applied operations by kind.
 	Done map[plan.Kind]int `json:"done,omitempty"`
 }

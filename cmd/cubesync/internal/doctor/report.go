@@ -47,10 +47,10 @@ func (r Report) WriteText(w io.Writer) error {
 		}
 	}
 	if r.Facts.Removed > 0 {
-		fmt.Fprintf(out, "%d throw-away accounts of an earlier doctor were removed\n", r.Facts.Removed)
+		fmt.Fprintf(out, "removed %s of an earlier doctor\n", plan.Counted(r.Facts.Removed, "throw-away account"))
 	}
 	if r.Facts.Made > 0 && len(r.Facts.Left) == 0 {
-		fmt.Fprintf(out, "%d throw-away accounts with the tag %s were made and removed\n", r.Facts.Made, Tag)
+		fmt.Fprintf(out, "made and removed %s with the tag %s\n", plan.Counted(r.Facts.Made, "throw-away account"), Tag)
 	}
 	for _, f := range r.Findings {
 		writeWrapped(out, "", f.String(), 4)
@@ -71,7 +71,7 @@ func (r Report) writeSession(w io.Writer) {
 			who += " (" + plan.Printable(s.User.Login.Text) + ")"
 		}
 	}
-	fmt.Fprintf(w, "session %d %s, expires %s\n", s.ID, who, s.Expires.UTC().Format("2006-01-02 15:04:05 MST"))
+	fmt.Fprintf(w, "session %d %s, expires %s\n", s.ID, who, plan.Moment(s.Expires))
 	fmt.Fprintf(w, "answers in %s (median of %d)\nthis machine's clock is %s\n", milliseconds(r.Facts.Latency), looks, skew(s.Skew))
 }
 

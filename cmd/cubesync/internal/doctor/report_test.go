@@ -36,7 +36,7 @@ func TestText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `http://127.0.0.1:8390, application 1
-session 12 of user 7 (service), expires 2026-03-01 12:00:00 UTC
+session 12 of user 7 (service), expires 2026-03-01 12:00 UTC
 answers in 84ms (median of 5)
 this machine's clock is 3s ahead of the service's
   yes  sign up with the auth key
@@ -60,8 +60,8 @@ this machine's clock is 3s ahead of the service's
   ?    upload and delete a file      said the service
   no   POST /session makes users     said the service
   no   POST /login makes users       said the service
-2 throw-away accounts of an earlier doctor were removed
-13 throw-away accounts with the tag cubesync-doctor were made and removed
+removed 2 throw-away accounts of an earlier doctor
+made and removed 13 throw-away accounts with the tag cubesync-doctor
 my.yaml:19: updates: shared: the service lets a session write its own user only;
     write updates: owner
 my.yaml has to change before it can work
