@@ -144,7 +144,8 @@ func (r *run) listChanged(ctx context.Context, m *mirrored, last state.Listing) 
 			expected++
 		}
 	}
-	if total != expected || slices.ContainsFunc(m.listed, func(a account.Account) bool { return a.ExternalID == "" || known[a.ExternalID] != a.ID }) {
+	stranger := func(a account.Account) bool { return a.ExternalID == "" || known[a.ExternalID] != a.ID }
+	if total != expected || slices.ContainsFunc(m.listed, stranger) {
 		return state.ListNotAll, nil
 	}
 	return "", nil
