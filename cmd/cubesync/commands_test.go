@@ -29,6 +29,7 @@ import (
 //	cell FILE VERB ARG...           changes a CSV file, as editTable says
 //	swap FILE OLD NEW               replaces the only occurrence of a text
 //	emulator ARG...                 starts `cubesync emulator` and sets $ENDPOINT
+//	faults SOURCE FIELD=VALUE...    plans one fault of the emulator instead of those before; none without fields
 //	network                         starts a service behind a proxy: $ENDPOINT, $PROXY, $PROXY_WORD and ca.pem lead to it
 //	proxied                         the proxy was used since the last such question; with ! it wasn't
 //	backend TOKEN UID               starts, or changes, a company's backend at $BACKEND, which knows this token alone
@@ -37,7 +38,7 @@ import (
 //	secret TEXT                     a secret that stands in no configuration
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "sent": sent, "lookup": lookup, "signup": signup, "cell": cell,
+		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "sent": sent, "lookup": lookup, "signup": signup, "cell": cell, "faults": faults,
 		"swap": swap, "emulator": startEmulator, "network": startNetwork, "proxied": proxied, "backend": backend,
 		"json": jsonHas, "adds-up": addsUp, "secret": secret,
 	}
@@ -218,6 +219,25 @@ func signup(ts *testscript.TestScript, neg bool, args []string) {
 		fields[field] = text
 	}
 	withServer(ts, args[0], func(s *server) { ts.Check(s.signUp(fields)) })
+}
+
+func faults(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 1)
+	fault := map[string]any{}
+	for _, arg := range args[1:] {
+		field, text, _ := strings.Cut(arg, "=")
+		fault[field] = text
+		if n, err := strconv.Atoi(text); err == nil {
+			fault[field] = n
+		}
+	}
+	plans := []any{}
+	if len(fault) > 0 {
+		plans = append(plans, fault)
+	}
+	withServer(ts, args[0], func(s *server) {
+		ts.Check(s.call(http.MethodPost, "/__emulator/faults", "", map[string]any{"faults": plans}, nil))
+	})
 }
 
 func cell(ts *testscript.TestScript, neg bool, args []string) {

@@ -23,6 +23,7 @@ const (
 	exitIncomplete  = 6
 	exitLocked      = 7
 	exitUnusable    = 8
+	exitLate        = 9
 	exitInterrupted = 130
 )
 
@@ -37,8 +38,10 @@ const exitHelp = `Exit codes:
     5  changes are pending (plan --exit-code)
     6  the source is missing or wasn't read whole; nothing was written
     7  another run holds the lock of this application, or the emulator's file
-    8  ConnectyCube can't be used (credentials, permissions, network); the next
-       run goes on
+    8  ConnectyCube can't be used (credentials, permissions, network, or the
+       circuit breaker opened); the next run goes on
+    9  deadline reached (max_duration): what was under way was waited for; the
+       next run goes on
   130  interrupted; the next run goes on`
 
 // usageError is a command line that can't be carried out.
@@ -54,7 +57,7 @@ func (e *exits) add(code int) { *e = append(*e, code) }
 // code returns the one exit code of the command: the gravest that occurred.
 func (e exits) code() int {
 	for _, code := range []int{
-		exitInterrupted, exitUsage, exitFailure, exitUnusable, exitLocked, exitHeld, exitIncomplete, exitTroubles, exitPending,
+		exitInterrupted, exitUsage, exitFailure, exitUnusable, exitLocked, exitHeld, exitIncomplete, exitLate, exitTroubles, exitPending,
 	} {
 		if slices.Contains(e, code) {
 			return code
@@ -97,6 +100,8 @@ func codeOfRun(run state.Run) int {
 		return exitIncomplete
 	case state.Unusable:
 		return exitUnusable
+	case state.Late:
+		return exitLate
 	case state.Interrupted:
 		return exitInterrupted
 	case state.Applied, state.Planned:

@@ -119,8 +119,8 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 	pipeline := &reconcile.Pipeline{
 		Name: p.Name, Source: source, Mapper: mapper, Accept: accept, Password: password,
 		Service: a.client.Service(authority), Rekeying: a.rekeying(cfg, p, authority, password, either),
-		Policy: p.Policy, Guards: p.Guards, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest, Version: build(version),
-		ServiceUser: a.client.UserID, StateDir: cfg.State, Identity: identityOf(cfg, p), KeepRuns: cfg.KeepRuns, FullEvery: cfg.FullEvery, PlanExpires: cfg.PlanExpires,
+		Policy: p.Policy, Guards: p.Guards, Breaker: p.Breaker, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest, Version: build(version),
+		ServiceUser: a.client.UserID, StateDir: cfg.State, Identity: identityOf(cfg, p), KeepRuns: cfg.KeepRuns, MaxDuration: p.MaxDuration, FullEvery: cfg.FullEvery, PlanExpires: cfg.PlanExpires,
 		Costs: reconcile.Costs{
 			RateLimit: cfg.ConnectyCube.RateLimit, OwnerUpdates: p.Updates == config.AsOwner, OwnerDeletes: p.Deletes == config.AsOwner,
 		},

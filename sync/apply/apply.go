@@ -4,10 +4,10 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"sync"
 
@@ -16,6 +16,7 @@ import (
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
+	"cubesync/sync/user"
 )
 
 // Journal makes intents and outcomes durable; *state.Store is one.
@@ -33,6 +34,10 @@ type Applier struct {
 	Run      int64
 	OwnerTag string
 	Workers  int
+	Breaker  Breaker // the zero Breaker: DefaultBreaker
+	// Troubled are those who were refused or ended in doubt when they were sent last: the number of that run, by the
+	// plan.KeyOf of their external ID.
+	Troubled map[user.Digest]int64
 	// Spare says why no operation of the kind may write the account as it is now, "" where it may; nil: none is spared.
 	Spare func(kind plan.Kind, now account.Account) string
 	// Password returns the password of a new user.
@@ -50,16 +55,15 @@ const (
 )
 
 // Apply carries the operations out and returns when every one of them has an outcome. It returns nil when all were
-// tried, and otherwise why the rest was not attempted: the error of a service that can't be used (its Kind says so) or
-// that did nothing useful ten times in a row, context.Canceled when stop was closed or ctx ended, or the journal's error.
+// tried, and otherwise why the rest was not attempted: an *OpenedError where the breaker opened, context.Canceled when stop was
+// closed or ctx ended, or the journal's error.
 //
 // Closing stop lets what is under way finish; ending ctx breaks it off.
 func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
 	r := &run{
-		Applier: a,
-		applied: map[string]bool{}, streak: map[plan.Kind]int{}, givenUp: map[plan.Kind]error{},
+		Applier: a, breaker: newBreaker(a.Breaker), suspects: a.suspects(operations),
+		applied: map[string]bool{}, stopped: make(chan struct{}),
 	}
-	r.stopped = make(chan struct{})
 	select {
 	case <-stop:
 		r.halt(context.Canceled) // before the first operation, not a moment after it
@@ -80,49 +84,27 @@ func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []
 	defer close(unwatch)
 
 	for wave := range waves(operations) {
+		r.order(wave)
 		r.wave(ctx, wave)
 	}
 	cause := r.cause()
 	if errors.Is(cause, context.Canceled) && !r.open {
 		cause = nil // stopped when there was nothing left to do
 	}
-	for _, kind := range plan.Kinds() {
-		if cause == nil {
-			cause = r.givenUp[kind]
-		}
-	}
-	return cause
-}
-
-// waves yields the runs of operations that may be under way together.
-func waves(operations []plan.Operation) func(yield func([]plan.Operation) bool) {
-	return func(yield func([]plan.Operation) bool) {
-		for start := 0; start < len(operations); {
-			end := start + 1
-			for end < len(operations) && operations[end].Wave == operations[start].Wave {
-				end++
-			}
-			if !yield(operations[start:end]) {
-				return
-			}
-			start = end
-		}
-	}
+	return cmp.Or(cause, r.breaker.opened())
 }
 
 // run is the state of one Apply.
 type run struct {
 	*Applier
-	stopped chan struct{} // closed when nothing new may be begun
+	breaker  *breaker
+	suspects map[string]bool // external IDs of those who were in trouble before
+	stopped  chan struct{}   // closed when nothing new may be begun
 
 	mu      sync.Mutex
 	err     error           // why it stopped
 	applied map[string]bool // external IDs whose operation was applied
 	open    bool            // an operation wasn't attempted, or is in doubt
-	// streak counts what ended in doubt or for lack of permission without a success in between, givenUp says why no
-	// more are sent, both by kind of operation.
-	streak  map[plan.Kind]int
-	givenUp map[plan.Kind]error
 }
 
 func (r *run) spares(kind plan.Kind, now account.Account) string {
@@ -149,7 +131,7 @@ func (r *run) cause() error {
 }
 
 // wave carries out operations that don't wait for each other.
-func (r *run) wave(ctx context.Context, operations []plan.Operation) {
+func (r *run) wave(ctx context.Context, wave []unit) {
 	outcomes := make(chan state.Outcome, intentChunk)
 	var recorder sync.WaitGroup
 	recorder.Go(func() { r.record(ctx, outcomes) })
@@ -164,7 +146,7 @@ func (r *run) wave(ctx context.Context, operations []plan.Operation) {
 			return nil
 		})
 	}
-	r.handOut(ctx, operations, jobs, outcomes)
+	r.handOut(ctx, wave, jobs, outcomes)
 	close(jobs)
 	_ = workers.Wait() // workers report through outcomes
 	close(outcomes)
@@ -173,27 +155,19 @@ func (r *run) wave(ctx context.Context, operations []plan.Operation) {
 
 // handOut opens the operations chunk by chunk and gives them to the workers. What may not be sent gets its outcome
 // here.
-func (r *run) handOut(ctx context.Context, operations []plan.Operation, jobs chan<- []plan.Operation, outcomes chan<- state.Outcome) {
-	var ready []plan.Operation
-	for unit := range units(operations) {
-		if why := r.hindrances(unit); why != nil {
-			for i, op := range unit {
+func (r *run) handOut(ctx context.Context, wave []unit, jobs chan<- []plan.Operation, outcomes chan<- state.Outcome) {
+	ready := make([]unit, 0, len(wave))
+	for _, u := range wave {
+		if why := r.hindrances(u); why != nil {
+			for i, op := range u {
 				r.observe(state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why[i]})
 			}
 			continue
 		}
-		ready = append(ready, unit...)
+		ready = append(ready, u)
 	}
 	for chunk := range chunks(ready) {
-		if r.cause() == nil {
-			if err := r.Journal.Intend(ctx, r.Run, chunk); err != nil {
-				r.halt(fmt.Errorf("opening %d operations in the journal, nothing more is sent: %w", len(chunk), err))
-			}
-		}
-		if r.cause() != nil {
-			for _, op := range chunk {
-				r.observe(state.Outcome{Operation: op, Ending: state.NotAttempted})
-			}
+		if !r.intend(ctx, chunk) {
 			continue
 		}
 		for _, group := range r.groups(chunk) {
@@ -212,67 +186,45 @@ func (r *run) handOut(ctx context.Context, operations []plan.Operation, jobs cha
 	}
 }
 
-// chunks yields as many operations at a time as one commit opens. A ring is never cut.
-func chunks(operations []plan.Operation) iter.Seq[[]plan.Operation] {
-	return func(yield func([]plan.Operation) bool) {
-		start, end := 0, 0
-		for unit := range units(operations) {
-			if end > start && end+len(unit)-start > intentChunk {
-				if !yield(operations[start:end]) {
-					return
-				}
-				start = end
-			}
-			end += len(unit)
-		}
-		if end > start {
-			yield(operations[start:end])
+// intend opens a chunk, and reports whether it may be sent. Otherwise its operations end here.
+func (r *run) intend(ctx context.Context, chunk []unit) bool {
+	ops := slices.Concat(chunk...)
+	if r.cause() == nil {
+		if err := r.Journal.Intend(ctx, r.Run, ops); err != nil {
+			r.halt(fmt.Errorf("opening %d operations in the journal, nothing more is sent: %w", len(ops), err))
 		}
 	}
+	if r.cause() == nil {
+		return true
+	}
+	for _, op := range ops {
+		r.observe(state.Outcome{Operation: op, Ending: state.NotAttempted})
+	}
+	return false
 }
 
 // leave ends opened operations that aren't sent.
 func (r *run) leave(group []plan.Operation, outcomes chan<- state.Outcome) {
 	for _, op := range group {
-		outcomes <- state.Outcome{Operation: op, Ending: state.NotAttempted}
+		outcomes <- r.unsentOutcome(op)
 	}
-}
-
-// groups cuts a chunk into what one worker does at a time: deletes share look-ups, a ring is one, everything else goes
-// singly.
-func (r *run) groups(chunk []plan.Operation) [][]plan.Operation {
-	var groups [][]plan.Operation
-	var deletes []plan.Operation
-	for unit := range units(chunk) {
-		if unit[0].Kind == plan.Delete {
-			deletes = append(deletes, unit...)
-			continue
-		}
-		groups = append(groups, unit)
-	}
-	if len(deletes) == 0 {
-		return groups
-	}
-	workers := max(1, r.Workers)
-	size := min(deleteGroup, (len(deletes)+workers-1)/workers)
-	return slices.AppendSeq(groups, slices.Chunk(deletes, size))
 }
 
 // hindrances say of each operation of a unit why it may not be sent, nil if all may.
-func (r *run) hindrances(unit []plan.Operation) []string {
+func (r *run) hindrances(u unit) []string {
 	inside := map[string]bool{}
-	if len(unit) > 1 {
-		for i := range unit {
-			inside[unit[i].ExternalID] = true
+	if len(u) > 1 {
+		for i := range u {
+			inside[u[i].ExternalID] = true
 		}
 	}
 	var why []string
 	first := ""
-	for i := range unit {
-		words := r.hindrance(&unit[i], inside)
+	for i := range u {
+		words := r.hindrance(&u[i], inside)
 		why = append(why, words)
 		if first == "" && words != "" {
-			first = fmt.Sprintf("%s: its swap isn't begun, as %s can't be written (%s)", plan.WaitsForOther, unit[i].ExternalID, words)
+			first = fmt.Sprintf("%s: its swap isn't begun, as %s can't be written (%s)", plan.WaitsForOther, u[i].ExternalID, words)
 		}
 	}
 	if first == "" {
@@ -348,8 +300,7 @@ func (r *run) observe(outcome state.Outcome) {
 }
 
 func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes chan<- state.Outcome) {
-	mayNot := func(op plan.Operation) bool { return r.over(op.Kind) }
-	if ctx.Err() != nil || slices.ContainsFunc(group, mayNot) { // between being handed out and being taken
+	if ctx.Err() != nil || slices.ContainsFunc(group, r.over) { // between being handed out and being taken
 		r.leave(group, outcomes)
 		return
 	}
@@ -367,6 +318,7 @@ func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes cha
 		ended = []state.Outcome{r.update(ctx, op)}
 	}
 	for _, outcome := range ended {
+		r.took(outcome)
 		outcomes <- outcome
 	}
 }

@@ -212,107 +212,6 @@ func TestUnusableServiceEndsDeletes(t *testing.T) {
 	}
 }
 
-func TestTenForbiddenInARow(t *testing.T) {
-	accounts, deletes := persons(100)
-	forbidden := func(but int) func(string, string, int) fault {
-		writes := 0
-		return func(call, _ string, _ int) fault {
-			if call == "find" {
-				return fault{}
-			}
-			if writes++; but > 0 && writes%but == 0 {
-				return fault{}
-			}
-			return fault{err: kind(account.Forbidden)}
-		}
-	}
-	for _, test := range []struct {
-		name   string
-		ops    []plan.Operation
-		but    int // every so manieth succeeds
-		failed int
-		ends   bool
-	}{
-		{"sign-ups", signUps(100), 0, 10, true},
-		{"deletes", deletes, 0, 10, true},
-		{"sign-ups-with-a-success-in-between", signUps(100), 10, 90, false},
-		{"deletes-with-a-success-in-between", deletes, 10, 90, false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStage()
-				if test.ops[0].Kind == plan.Delete {
-					s = newStage(accounts...)
-				}
-				s.workers, s.service.script = 1, forbidden(test.but)
-				outcomes, err := s.apply(t, test.ops...)
-				if ended := account.KindOf(err) == account.Forbidden; ended != test.ends {
-					t.Errorf("ended: %v, %v", ended, err)
-				}
-				if n := count(outcomes); n[state.DoneFailed] != test.failed || test.ends && n[state.NotAttempted] != 100-test.failed {
-					t.Errorf("%v", n)
-				}
-			})
-		})
-	}
-}
-
-// Ten operations in doubt, without a success in between, are as good as a service that is down.
-func TestTenInDoubtInARow(t *testing.T) {
-	accounts, deletes := persons(100)
-	updates := make([]plan.Operation, len(accounts))
-	for i, a := range accounts {
-		updates[i] = change(a, user.FullName, "New")
-	}
-	unanswered := func(call, _ string, _ int) fault { return fault{never: call != "find"} }
-	mixed := func(_, externalID string, _ int) fault {
-		if externalID != "" && externalID[len(externalID)-1]%2 == 0 {
-			return fault{err: kind(account.Forbidden)}
-		}
-		return fault{never: externalID != ""}
-	}
-	oneInTen := func(call, externalID string, _ int) fault {
-		return fault{never: call != "find" && !strings.HasSuffix(externalID, "9")}
-	}
-	for _, test := range []struct {
-		name    string
-		ops     []plan.Operation
-		script  func(string, string, int) fault
-		tried   int // operations that were sent
-		unknown int
-	}{
-		{"sign-ups", signUps(100), unanswered, 10, 10},
-		{"updates", updates, unanswered, 10, 10},
-		{"deletes", deletes, unanswered, 10, 10},
-		{"updates-some-of-them-forbidden", updates, mixed, 10, 5},
-		{"deletes-that-are-only-said-to-be-done", deletes, func(call, _ string, _ int) fault { return fault{lies: call == "delete"} }, 100, 100},
-		{"updates-with-a-success-in-between", updates, oneInTen, 100, 90},
-		{"deletes-with-a-success-in-between", deletes, oneInTen, 100, 90},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStage(accounts...)
-				if test.ops[0].Kind == plan.Create {
-					s = newStage()
-				}
-				s.workers, s.service.script = 1, test.script
-				outcomes, err := s.apply(t, test.ops...)
-				_, service := errors.AsType[*account.Error](err)
-				if ends := !strings.Contains(test.name, "success"); service != ends {
-					t.Errorf("%v", err)
-				}
-				sent := map[string]bool{}
-				for _, call := range s.service.log {
-					sent[call] = true
-				}
-				if n := count(outcomes); len(sent) != test.tried || n[state.DoneUnknown] != test.unknown || n[state.NotAttempted] != 100-test.tried {
-					t.Errorf("%d sent: %v", len(sent), n)
-				}
-			})
-		})
-	}
-}
-
 func TestStopDrains(t *testing.T) {
 	accounts, deletes := persons(300)
 	for _, test := range []struct {
@@ -390,18 +289,6 @@ func TestContextBreaksOff(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestWhatWasBrokenOffIsNoTrouble(t *testing.T) {
-	r := &run{stopped: make(chan struct{}), streak: map[plan.Kind]int{}, givenUp: map[plan.Kind]error{}}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 2 * uselessLimit {
-		r.useless(ctx, plan.Update, errLost)
-	}
-	if r.over(plan.Update) {
-		t.Error(r.givenUp)
 	}
 }
 

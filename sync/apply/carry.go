@@ -17,10 +17,6 @@ import (
 // maxTries is how often an operation in doubt is repeated before it is left to the next run as unknown.
 const maxTries = 4
 
-// uselessLimit is how many operations that end in doubt or for lack of permission, without a success in between, mean
-// that the service or the credentials and not the users are the trouble.
-const uselessLimit = 10
-
 // create signs a user up. In doubt it finds out before it repeats, and repeats only with the same login, which only
 // one account can hold: so nobody is signed up twice.
 func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
@@ -44,7 +40,7 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 			return r.refused(ctx, op, err)
 		}
 		if kind.Unusable() {
-			r.halt(err)
+			r.unusable(err)
 			break
 		}
 		found, lookupErr := r.holder(ctx, u)
@@ -143,7 +139,7 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 		case doubt == nil:
 			return r.refused(ctx, op, err)
 		case kind.Unusable():
-			r.halt(err)
+			r.unusable(err)
 			return r.unknown(ctx, op, doubt, nil)
 		}
 		return r.refusedInDoubt(ctx, op, doubt, err)
@@ -255,7 +251,7 @@ func (r *run) done(op plan.Operation, now account.Account, answered []plan.Chang
 		words := fmt.Sprintf("ConnectyCube ignored %s: account %d still lacks what it gave up", lacking, now.ID)
 		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true, Account: &now}
 	}
-	r.succeeded(op.Kind)
+	r.succeeded(op)
 	outcome := state.Outcome{Operation: op, Ending: state.DoneApplied, Account: &now}
 	var ignored []string
 	for _, c := range answered {

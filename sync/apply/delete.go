@@ -24,8 +24,8 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 	var present map[int64]account.Account
 	var looked time.Time
 	for i, op := range group {
-		if r.over(plan.Delete) {
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.NotAttempted})
+		if r.over(op) {
+			outcomes = append(outcomes, r.unsentOutcome(op))
 			continue
 		}
 		if looked.IsZero() || time.Since(looked) > freshness {
@@ -46,19 +46,19 @@ func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Out
 		case spared != "":
 			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{spared}).Error()})
 		default:
-			errs[op.AccountID] = r.remove(ctx, now)
+			errs[op.AccountID] = r.remove(ctx, op, now)
 			asked = append(asked, op)
 		}
 	}
 	return append(outcomes, r.proveAll(ctx, asked, errs)...)
 }
 
-func (r *run) remove(ctx context.Context, now account.Account) error {
+func (r *run) remove(ctx context.Context, op plan.Operation, now account.Account) error {
 	err := r.Service.Delete(ctx, now)
 	if err == nil {
-		r.succeeded(plan.Delete)
+		r.succeeded(op)
 	} else {
-		r.troubled(ctx, plan.Delete, err)
+		r.troubled(ctx, op, err)
 	}
 	return err
 }
@@ -66,7 +66,7 @@ func (r *run) remove(ctx context.Context, now account.Account) error {
 // unsent are the outcomes of deletes that no look-up cleared.
 func (r *run) unsent(ctx context.Context, group []plan.Operation, err error) []state.Outcome {
 	ending := state.DoneFailed
-	if r.troubled(ctx, plan.Delete, err) || ctx.Err() != nil {
+	if r.troubled(ctx, group[0], err) || ctx.Err() != nil {
 		ending = state.NotAttempted
 	}
 	outcomes := make([]state.Outcome, len(group))
@@ -83,7 +83,7 @@ func (r *run) proveAll(ctx context.Context, asked []plan.Operation, errs map[int
 	}
 	present, err := r.byID(ctx, asked)
 	if err != nil {
-		r.troubled(ctx, plan.Delete, err) // once: it was one question
+		r.troubled(ctx, asked[0], err) // once: it was one question
 	}
 	outcomes := make([]state.Outcome, len(asked))
 	for i, op := range asked {
@@ -101,7 +101,7 @@ func (r *run) proven(ctx context.Context, op plan.Operation, deleteErr error, pr
 	case lookupErr != nil:
 		return inDoubt(op, deleteErr, lookupErr)
 	case !there:
-		r.succeeded(plan.Delete)
+		r.succeeded(op)
 		return state.Outcome{Operation: op, Ending: state.DoneApplied}
 	case deleteErr == nil:
 		words := fmt.Sprintf("ConnectyCube said that account %d was deleted, and it is still there", op.AccountID)

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"fmt"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -11,7 +10,7 @@ import (
 
 // refused is the outcome of an operation that definitely wasn't carried out.
 func (r *run) refused(ctx context.Context, op plan.Operation, err error) state.Outcome {
-	r.troubled(ctx, op.Kind, err)
+	r.troubled(ctx, op, err)
 	return refusal(op, err)
 }
 
@@ -36,9 +35,9 @@ func (r *run) unknown(ctx context.Context, op plan.Operation, doubt, lookupErr e
 		cause = lookupErr
 	}
 	if account.KindOf(cause).Unusable() {
-		r.halt(cause)
+		r.unusable(cause)
 	} else {
-		r.useless(ctx, op.Kind, cause)
+		r.useless(ctx, op, cause)
 	}
 	return inDoubt(op, doubt, lookupErr)
 }
@@ -52,44 +51,4 @@ func inDoubt(op plan.Operation, doubt, lookupErr error) state.Outcome {
 		words += "; the look-up failed: " + lookupErr.Error()
 	}
 	return state.Outcome{Operation: op, Ending: state.DoneUnknown, Words: words}
-}
-
-// troubled takes in an error of the service. It stops the run when the error concerns the service and not one user,
-// and reports whether it did so at once.
-func (r *run) troubled(ctx context.Context, kind plan.Kind, err error) (unusable bool) {
-	switch trouble := account.KindOf(err); {
-	case trouble.Unusable():
-		r.halt(err)
-		return true
-	case trouble == account.Forbidden, trouble == account.Ambiguous:
-		r.useless(ctx, kind, err)
-	}
-	return false
-}
-
-// useless counts what ended in doubt or for lack of permission, and gives the kind of operation up when nothing else
-// comes of it. The other kinds go on: who may not update may still sign up.
-func (r *run) useless(ctx context.Context, kind plan.Kind, err error) {
-	if ctx.Err() != nil {
-		return // we broke it off ourselves
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.streak[kind]++
-	if r.streak[kind] >= uselessLimit && r.givenUp[kind] == nil {
-		r.givenUp[kind] = fmt.Errorf("%d operations in a row (%s) were forbidden or ended in doubt, so no more of them are sent: %w", uselessLimit, kind, err)
-	}
-}
-
-func (r *run) succeeded(kind plan.Kind) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.streak[kind] = 0
-}
-
-// over reports whether operations of the kind are sent no more.
-func (r *run) over(kind plan.Kind) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.err != nil || r.givenUp[kind] != nil
 }

@@ -23,7 +23,7 @@ func (r *run) rekey(ctx context.Context, op plan.Operation) state.Outcome {
 		Words: fmt.Sprintf("ConnectyCube kept %q of account %d when %q was sent", *outcome.KeptID, op.AccountID, op.ExternalID),
 		Hint:  "this server changes no external IDs, so nobody can be rekeyed",
 	}
-	r.halt(fixed)
+	r.unusable(fixed)
 	failed := state.Outcome{Operation: op, Ending: state.DoneFailed, Words: fixed.Error()}
 	if err := r.passwordBack(context.WithoutCancel(ctx), op); err != nil {
 		failed.Ending = state.DoneUnknown

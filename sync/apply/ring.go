@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 
 	"cubesync/sync/account"
@@ -24,22 +23,6 @@ import (
 //
 // Once begun, neither a stop nor a kind of operation that was given up breaks it off; only the end of ctx does. What is
 // left then the next plan brings to its end, or gives back.
-
-// units yields what one worker carries out without a pause: single operations and whole rings.
-func units(operations []plan.Operation) iter.Seq[[]plan.Operation] {
-	return func(yield func([]plan.Operation) bool) {
-		for start := 0; start < len(operations); {
-			end := start + 1
-			for ring := operations[start].Ring; ring != "" && end < len(operations) && operations[end].Ring == ring; {
-				end++
-			}
-			if !yield(operations[start:end]) {
-				return
-			}
-			start = end
-		}
-	}
-}
 
 // ringRun is one ring on its way.
 type ringRun struct {
@@ -66,7 +49,7 @@ func (r *run) ring(ctx context.Context, ops []plan.Operation) []state.Outcome {
 	}
 	if ring.calledOff() {
 		for i, op := range ops {
-			ring.outcomes[i] = state.Outcome{Operation: op, Ending: state.NotAttempted}
+			ring.outcomes[i] = r.unsentOutcome(op)
 		}
 		return ring.outcomes
 	}
@@ -125,7 +108,7 @@ func (r *ringRun) writable(ctx context.Context) (who string, err error) {
 
 // calledOff reports whether a ring of which nothing was written yet isn't begun any more.
 func (r *ringRun) calledOff() bool {
-	return slices.ContainsFunc(r.ops, func(op plan.Operation) bool { return r.over(op.Kind) })
+	return slices.ContainsFunc(r.ops, r.over)
 }
 
 // signingIn is the account with the external ID that its password is of, whatever the account carries.
@@ -183,7 +166,7 @@ func (r *ringRun) notBegun(ctx context.Context, who string, err error) {
 			ending = state.NotAttempted
 			first = r.refused(ctx, r.ops[0], err)
 		} else if kind == account.Ambiguous {
-			r.troubled(ctx, r.ops[0].Kind, err)
+			r.troubled(ctx, r.ops[0], err)
 		} else {
 			first = r.refused(ctx, r.ops[0], err)
 		}

@@ -306,6 +306,7 @@ type stage struct {
 	ctx     context.Context
 	seen    []state.Outcome
 	spare   func(plan.Kind, account.Account) string
+	set     func(*Applier) // nil: as it is
 }
 
 func newStage(accounts ...account.Account) *stage {
@@ -322,6 +323,9 @@ func (s *stage) apply(t *testing.T, ops ...plan.Operation) (map[string]state.Out
 		Password: func(externalID string) (string, error) { return "password of " + externalID, nil },
 		Spare:    s.spare,
 		Observe:  func(o state.Outcome) { s.seen = append(s.seen, o) },
+	}
+	if s.set != nil {
+		s.set(a)
 	}
 	err := a.Apply(s.ctx, s.stop, ops)
 	outcomes := map[string]state.Outcome{}

@@ -16,6 +16,7 @@ import (
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
+	"cubesync/sync/user"
 )
 
 // Pipeline is everything that the runs of one pipeline need. It isn't changed by a run.
@@ -27,6 +28,7 @@ type Pipeline struct {
 	Password func(externalID string) (string, error) // of a new user
 	Policy   plan.Policy
 	Guards   plan.Limits
+	Breaker  apply.Breaker
 	Workers  int
 
 	// ServiceUser returns the account id of the service's own user, who is never touched; 0, or nil, where there is none.
@@ -46,6 +48,10 @@ type Pipeline struct {
 	KeepRuns int
 
 	FullEvery int // at least every so many runs accounts are listed in full; 0: seven
+
+	// MaxDuration is how long a run that reads, or carries a saved plan out, may take from its start; 0: as long as it takes.
+	// Then nothing new is begun, and what is under way has a minute.
+	MaxDuration time.Duration
 
 	Rekeying      Rekeying
 	PlanExpires   time.Duration // how long a saved plan may be carried out; 0: a day
@@ -131,6 +137,8 @@ func (p *Pipeline) syncWith(ctx context.Context, store *state.Store, order Order
 	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
+	ctx, release := r.keepDeadline(ctx)
+	defer release()
 	permitted := r.ready(ctx) && r.permitted(ctx)
 	if r.Plan != nil {
 		r.describe()
@@ -179,6 +187,9 @@ type run struct {
 	lookups     plan.Lookups
 	afterRun    int64 // the newest run before this one
 	spare       func(plan.Kind, account.Account) string
+	deadline    *deadline // nil: none
+	troubled    map[user.Digest]int64   // see apply.Applier
+	nowTroubled map[user.Digest]int64   // as this run leaves them
 	agreedTo    map[string]plan.Leavers // what the approval of this run says of leavers, by external ID
 }
 
@@ -264,12 +275,19 @@ func (r *run) settle(ctx context.Context) bool {
 
 // apply carries the plan out.
 func (r *run) apply(ctx context.Context) {
+	if err := r.recallTroubled(ctx); err != nil {
+		r.stop(ctx, err)
+		r.notAttempted()
+		return
+	}
 	if n := r.Plan.Sent(); n > 0 {
 		r.order.Progress.Phase("apply", n)
 	}
 	applier := &apply.Applier{
 		Service: r.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers,
 		Password: r.Password,
+		Breaker:  r.Breaker,
+		Troubled: r.troubled,
 		Spare:    r.spare,
 		Observe:  r.observe,
 	}
@@ -283,6 +301,9 @@ func (r *run) apply(ctx context.Context) {
 // finish writes down how the run ended; an applied one becomes the baseline.
 func (r *run) finish(ctx context.Context) error {
 	r.Run.EndedAt = time.Now().UTC()
+	if err := r.keepTroubled(ctx); err != nil {
+		return err
+	}
 	if r.Run.Status != state.Applied {
 		if err := r.seen(ctx); err != nil {
 			return err
@@ -341,11 +362,16 @@ func (r *run) seen(ctx context.Context) error {
 // stop ends the run early for a reason that the next run may not meet.
 func (r *run) stop(ctx context.Context, err error) bool {
 	r.Run.Problem = err.Error()
+	opened, isOpened := errors.AsType[*apply.OpenedError](err)
 	switch {
+	case r.late() && (errors.Is(err, context.Canceled) || ctx.Err() != nil):
+		r.Run.Status, r.Run.Problem = state.Late, r.deadline.words()
 	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
 		r.Run.Status, r.Run.Problem = state.Interrupted, "interrupted; the next run goes on where this one stopped"
+	case isOpened:
+		r.Run.Status, r.Run.Breaker = state.Unusable, opened.Rule
 	case isService(err):
-		r.Run.Status = state.Unusable
+		r.Run.Status, r.Run.Breaker = state.Unusable, state.ServiceUnusable
 	default:
 		r.Run.Status = state.Failed
 	}

@@ -88,6 +88,8 @@ func (p *Pipeline) carryOut(ctx context.Context, store *state.Store, file *plan.
 	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
+	ctx, release := r.keepDeadline(ctx)
+	defer release()
 	permitted := r.readyAgain(ctx)
 	h.Run, h.AfterRun, h.Guards = r.Run.ID, r.afterRun, r.Run.Trips
 	r.Header = h

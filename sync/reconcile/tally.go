@@ -37,6 +37,7 @@ func (r *run) notAttempted() {
 // observe takes an outcome in.
 func (r *run) observe(outcome state.Outcome) {
 	r.count(outcome)
+	r.noteTrouble(outcome)
 	if outcome.Operation.Blocked == "" && outcome.Operation.Step != plan.Park && outcome.Ending != state.NotAttempted {
 		r.order.Progress.Step(1)
 	}

@@ -47,7 +47,7 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(out, "  carries out %s, made at %s\n", r.planOf(), plan.Moment(r.Run.PlannedAt))
 	}
 	if r.Run.Problem != "" {
-		fmt.Fprintf(out, "  %s\n", plan.Printable(r.Run.Problem))
+		fmt.Fprintf(out, "  %s%s\n", openedBy(r.Run.Breaker), plan.Printable(r.Run.Problem))
 	}
 	r.writeTable(out)
 	if r.Plan != nil && !r.Shown {
@@ -68,6 +68,14 @@ func (r Report) WriteText(w io.Writer) error {
 		return err
 	}
 	return plan.Advise(w, "  nothing was written; if this plan is right:", r.Approve, r.Width)
+}
+
+// openedBy names the rule that opened the circuit breaker, where the words that follow don't say it by themselves.
+func openedBy(rule state.Rule) string {
+	if rule == "" || rule == state.ServiceUnusable {
+		return ""
+	}
+	return fmt.Sprintf("circuit breaker (%s): ", rule)
 }
 
 // planOf names the saved plan that the run carries out.

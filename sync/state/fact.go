@@ -22,6 +22,7 @@ const (
 	factRekeying   = "rekeying"
 	factListing    = "listing"
 	factAgreements = "agreements"
+	factTroubled   = "troubled"
 )
 
 // week is how far back releases and deletes are counted.
@@ -119,8 +120,8 @@ func readFact(ctx context.Context, db querier, name string, value any) (known bo
 // noneUnknown refuses facts of other names: one of them would be the one that is missed.
 func noneUnknown(ctx context.Context, db querier) error {
 	unknown := 0
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?, ?, ?, ?, ?)",
-		factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements).Scan(&unknown)
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements, factTroubled).Scan(&unknown)
 	if err == nil && unknown > 0 {
 		err = fmt.Errorf("%d facts of unknown names: %w", unknown, errBroken)
 	}

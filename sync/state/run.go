@@ -28,9 +28,20 @@ const (
 	Planned     Status = "planned"     // only looked at
 	Held        Status = "held"        // a guard stopped it; nothing was written
 	Incomplete  Status = "incomplete"  // the source wasn't read whole; nothing was written
-	Interrupted Status = "interrupted" // a signal or a deadline stopped it; the next run goes on
+	Interrupted Status = "interrupted" // a signal stopped it; the next run goes on
+	Late        Status = "deadline"    // its deadline stopped it; the next run goes on
 	Unusable    Status = "unusable"    // ConnectyCube couldn't be used; the next run goes on
 	Failed      Status = "failed"      // anything else
+)
+
+// Rule is what opened the circuit breaker of a run.
+type Rule string
+
+// The rules of the breaker.
+const (
+	ServiceUnusable Rule = "unusable" // the credentials are refused, or the service can't be used
+	InARow          Rule = "in_a_row" // so many operations of one kind in a row were forbidden or ended in doubt
+	Share           Rule = "share"    // too large a share of the last operations failed
 )
 
 // Run is one walk of a pipeline, as reports show it and the state keeps it.
@@ -41,6 +52,7 @@ type Run struct {
 	EndedAt   time.Time   `json:"ended_at,omitzero"`
 	Status    Status      `json:"status"`
 	Problem   string      `json:"problem,omitempty"` // why it ended other than applied
+	Breaker   Rule        `json:"breaker,omitempty"` // what opened the circuit breaker; "" where nothing did
 	Verdict   Verdict     `json:"source"`
 	Tally     Tally       `json:"tally"`
 	Trips     []plan.Trip `json:"guards,omitempty"`

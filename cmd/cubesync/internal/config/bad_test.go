@@ -82,6 +82,10 @@ guards.bad.yaml:14:24: pipelines[0].guards.creates.share: "-1%" is not a share f
 guards.bad.yaml:15:22: pipelines[0].guards.field.share: "5" is not a share from 0% to 100%; write one such as 5%
 guards.bad.yaml:16:24: pipelines[0].guards.rekeyed.share: "five%" is not a share from 0% to 100%; write one such as 5%
 guards.bad.yaml:17:15: pipelines[0].guards.shrink: "NaN%" is not a share from 0% to 100%; write one such as 5%
+guards.bad.yaml:18:25: pipelines[0].breaker.in_a_row: 0 is out of range; write a whole number from 1
+guards.bad.yaml:18:35: pipelines[0].breaker.share: "101%" is not a share from 0% to 100%; write one such as 5%
+guards.bad.yaml:18:41: pipelines[0].breaker.window: unknown key; the keys here are in_a_row, share
+guards.bad.yaml:19:19: pipelines[0].max_duration: "500ms" is not a span of time from 1s to 366d; write a number and its unit, such as 30s, 5m, 72h or 3d
 `,
 	"keys.bad.yaml": `
 keys.bad.yaml:1:1: conectycube: unknown key; did you mean connectycube?

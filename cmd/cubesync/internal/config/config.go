@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cubesync/sink/emulator"
+	"cubesync/sync/apply"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 )
@@ -68,7 +69,10 @@ type Pipeline struct {
 	Deletes   Authority // AsAdmin, AsOwner, AsShared or Off
 	Policy    plan.Policy
 	Guards    plan.Limits
+	Breaker   apply.Breaker `json:"-"` // like Workers it decides nothing about users
 	Workers   int
+	// MaxDuration is how long a run may take; 0: as long as it takes.
+	MaxDuration time.Duration `json:"-"`
 
 	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "owner_tag",
 	// "leavers", "protected", "grace" and "completeness".

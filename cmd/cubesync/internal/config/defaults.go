@@ -14,6 +14,7 @@ const (
 	defaultFullEvery    = 7
 	defaultPlanExpires  = 24 * time.Hour
 	maxPlanExpires      = 366 * day
+	maxMaxDuration      = 366 * day // none by default
 
 	defaultRateLimit = 50 // QuickBlox, from which the API descends, permits 80 on its smallest plan
 	defaultTimeout   = 30 * time.Second

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 
+	"cubesync/sync/apply"
 	"cubesync/sync/plan"
 )
 
@@ -22,6 +23,15 @@ func (c *checker) guards(n node) plan.Limits {
 	group.get("rekeyed").ceiling(&limits.Rekeyed, 100)
 	limits.Shrink = group.get("shrink").share(limits.Shrink, 100)
 	return limits
+}
+
+// breaker returns when a run stops sending.
+func breaker(n node) apply.Breaker {
+	b := apply.DefaultBreaker()
+	group := n.object("write {in_a_row: 10, share: 50%}", "in_a_row", "share")
+	b.InARow = group.get("in_a_row").integer(b.InARow, 1, math.MaxInt)
+	b.Share = group.get("share").share(b.Share, 100)
+	return b
 }
 
 // ceiling changes what the file says of the ceiling and leaves the rest as it is.

@@ -16,6 +16,7 @@ import (
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/emulator"
 	"cubesync/sync/account"
+	"cubesync/sync/apply"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/user"
@@ -123,6 +124,7 @@ func TestRootConfiguration(t *testing.T) {
 		{"timeout", got.ConnectyCube.Timeout, 30 * time.Second},
 		{"workers", p.Workers, 8},
 		{"guards", p.Guards, plan.DefaultLimits()},
+		{"breaker", p.Breaker, apply.DefaultBreaker()},
 		{"source", *p.Source.CSV, config.CSV{Path: filepath.Join(root, "docs", "sample", "users.csv"), Delimiter: ',', AcceptPlausible: true}},
 		{"policy", p.Policy, plan.Policy{
 			OwnerTag: "staff-sync", AdoptionsOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
@@ -198,7 +200,7 @@ func TestDefaults(t *testing.T) {
 				OwnerTag: "staff-sync", UpdatesOff: true, AdoptionsOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
 				Owners: map[user.Field]plan.Ownership{},
 			},
-			Guards: plan.DefaultLimits(), Workers: 8,
+			Guards: plan.DefaultLimits(), Breaker: apply.DefaultBreaker(), Workers: 8,
 		}},
 	}
 	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named()); diff != "" {
@@ -266,7 +268,7 @@ func TestEveryKey(t *testing.T) {
 					user.Login: plan.OwnedAtCreate, user.FullName: plan.OwnedIfEmpty, user.CustomData: plan.OwnedAtCreate,
 				},
 			},
-			Guards: guards, Workers: 256,
+			Guards: guards, Breaker: apply.Breaker{InARow: 25, Share: 0.8}, Workers: 256, MaxDuration: 5*time.Hour + 30*time.Minute,
 		}, {
 			Name: "guests", OwnerTag: "Gäste", Timezone: berlin,
 			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "guests.csv"), Delimiter: ',', NullValue: &null, AcceptPlausible: true}},
@@ -281,7 +283,7 @@ func TestEveryKey(t *testing.T) {
 				Adopt: []account.Key{account.ByExternalID}, Protected: plan.Protected{Tags: []string{"staff-sync"}},
 				Owners: map[user.Field]plan.Ownership{},
 			},
-			Guards: plan.DefaultLimits(), Workers: 8,
+			Guards: plan.DefaultLimits(), Breaker: apply.DefaultBreaker(), Workers: 8,
 		}},
 	}
 	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named()); diff != "" {

@@ -16,7 +16,7 @@ func (c *checker) pipelines(n node, app application) []Pipeline {
 	names, tags := map[string]int{}, map[string]int{}
 	for i, item := range items {
 		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "mapping",
-			"passwords", "creates", "updates", "deletes", "adopt", "protected", "leavers", "grace", "vanished", "guards", "workers")
+			"passwords", "creates", "updates", "deletes", "adopt", "protected", "leavers", "grace", "vanished", "guards", "breaker", "workers", "max_duration")
 		pipelines[i] = c.pipeline(group, app)
 		group.get("name").unique(pipelines[i].Name, i, names)
 		group.get("owner_tag").unique(pipelines[i].OwnerTag, i, tags)
@@ -38,9 +38,11 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 		Source:    c.source(group.need("source", "say where the users come from: csv"), app),
 		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive or random"), app),
 		Guards:    c.guards(group.get("guards")),
+		Breaker:   breaker(group.get("breaker")),
 		Workers:   group.get("workers").integer(defaultWorkers, 1, 256),
 	}
 	p.Schedule, p.Timezone = c.timing(group)
+	p.MaxDuration = group.get("max_duration").duration(0, time.Second, maxMaxDuration)
 	p.Policy.OwnerTag = p.OwnerTag
 	p.Mapping = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
 	c.writes(group, app, &p)

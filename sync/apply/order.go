@@ -1,0 +1,120 @@
+package apply
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+
+	"cubesync/sync/plan"
+)
+
+// unit is what one worker carries out without a pause: a single operation or a whole ring.
+type unit []plan.Operation
+
+// units yields the units of operations, in their order.
+func units(operations []plan.Operation) iter.Seq[unit] {
+	return func(yield func(unit) bool) {
+		for start := 0; start < len(operations); {
+			end := start + 1
+			for ring := operations[start].Ring; ring != "" && end < len(operations) && operations[end].Ring == ring; {
+				end++
+			}
+			if !yield(operations[start:end]) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+// waves yields the units that may be under way together, wave by wave.
+func waves(operations []plan.Operation) iter.Seq[[]unit] {
+	return func(yield func([]unit) bool) {
+		for start := 0; start < len(operations); {
+			end := start + 1
+			for end < len(operations) && operations[end].Wave == operations[start].Wave {
+				end++
+			}
+			if !yield(slices.Collect(units(operations[start:end]))) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+// suspects are the external IDs of those who were in trouble before, and of whoever stands in a ring with one.
+func (a *Applier) suspects(operations []plan.Operation) map[string]bool {
+	suspects := map[string]bool{}
+	if len(a.Troubled) == 0 {
+		return suspects
+	}
+	for u := range units(operations) {
+		if a.troubledIn(u) > 0 {
+			for i := range u {
+				suspects[u[i].ExternalID] = true
+			}
+		}
+	}
+	return suspects
+}
+
+// troubledIn is the last run in which somebody of the unit was in trouble; 0 where nobody was.
+func (a *Applier) troubledIn(u unit) (run int64) {
+	for i := range u {
+		run = max(run, a.Troubled[plan.KeyOf(u[i].ExternalID)])
+	}
+	return run
+}
+
+// order sorts the units of one wave so that a run that is cut off has done what matters most. Who was in trouble before
+// comes last, and of them first whose last try is the longest ago: so that each has its turn.
+func (a *Applier) order(wave []unit) {
+	if len(a.Troubled) == 0 {
+		return
+	}
+	slices.SortStableFunc(wave, func(u, v unit) int { return cmp.Compare(a.troubledIn(u), a.troubledIn(v)) })
+}
+
+// chunks yields as many units at a time as one commit opens.
+func chunks(wave []unit) iter.Seq[[]unit] {
+	return func(yield func([]unit) bool) {
+		start, size := 0, 0
+		for i, u := range wave {
+			if i > start && size+len(u) > intentChunk {
+				if !yield(wave[start:i]) {
+					return
+				}
+				start, size = i, 0
+			}
+			size += len(u)
+		}
+		if size > 0 {
+			yield(wave[start:])
+		}
+	}
+}
+
+// groups cuts a chunk into what one worker does at a time: deletes share look-ups, everything else goes singly.
+func (r *run) groups(chunk []unit) [][]plan.Operation {
+	var groups [][]plan.Operation
+	var deletes, suspects []plan.Operation
+	for _, u := range chunk {
+		switch {
+		case u[0].Kind != plan.Delete:
+			groups = append(groups, u)
+		case r.suspects[u[0].ExternalID]:
+			suspects = append(suspects, u...)
+		default:
+			deletes = append(deletes, u...)
+		}
+	}
+	for _, some := range [][]plan.Operation{deletes, suspects} {
+		if len(some) > 0 {
+			workers := max(1, r.Workers)
+			size := min(deleteGroup, (len(some)+workers-1)/workers)
+			groups = slices.AppendSeq(groups, slices.Chunk(some, size))
+		}
+	}
+	return groups
+}
