@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"cubesync/sync/plan"
+	"cubesync/sync/user"
 )
 
 // unit is what one worker carries out without a pause: a single operation or a whole ring.
@@ -67,13 +68,47 @@ func (a *Applier) troubledIn(u unit) (run int64) {
 	return run
 }
 
-// order sorts the units of one wave so that a run that is cut off has done what matters most. Who was in trouble before
-// comes last, and of them first whose last try is the longest ago: so that each has its turn.
+// order sorts the units of one wave so that a run that is cut off has done what matters most; what matters equally keeps the
+// plan's order. Who was in trouble before comes last, and of them first whose last try is the longest ago: so that each has
+// its turn.
 func (a *Applier) order(wave []unit) {
-	if len(a.Troubled) == 0 {
-		return
+	slices.SortStableFunc(wave, func(u, v unit) int {
+		return cmp.Or(cmp.Compare(a.troubledIn(u), a.troubledIn(v)), cmp.Compare(importanceOf(u), importanceOf(v)))
+	})
+}
+
+// importance says how much it matters that an operation is carried out, the least value first.
+type importance int
+
+const (
+	getIn    importance = iota // without it somebody can't sign in at all
+	identity                   // by what somebody signs in or is recognised
+	details                    // everything else about somebody
+	goodbye                    // releases and deletes
+)
+
+// importanceOf is that of the most important operation of the unit.
+func importanceOf(u unit) importance {
+	most := goodbye
+	for i := range u {
+		most = min(most, importanceOfOne(&u[i]))
 	}
-	slices.SortStableFunc(wave, func(u, v unit) int { return cmp.Compare(a.troubledIn(u), a.troubledIn(v)) })
+	return most
+}
+
+func importanceOfOne(op *plan.Operation) importance {
+	switch {
+	case op.Kind == plan.Release || op.Kind == plan.Delete:
+		return goodbye
+	case op.Kind == plan.Create || op.Step == plan.PutBack:
+		return getIn
+	case op.Kind == plan.Adopt || op.ExternalIDBefore != nil || op.Reason == plan.LostTag:
+		return identity
+	case slices.ContainsFunc(op.Changes, func(c plan.Change) bool { return c.Field == user.Login || c.Field == user.Email }):
+		return identity
+	default:
+		return details
+	}
 }
 
 // chunks yields as many units at a time as one commit opens.

@@ -221,7 +221,7 @@ func TestRingIsOpenedAsAWhole(t *testing.T) {
 		for i := range intentChunk - 1 {
 			a := person(int64(i+1), fmt.Sprintf("E%03d", i))
 			s.service.accounts[a.ID] = a
-			ops = append(ops, change(a, user.FullName, "New"))
+			ops = append(ops, change(a, user.Email, a.ExternalID+"@example.com")) // as important as the ring
 		}
 		outcomes, err := s.apply(t, append(ops, ring...)...)
 		if err != nil || count(outcomes)[state.DoneApplied] != len(ops)+len(ring) {

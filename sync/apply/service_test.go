@@ -294,7 +294,7 @@ func (j *recordingJournal) Record(ctx context.Context, _ int64, outcomes []state
 func (j *recordingJournal) opened(externalID string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Contains(j.intents, externalID)
+	return slices.Contains(j.intents, externalID) || slices.Contains(j.intents, externalID+string(plan.PutBack))
 }
 
 // stage is everything that one Apply needs.
