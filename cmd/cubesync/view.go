@@ -43,7 +43,7 @@ func (c *command) checkSingle(cfg *config.Config) error {
 // show writes what a run, or a look at what it would do, came to.
 func (c *command) show(result *reconcile.Result, calls map[string]int) error {
 	return c.showReport(report.Report{
-		Run: result.Run, Plan: result.Plan, Troubles: result.Troubles, Gone: result.Gone, Calls: calls,
+		Run: result.Run, Plan: result.Plan, Troubles: result.Troubles, Gone: result.Gone, Differences: result.Differences, Calls: calls,
 	}, &result.Header)
 }
 

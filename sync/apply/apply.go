@@ -38,6 +38,11 @@ type Applier struct {
 	// Troubled are those who were refused or ended in doubt when they were sent last: the number of that run, by the
 	// plan.KeyOf of their external ID.
 	Troubled map[user.Digest]int64
+	Canary   Canary
+	// Normalised are the names of fields of which the service is known to make something else: that doesn't fail the sample.
+	Normalised map[string]bool
+	// Checked is told what came of the sample, before the rest is sent.
+	Checked func(state.Canary, []state.Difference)
 	// Spare says why no operation of the kind may write the account as it is now, "" where it may; nil: none is spared.
 	Spare func(kind plan.Kind, now account.Account) string
 	// Password returns the password of a new user.
@@ -83,15 +88,30 @@ func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []
 	defer watch.Wait()
 	defer close(unwatch)
 
-	for wave := range waves(operations) {
-		r.order(wave)
-		r.wave(ctx, wave)
+	chosen := a.Canary.sample(operations)
+	if chosen != nil {
+		r.sampling = true
+		r.carryOutWaves(ctx, operations, func(u unit) bool { return chosen[u[0].ExternalID] })
+		r.sampling = false
+		r.check(ctx, r.sampled)
 	}
+	r.carryOutWaves(ctx, operations, func(u unit) bool { return !chosen[u[0].ExternalID] })
 	cause := r.cause()
 	if errors.Is(cause, context.Canceled) && !r.open {
 		cause = nil // stopped when there was nothing left to do
 	}
 	return cmp.Or(cause, r.breaker.opened())
+}
+
+// carryOutWaves carries out those of the units that are wanted.
+func (r *run) carryOutWaves(ctx context.Context, operations []plan.Operation, wanted func(unit) bool) {
+	for wave := range waves(operations) {
+		wave = slices.DeleteFunc(wave, func(u unit) bool { return !wanted(u) })
+		if len(wave) > 0 {
+			r.order(wave)
+			r.wave(ctx, wave)
+		}
+	}
 }
 
 // run is the state of one Apply.
@@ -104,7 +124,10 @@ type run struct {
 	mu      sync.Mutex
 	err     error           // why it stopped
 	applied map[string]bool // external IDs whose operation was applied
-	open    bool            // an operation wasn't attempted, or is in doubt
+	sampled []state.Outcome // of the canary
+	// sampling: the canary is under way. It changes only while no worker is.
+	sampling bool
+	open     bool // an operation wasn't attempted, or is in doubt
 }
 
 func (r *run) spares(kind plan.Kind, now account.Account) string {
@@ -293,6 +316,9 @@ func (r *run) observe(outcome state.Outcome) {
 		}
 	case state.NotAttempted, state.DoneUnknown:
 		r.open = true
+	}
+	if r.sampling {
+		r.sampled = append(r.sampled, outcome)
 	}
 	if r.Observe != nil {
 		r.Observe(outcome)

@@ -67,6 +67,8 @@ type Order struct {
 	ListAll      bool // accounts are listed in full, and not only what changed
 	// Confirm is asked before the first run that writes to a live service, once and for all; nil: go on.
 	Confirm func(*plan.Plan) bool
+	// Canary asks for a sample to be carried out and read back before the rest. Only saved plans have one.
+	Canary apply.Canary
 	// Progress is told how far the run is.
 	Progress Progress
 }
@@ -88,6 +90,8 @@ type Result struct {
 	Troubles []state.Outcome
 	// Gone are the applied releases and deletes.
 	Gone []state.Outcome
+	// Differences are what the sample shows other than planned.
+	Differences []state.Difference
 }
 
 // ErrSample refuses to send the sample's invented users to a live service.
@@ -187,7 +191,7 @@ type run struct {
 	lookups     plan.Lookups
 	afterRun    int64 // the newest run before this one
 	spare       func(plan.Kind, account.Account) string
-	deadline    *deadline // nil: none
+	deadline    *deadline               // nil: none
 	troubled    map[user.Digest]int64   // see apply.Applier
 	nowTroubled map[user.Digest]int64   // as this run leaves them
 	agreedTo    map[string]plan.Leavers // what the approval of this run says of leavers, by external ID
@@ -275,7 +279,11 @@ func (r *run) settle(ctx context.Context) bool {
 
 // apply carries the plan out.
 func (r *run) apply(ctx context.Context) {
-	if err := r.recallTroubled(ctx); err != nil {
+	normalised, err := r.normalised(ctx)
+	if err == nil {
+		err = r.recallTroubled(ctx)
+	}
+	if err != nil {
 		r.stop(ctx, err)
 		r.notAttempted()
 		return
@@ -288,8 +296,10 @@ func (r *run) apply(ctx context.Context) {
 		Password: r.Password,
 		Breaker:  r.Breaker,
 		Troubled: r.troubled,
-		Spare:    r.spare,
-		Observe:  r.observe,
+		Canary:   r.order.Canary, Normalised: normalised,
+		Checked: func(c state.Canary, different []state.Difference) { r.Run.Canary, r.Differences = &c, different },
+		Spare:   r.spare,
+		Observe: r.observe,
 	}
 	if err := applier.Apply(ctx, r.order.Stop, r.Plan.Operations); err != nil {
 		r.stop(ctx, err)

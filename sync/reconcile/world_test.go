@@ -208,11 +208,17 @@ func (w *world) find(t *testing.T, key account.Key, value string) account.Accoun
 // killedWhile leaves what a run leaves that is killed after it opened the operations.
 func (w *world) killedWhile(t *testing.T, operations ...plan.Operation) {
 	t.Helper()
+	w.killedOver(t, "", operations...)
+}
+
+// killedOver is the same of a run over a plan that was reviewed.
+func (w *world) killedOver(t *testing.T, reviewed string, operations ...plan.Operation) {
+	t.Helper()
 	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := store.Begin(t.Context(), state.Run{Pipeline: w.Name, Status: state.Running, StartedAt: time.Now()})
+	run, err := store.Begin(t.Context(), state.Run{Pipeline: w.Name, Status: state.Running, StartedAt: time.Now(), Reviewed: reviewed})
 	if err == nil {
 		err = store.Intend(t.Context(), run, operations)
 	}

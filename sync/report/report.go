@@ -22,10 +22,12 @@ type Report struct {
 	Shown    bool       // the plan was shown before: whom it lists isn't listed again
 	Troubles []state.Outcome
 	Gone     []state.Outcome // applied releases and deletes
-	Calls    map[string]int  // sent to ConnectyCube, by kind
-	Most     int             // lines of each list; 0: all
-	Width    int             // columns of the terminal, at which lines are broken; 0: none is
-	Approve  string          // the command that approves this run
+	// Differences are what the run's sample shows other than planned.
+	Differences []state.Difference
+	Calls       map[string]int // sent to ConnectyCube, by kind
+	Most        int            // lines of each list; 0: all
+	Width       int            // columns of the terminal, at which lines are broken; 0: none is
+	Approve     string         // the command that approves this run
 }
 
 // WriteText writes the report for people.
@@ -50,6 +52,7 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(out, "  %s%s\n", openedBy(r.Run.Breaker), plan.Printable(r.Run.Problem))
 	}
 	r.writeTable(out)
+	r.writeDifferences(out)
 	if r.Plan != nil && !r.Shown {
 		r.writeRejects(out)
 		r.writeRemarks(out)
@@ -100,6 +103,9 @@ func (r Report) writeTable(w io.Writer) {
 	}
 	writeLine(w, "records read", t.Read, source)
 	line("unchanged", t.Unchanged, "")
+	if c := r.Run.Canary; c != nil {
+		writeLine(w, "canary", c.Operations, fmt.Sprintf("sent first; %s accounts read back, %s not as planned", plan.Number(c.ReadBack), plan.Number(c.Different)))
+	}
 	line("created", t.Done[plan.Create], recreatedNote(t))
 	line("updated", t.Done[plan.Update], "")
 	line("adopted", t.Done[plan.Adopt], "existed already, taken over")
@@ -153,6 +159,15 @@ func skippedNote(t state.Tally) string {
 		return "the configuration doesn't write them"
 	}
 	return ""
+}
+
+func (r Report) writeDifferences(w io.Writer) {
+	for i, d := range r.Differences {
+		if r.cut(w, i, len(r.Differences), "not as planned") {
+			return
+		}
+		fmt.Fprintf(w, "  not as planned %s (account %d): %s: sent %q, got %q\n", at(d.Position, d.ExternalID), d.AccountID, d.Field, d.Sent, d.Got)
+	}
 }
 
 func (r Report) writeRejects(w io.Writer) {
@@ -244,10 +259,11 @@ func (r Report) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(struct {
-		Run      state.Run      `json:"run"`
-		Plan     *plan.Plan     `json:"plan"`
-		Troubles []trouble      `json:"troubles"`
-		Calls    map[string]int `json:"calls,omitempty"`
-		Approve  string         `json:"approve,omitempty"`
-	}{r.Run, r.Plan, troubles, r.Calls, r.Approve})
+		Run         state.Run          `json:"run"`
+		Plan        *plan.Plan         `json:"plan"`
+		Troubles    []trouble          `json:"troubles"`
+		Differences []state.Difference `json:"differences,omitempty"`
+		Calls       map[string]int     `json:"calls,omitempty"`
+		Approve     string             `json:"approve,omitempty"`
+	}{r.Run, r.Plan, troubles, r.Differences, r.Calls, r.Approve})
 }

@@ -42,7 +42,28 @@ const (
 	ServiceUnusable Rule = "unusable" // the credentials are refused, or the service can't be used
 	InARow          Rule = "in_a_row" // so many operations of one kind in a row were forbidden or ended in doubt
 	Share           Rule = "share"    // too large a share of the last operations failed
+	CanaryFailed    Rule = "canary"   // the sample failed, or isn't as planned when it was read back
 )
+
+// Canary is what came of the sample that a run began with.
+type Canary struct {
+	Operations int `json:"operations"` // that were sent
+	ReadBack   int `json:"read_back"`  // accounts that were looked up afterwards
+	Different  int `json:"different"`  // of them, those that aren't as planned
+	// Normalised are the fields of which the service made something else than was sent and said so: from now on that is known.
+	Normalised []string `json:"normalised,omitempty"`
+}
+
+// Difference is a field of an account in the sample that isn't as it was planned.
+type Difference struct {
+	ExternalID string          `json:"external_id"`
+	AccountID  int64           `json:"account_id"`
+	Position   record.Position `json:"position,omitempty"`
+	Field      string          `json:"field"`
+	Sent       string          `json:"sent"`
+	Got        string          `json:"got"`
+	Normalised bool            `json:"normalised,omitempty"` // the answer to the write said so already
+}
 
 // Run is one walk of a pipeline, as reports show it and the state keeps it.
 type Run struct {
@@ -52,6 +73,7 @@ type Run struct {
 	EndedAt   time.Time   `json:"ended_at,omitzero"`
 	Status    Status      `json:"status"`
 	Problem   string      `json:"problem,omitempty"` // why it ended other than applied
+	Canary    *Canary     `json:"canary,omitempty"`  // nil where the run began with no sample
 	Breaker   Rule        `json:"breaker,omitempty"` // what opened the circuit breaker; "" where nothing did
 	Verdict   Verdict     `json:"source"`
 	Tally     Tally       `json:"tally"`
