@@ -90,8 +90,24 @@ func TestSample(t *testing.T) {
 			t.Errorf("%v", chosen)
 		}
 	})
+	t.Run("with-what-they-wait-for", func(t *testing.T) {
+		var ops []plan.Operation
+		for i := range 50 {
+			ops = append(ops, change(person(int64(i+1), fmt.Sprintf("U%03d", i)), user.FullName, "New"))
+		}
+		chosen := Canary{Count: 1}.sample(ops)
+		other := slices.IndexFunc(ops, func(op plan.Operation) bool { return !chosen[op.ExternalID] })
+		claims := signUp("Q1")
+		claims.Wave, claims.WaitsFor = 1, []string{ops[other].ExternalID}
+		if chosen = (Canary{Count: 1}).sample(append(ops, claims)); len(chosen) != 3 || !chosen[ops[other].ExternalID] {
+			t.Errorf("%s isn't in the sample: %v", ops[other].ExternalID, chosen)
+		}
+	})
 	t.Run("rings-as-a-whole", func(t *testing.T) {
 		_, ring := handRound(3)
+		for i := range ring {
+			ring[i].WaitsFor = nil // that they come along with each other isn't what holds a ring together
+		}
 		others := signUps(20)
 		chosen := Canary{Count: 1}.sample(append(others, ring...))
 		for _, op := range ring {

@@ -124,9 +124,14 @@ func TestDeadlineOfASavedPlan(t *testing.T) {
 		apply := func() *reconcile.Result { return w.apply(t, reread(t, file)) }
 		fast := w.Service
 		w.Service, w.MaxDuration = slowService{fast, 0, 2 * time.Second}, 5*time.Second
-		wantStatus(t, apply(), state.Late)
+		late := apply()
+		wantStatus(t, late, state.Late)
 		w.Service, w.MaxDuration = fast, 0
-		wantStatus(t, apply(), state.Applied)
+		again := apply()
+		wantStatus(t, again, state.Applied)
+		if tally := again.Run.Tally; late.Run.Tally.Applied == 0 || tally.Skipped > 0 || tally.Unchanged != late.Run.Tally.Applied {
+			t.Errorf("first %+v, then %+v", late.Run.Tally, tally)
+		}
 		if n := w.writes(); n != 40 {
 			t.Errorf("%d writes in both runs", n)
 		}

@@ -118,6 +118,8 @@ func (r *run) readyAgain(ctx context.Context) bool {
 	if err != nil {
 		return r.stop(ctx, err)
 	}
+	r.Plan.DropMade(policy.OwnerTag, found)
+	r.Run.Tally.Unchanged = r.Plan.Unchanged
 	r.Plan.Recheck(policy, found)
 	if !r.agreed(ctx) {
 		return false
