@@ -28,7 +28,8 @@ func changedPlan(t *testing.T, options emulator.Options) (*world, *plan.File) {
 	for i := range w.source.persons {
 		w.source.persons[i][3] = "Another Name"
 	}
-	return w, w.save(t)
+	file := w.save(t)
+	return w, file
 }
 
 func (w *world) canary(t *testing.T, file *plan.File) *reconcile.Result {
