@@ -14,6 +14,7 @@ import (
 	"cubesync/cmd/cubesync/internal/terminal"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/schedule"
+	"cubesync/sync/state"
 )
 
 // listLines is how many lines of a list people read before they want a count instead.
@@ -93,7 +94,7 @@ func (c *command) withPipelines(ctx context.Context, next func(context.Context, 
 	c.several = len(app.pipelines) > 1
 	for _, p := range app.pipelines {
 		progress := c.progress(p.Name)
-		goOn, err := next(ctx, visit{cfg, app, p, reconcile.Order{Stop: c.stop, Progress: progress}, progress})
+		goOn, err := next(ctx, visit{cfg, app, p, reconcile.Order{Stop: c.stop, Progress: progress, Forecast: progress.Forecast}, progress})
 		progress.Close()
 		if err != nil || !goOn {
 			return err
@@ -149,6 +150,7 @@ func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\
 // progressView is a Progress that has to be ended.
 type progressView interface {
 	reconcile.Progress
+	Forecast(state.Forecast)
 	Close()
 }
 

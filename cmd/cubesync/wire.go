@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -62,7 +63,7 @@ func open(cfg *config.Config, log *slog.Logger) (_ *application, err error) {
 		User: credentials(cube.ServiceUser), RequestsPerSecond: cube.RateLimit, Timeout: cube.Timeout, Version: build(version), Log: log,
 	}
 	for _, p := range cfg.Pipelines {
-		options.Workers = max(options.Workers, p.Workers)
+		options.Workers = max(options.Workers, cmp.Or(p.Workers, connectycube.MaxWidth))
 	}
 	if cube.Embedded() {
 		if app.emulator, err = openEmulator(cfg); err != nil {
@@ -121,9 +122,14 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 		Service: a.client.Service(authority), Rekeying: a.rekeying(cfg, p, authority, password, either),
 		Policy: p.Policy, Guards: p.Guards, Breaker: p.Breaker, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest, Version: build(version),
 		ServiceUser: a.client.UserID, StateDir: cfg.State, Identity: identityOf(cfg, p), KeepRuns: cfg.KeepRuns, MaxDuration: p.MaxDuration, FullEvery: cfg.FullEvery, PlanExpires: cfg.PlanExpires,
+		Calls: a.client.Calls,
 		Costs: reconcile.Costs{
 			RateLimit: cfg.ConnectyCube.RateLimit, OwnerUpdates: p.Updates == config.AsOwner, OwnerDeletes: p.Deletes == config.AsOwner,
+			KeptSessions: a.client.KeptSessions,
 		},
+	}
+	if p.Workers == 0 {
+		pipeline.Workers, pipeline.Width = connectycube.MaxWidth, a.client.Width
 	}
 	if !cfg.ConnectyCube.Local() {
 		pipeline.SamplePrefix = samplePrefix

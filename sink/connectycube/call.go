@@ -82,6 +82,14 @@ func (c *call) writes() bool {
 	}
 }
 
+// lane is where the call waits for its permit.
+func (c *call) lane() lane {
+	if c.kind == listCall || c.kind == lookUpCall || c.kind == fileCall && c.method == http.MethodGet {
+		return readLane
+	}
+	return writeLane
+}
+
 // harmless reports whether the call may be sent twice: it changes nobody.
 func (c *call) harmless() bool {
 	if c.once {

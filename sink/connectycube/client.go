@@ -59,6 +59,7 @@ type Client struct {
 	options     Options
 	log         *slog.Logger
 	chain       sender
+	limiter     *limiter
 	token       *token
 	exchange    *exchange
 	sessions    pool
@@ -89,7 +90,8 @@ func New(options Options) (*Client, error) {
 	c.inValues.Store(maxValues)
 	c.edition.turn = newTurn()
 	c.exchange = newExchange(options)
-	c.token = newToken(newLimiter(c.exchange, options.RequestsPerSecond, c.log), c.signIn)
+	c.limiter = newLimiter(c.exchange, options.RequestsPerSecond, c.log)
+	c.token = newToken(c.limiter, c.signIn)
 	c.chain = &retry{next: c.token}
 	return c, nil
 }
@@ -144,6 +146,9 @@ func (c *Client) Calls() map[string]int { return byKind(&c.exchange.calls) }
 // Doubts returns, of the requests that Calls counts, how many may have been carried out, or may be yet, though no answer
 // says so: neither done, nor refused, nor kept from being sent.
 func (c *Client) Doubts() map[string]int { return byKind(&c.exchange.doubts) }
+
+// KeptSessions returns how many sessions are kept for the next users who write or delete themselves.
+func (c *Client) KeptSessions() int { return c.sessions.size() }
 
 // Throttled returns how many requests the service answered with 429 so far: it had too many.
 func (c *Client) Throttled() int { return int(c.exchange.throttled.Load()) }

@@ -39,6 +39,7 @@ type exchange struct {
 	doubts    [kindCount]atomic.Int64
 	throttled atomic.Int64
 	told      atomic.Pointer[told]
+	latency   latency
 }
 
 // told is the service's clock of its last answer, and when that arrived.
@@ -128,6 +129,8 @@ func (e *exchange) roundTrip(request *http.Request, c *call) (*answer, error) {
 	got := &answer{status: response.StatusCode, header: response.Header, body: body, took: time.Since(began)}
 	if got.status == http.StatusTooManyRequests {
 		e.throttled.Add(1)
+	} else {
+		e.latency.took(got.took) // what is refused is refused at once
 	}
 	if got.status >= http.StatusBadRequest {
 		return got, nil // the status says it; the body would only have explained it

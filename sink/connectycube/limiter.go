@@ -31,37 +31,34 @@ const (
 	fastestLimit = 100_000
 )
 
-// How a refusal (429) is answered.
+// How long the gate closes after a refusal (429).
 const (
-	slower     = 0.9              // times the rate, for each refusal that isn't of the same storm
-	slowest    = 0.05             // of the limit: the rate isn't lowered further
-	climb      = 0.01             // of the limit, that the rate gains each second without a refusal
-	firstPause = time.Second      // for which the gate closes at most where the service doesn't say, doubled each time
+	firstPause = time.Second      // at most, where the service doesn't say; doubled each time
 	maxBackoff = 30 * time.Second // such pauses grow no longer
-	maxPause   = 5 * time.Minute  // the gate closes no longer, whatever the service asks
+	maxPause   = 5 * time.Minute  // whatever the service asks
 )
 
-// limiter gives permits, one to each sending. Permits are given by one goroutine at a time, the one that waits
-// longest, and are taken from the bucket at the moment of release: with reservations, many goroutines that wake late
-// together would exceed the limit.
+// limiter gives permits, one to each sending. Permits are given by one goroutine at a time, and are taken from the bucket
+// at the moment of release: with reservations, many goroutines that wake late together would exceed the limit. Reads and
+// writes wait in lanes of their own, and lend each other what they don't use.
 //
-// A refusal closes the gate: no permit is given before it opens.
+// A refusal closes the gate: no permit is given before it opens. Afterwards the rate is that of the ceiling.
 type limiter struct {
 	next  sender
-	turn  turn
+	lanes lanes
 	limit float64 // 0: none
 	log   *slog.Logger
 
 	mu       sync.Mutex
 	bucket   *rate.Limiter // nil: no limit
-	factor   float64       // of the limit, at the last refusal
-	closed   time.Time     // when the gate was closed last
-	opens    time.Time     // when the gate opens
-	refusals int           // storms in a row
+	ceiling  ceiling
+	closed   time.Time // when the gate was closed last
+	opens    time.Time // when the gate opens
+	refusals int       // storms in a row
 }
 
 func newLimiter(next sender, limit float64, log *slog.Logger) *limiter {
-	l := &limiter{next: next, turn: newTurn(), limit: limit, log: log, factor: 1}
+	l := &limiter{next: next, limit: limit, log: log}
 	if limit > 0 {
 		l.bucket = rate.NewLimiter(permitRate(limit), permitBurst(limit))
 		l.bucket.AllowN(time.Now(), permitBurst(limit)) // empty: a process that ended a moment ago may have used it
@@ -74,7 +71,7 @@ func permitRate(limit float64) rate.Limit { return rate.Limit(pace * limit * sha
 func permitBurst(limit float64) int { return share + int(slack*limit*share) }
 
 func (l *limiter) send(ctx context.Context, c *call) (*answer, error) {
-	released, err := l.wait(ctx)
+	released, err := l.wait(ctx, c.lane())
 	if err != nil {
 		return nil, &unsentError{err}
 	}
@@ -89,7 +86,7 @@ func (l *limiter) send(ctx context.Context, c *call) (*answer, error) {
 }
 
 // wait returns when the call may be sent, and that moment.
-func (l *limiter) wait(ctx context.Context) (time.Time, error) {
+func (l *limiter) wait(ctx context.Context, in lane) (time.Time, error) {
 	if err := ctx.Err(); err != nil {
 		return time.Time{}, err
 	}
@@ -98,10 +95,10 @@ func (l *limiter) wait(ctx context.Context) (time.Time, error) {
 			return now, nil
 		}
 	}
-	if err := l.turn.enter(ctx); err != nil {
+	if err := l.lanes.enter(ctx, in); err != nil {
 		return time.Time{}, err
 	}
-	defer l.turn.leave()
+	defer l.lanes.leave()
 	for {
 		now := time.Now()
 		missing := l.permit(now)
@@ -132,22 +129,27 @@ func (l *limiter) permit(now time.Time) time.Duration {
 	return time.Duration(missing*float64(time.Second)) + 1
 }
 
-// adapt lets the rate climb back to the limit.
+// adapt lets the rate follow the ceiling.
 func (l *limiter) adapt(now time.Time) {
 	if l.closed.IsZero() {
 		return
 	}
-	lowered := l.limit * l.current(now)
+	lowered := l.limit * l.ceiling.after(now.Sub(l.opens))
 	if target := permitRate(lowered); target != l.bucket.Limit() {
 		l.bucket.SetLimitAt(now, target)
 		l.bucket.SetBurstAt(now, permitBurst(lowered))
 	}
 }
 
-// current returns the part of the limit that is used now.
-func (l *limiter) current(now time.Time) float64 {
-	quiet := max(0, now.Sub(l.opens).Seconds())
-	return min(1, l.factor+climb*quiet)
+// rate returns how many permits a second there are now; 0: no limit.
+func (l *limiter) rate() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bucket == nil {
+		return 0
+	}
+	l.adapt(time.Now())
+	return float64(l.bucket.Limit()) / share
 }
 
 // learn closes the gate after a refusal. Calls that were released before the gate closed belong to the same storm:
@@ -165,7 +167,7 @@ func (l *limiter) learn(got *answer, released time.Time) {
 	now := time.Now()
 	pause, asked := got.retryAfter()
 	if !known {
-		l.factor = max(slowest, l.current(now)*slower)
+		l.ceiling.found(released.Sub(l.opens))
 		l.refusals++
 		l.closed = now
 	}
@@ -177,7 +179,7 @@ func (l *limiter) learn(got *answer, released time.Time) {
 	}
 	if !known {
 		l.log.Warn("the service asks to slow down", "pause", l.opens.Sub(now).Round(time.Millisecond),
-			"requests_per_second", math.Round(l.limit*l.factor), "limit", l.limit)
+			"requests_per_second", math.Round(l.limit*l.ceiling.from), "limit", l.limit)
 	}
 }
 

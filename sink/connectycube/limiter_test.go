@@ -46,7 +46,7 @@ func releases(t *testing.T, l *limiter, workers int, during time.Duration) []tim
 	for range workers {
 		group.Go(func() {
 			for {
-				at, err := l.wait(ctx)
+				at, err := l.wait(ctx, writeLane)
 				if err != nil {
 					return
 				}
@@ -103,7 +103,7 @@ func TestLimitIsKeptAfterPauses(t *testing.T) {
 					if i%7 == 0 || i > 300 && i%60 == 0 {
 						time.Sleep(pause)
 					}
-					at, err := l.wait(t.Context())
+					at, err := l.wait(t.Context(), writeLane)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -188,7 +188,7 @@ func TestPermitsAreGivenInTurn(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range 20 {
 			group.Go(func() {
-				if _, err := l.wait(t.Context()); err != nil {
+				if _, err := l.wait(t.Context(), writeLane); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -233,7 +233,7 @@ func TestGate(t *testing.T) {
 					var group sync.WaitGroup
 					for range 8 {
 						group.Go(func() {
-							at, err := l.wait(t.Context())
+							at, err := l.wait(t.Context(), writeLane)
 							if held := at.Sub(began); err != nil || held < test.least || held > test.most+time.Second {
 								t.Errorf("held for %v, error %v", held, err)
 							}
@@ -265,7 +265,7 @@ func TestRateFallsOnceAStormAndClimbsBack(t *testing.T) {
 		group.Wait()
 		time.Sleep(2 * time.Second)
 		rateOf := func() float64 {
-			if _, err := l.wait(t.Context()); err != nil {
+			if _, err := l.wait(t.Context(), writeLane); err != nil {
 				t.Fatal(err)
 			}
 			return float64(l.bucket.Limit()) / share / pace

@@ -15,7 +15,6 @@ import (
 const (
 	pageSize  = 100          // the most that the service gives at once
 	pageStep  = pageSize - 1 // pages overlap by one
-	pageAhead = 4            // pages that are fetched at the same time
 	listReads = 3            // of a list that moves, before giving up
 )
 
@@ -91,7 +90,7 @@ func (w *walk[T]) unmoved(ctx context.Context, once func(ctx context.Context) er
 	}
 }
 
-// once reads the list once. The pages after the first are fetched a few at a time and used in order.
+// once reads the list once. The pages after the first are fetched as many at a time as are of use, and used in order.
 func (w *walk[T]) once(ctx context.Context) error {
 	first, err := w.page(ctx, 0)
 	if err != nil {
@@ -109,28 +108,29 @@ func (w *walk[T]) once(ctx context.Context) error {
 		page page[T]
 		err  error
 	}
-	var results [pageAhead]chan result
+	var results []chan result // of the pages on their way, in order
 	fetch := func(number int) {
 		into := make(chan result, 1)
-		results[number%pageAhead] = into
+		results = append(results, into)
 		fetching.Go(func() {
 			got, err := w.page(ctx, number)
 			into <- result{got, err}
 		})
 	}
 	final, fetched := lastPage(w.total), 0
-	ahead := func(to int) {
-		for ; fetched < min(final, to); fetched++ {
+	ahead := func(used int) {
+		for ; fetched < min(final, used+w.client.Width()); fetched++ {
 			fetch(fetched + 1)
 		}
 	}
-	ahead(pageAhead)
+	ahead(0)
 	for number := 1; number <= final; number++ {
-		got := <-results[number%pageAhead]
+		got := <-results[0]
+		results = results[1:]
 		if got.err != nil {
 			return got.err
 		}
-		ahead(number + pageAhead)
+		ahead(number)
 		used, err := got.page, w.use(ctx, got.page, number)
 		if _, moved := errors.AsType[*movedError](err); moved && w.grows {
 			used, err = w.again(ctx, number) // it may have been fetched before the page before it
@@ -140,7 +140,7 @@ func (w *walk[T]) once(ctx context.Context) error {
 		}
 		if w.grows {
 			final = max(final, lastPage(used.total))
-			ahead(number + pageAhead)
+			ahead(number)
 		}
 	}
 	return nil

@@ -28,6 +28,12 @@ func (p *pool) take() *session {
 	return nil
 }
 
+func (p *pool) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
+
 func (p *pool) drain() []*session {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,14 +13,14 @@ import (
 func TestFirstPermitIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		at, err := newLimiter(nil, 2, quiet).wait(t.Context())
+		at, err := newLimiter(nil, 2, quiet).wait(t.Context(), writeLane)
 		if held := at.Sub(began); err != nil || held < time.Second/2 {
 			t.Errorf("held for %v, error %v", held, err)
 		}
 	})
 }
 
-// However many storms there are, a twentieth of the limit is left, and the pauses grow to half a minute and no longer.
+// However many storms there are, a hundredth of the limit is left, and the pauses grow to half a minute and no longer.
 func TestStormsInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 100
@@ -38,8 +38,8 @@ func TestStormsInARow(t *testing.T) {
 		if got := longest[10]; got <= maxBackoff*3/4 || got > maxBackoff {
 			t.Errorf("the longest pause is %v", got)
 		}
-		if l.factor < slowest || l.factor > 2*slowest {
-			t.Errorf("the rate fell to %v of the limit", l.factor)
+		if l.ceiling.from < slowest || l.ceiling.from > 2*slowest {
+			t.Errorf("the rate fell to %v of the limit", l.ceiling.from)
 		}
 	})
 }
@@ -54,7 +54,7 @@ func TestGateOpensWithTheLongerPause(t *testing.T) {
 				for _, seconds := range asked {
 					l.learn(says(http.StatusTooManyRequests, "Retry-After", seconds), released)
 				}
-				at, err := l.wait(t.Context())
+				at, err := l.wait(t.Context(), writeLane)
 				if held := at.Sub(released); err != nil || held < 9*time.Second || held > 10*time.Second {
 					t.Errorf("held for %v, error %v", held, err)
 				}

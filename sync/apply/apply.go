@@ -11,8 +11,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
@@ -33,8 +31,13 @@ type Applier struct {
 	Journal  Journal
 	Run      int64
 	OwnerTag string
-	Workers  int
-	Breaker  Breaker // the zero Breaker: DefaultBreaker
+	// Workers is how many calls may be under way at the same time, at most; Width how many of them are of use at the moment, nil:
+	// all. It is asked again and again.
+	Workers int
+	Width   func() int
+	// DeletesALook is how many deletes share a look-up before and one after; 0: a hundred.
+	DeletesALook int
+	Breaker      Breaker // the zero Breaker: DefaultBreaker
 	// Troubled are those who were refused or ended in doubt when they were sent last: the number of that run, by the
 	// plan.KeyOf of their external ID.
 	Troubled map[user.Digest]int64
@@ -55,8 +58,8 @@ const (
 	// intentChunk is how many operations one durable commit opens. After a crash all of them that have no outcome
 	// are in doubt, which costs a look-up each; a commit for every operation would cost a disk flush each.
 	intentChunk = 500
-	// deleteGroup is how many deletes share one look-up before and one after; a look-up takes 100 values.
-	deleteGroup = 100
+	// mostDeletes is how many deletes can share a look-up, which takes 100 values.
+	mostDeletes = 100
 )
 
 // Apply carries the operations out and returns when every one of them has an outcome. It returns nil when all were
@@ -69,6 +72,7 @@ func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []
 		Applier: a, breaker: newBreaker(a.Breaker), suspects: a.suspects(operations),
 		applied: map[string]bool{}, stopped: make(chan struct{}),
 	}
+	r.crew, r.deletes = account.NewCrew(a.Workers, a.Width), newConveyor()
 	select {
 	case <-stop:
 		r.halt(context.Canceled) // before the first operation, not a moment after it
@@ -117,6 +121,8 @@ func (r *run) carryOutWaves(ctx context.Context, operations []plan.Operation, wa
 // run is the state of one Apply.
 type run struct {
 	*Applier
+	crew     *account.Crew
+	deletes  conveyor
 	breaker  *breaker
 	suspects map[string]bool // external IDs of those who were in trouble before
 	stopped  chan struct{}   // closed when nothing new may be begun
@@ -159,26 +165,16 @@ func (r *run) wave(ctx context.Context, wave []unit) {
 	var recorder sync.WaitGroup
 	recorder.Go(func() { r.record(ctx, outcomes) })
 
-	jobs := make(chan []plan.Operation)
-	var workers errgroup.Group
-	for range max(1, r.Workers) {
-		workers.Go(func() error {
-			for group := range jobs {
-				r.carryOut(ctx, group, outcomes)
-			}
-			return nil
-		})
-	}
-	r.handOut(ctx, wave, jobs, outcomes)
-	close(jobs)
-	_ = workers.Wait() // workers report through outcomes
+	var working sync.WaitGroup
+	r.handOut(ctx, wave, &working, outcomes)
+	working.Wait()
 	close(outcomes)
 	recorder.Wait()
 }
 
-// handOut opens the operations chunk by chunk and gives them to the workers. What may not be sent gets its outcome
-// here.
-func (r *run) handOut(ctx context.Context, wave []unit, jobs chan<- []plan.Operation, outcomes chan<- state.Outcome) {
+// handOut opens the operations chunk by chunk and begins them as there are places in the crew. What may not be sent gets
+// its outcome here.
+func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup, outcomes chan<- state.Outcome) {
 	ready := make([]unit, 0, len(wave))
 	for _, u := range wave {
 		if why := r.hindrances(u); why != nil {
@@ -194,17 +190,19 @@ func (r *run) handOut(ctx context.Context, wave []unit, jobs chan<- []plan.Opera
 			continue
 		}
 		for _, group := range r.groups(chunk) {
-			select {
-			case <-r.stopped:
+			if group[0].Kind == plan.Delete { // takes places as it needs them
+				r.deletes.looking <- struct{}{}
+				working.Go(func() { r.carryOut(ctx, group, outcomes) })
+				continue
+			}
+			if !r.crew.Enter(r.stopped) {
 				r.leave(group, outcomes)
 				continue
-			default:
 			}
-			select {
-			case jobs <- group:
-			case <-r.stopped:
-				r.leave(group, outcomes)
-			}
+			working.Go(func() {
+				defer r.crew.Leave()
+				r.carryOut(ctx, group, outcomes)
+			})
 		}
 	}
 }
@@ -326,7 +324,7 @@ func (r *run) observe(outcome state.Outcome) {
 }
 
 func (r *run) carryOut(ctx context.Context, group []plan.Operation, outcomes chan<- state.Outcome) {
-	if ctx.Err() != nil || slices.ContainsFunc(group, r.over) { // between being handed out and being taken
+	if group[0].Kind != plan.Delete && (ctx.Err() != nil || slices.ContainsFunc(group, r.over)) { // between being handed out and being taken
 		r.leave(group, outcomes)
 		return
 	}

@@ -104,7 +104,7 @@ func (r *run) readBack(ctx context.Context, written []state.Outcome) ([]state.Di
 		}
 		differences = nil
 		var again []state.Outcome
-		for some := range slices.Chunk(written, deleteGroup) {
+		for some := range slices.Chunk(written, mostDeletes) {
 			now, err := r.present(ctx, some)
 			if err != nil {
 				return nil, err

@@ -3,7 +3,9 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"cubesync/sync/account"
@@ -15,42 +17,137 @@ import (
 // may be letting the account go by hand at that moment, and nothing brings it back.
 const freshness = time.Second
 
+// conveyor lets one group of deletes be looked up while the one before it is sent, in their order and no further ahead:
+// what was looked up too long ago must be looked up again. A group is let in by who hands it out, and lets the next one
+// in when it is about to be sent itself.
+type conveyor struct{ looking, sending chan struct{} }
+
+func newConveyor() conveyor { return conveyor{make(chan struct{}, 1), make(chan struct{}, 1)} }
+
+// shareALook is how many deletes share a look-up.
+func (a *Applier) shareALook() int {
+	if a.DeletesALook <= 0 {
+		return mostDeletes
+	}
+	return min(a.DeletesALook, mostDeletes)
+}
+
+// DeleteLooks returns how many look-ups the deletes among the operations take where each goes out while its look-up holds.
+func (a *Applier) DeleteLooks(operations []plan.Operation) int {
+	size, suspects := a.shareALook(), a.suspects(operations)
+	looks := 0
+	for wave := range waves(operations) {
+		wave = slices.DeleteFunc(wave, func(u unit) bool { return u[0].Blocked != "" })
+		a.order(wave)
+		for chunk := range chunks(wave) {
+			deletes := map[bool]int{} // whether they are suspects
+			for _, u := range chunk {
+				if u[0].Kind == plan.Delete {
+					deletes[suspects[u[0].ExternalID]]++
+				}
+			}
+			for _, n := range deletes {
+				looks += 2 * ((n + size - 1) / size)
+			}
+		}
+	}
+	return looks
+}
+
+// glance is what a look-up showed.
+type glance struct {
+	at      time.Time // before the call: the answer is older than its arrival
+	present map[int64]account.Account
+	err     error
+}
+
+func (r *run) look(ctx context.Context, group []plan.Operation) glance {
+	at := time.Now()
+	present, err := r.byID(ctx, group)
+	return glance{at, present, err}
+}
+
 // deleteAll deletes accounts that are still what the plan took them for. Whether one is gone, a look-up says, never an
 // answer to the delete itself.
 func (r *run) deleteAll(ctx context.Context, group []plan.Operation) []state.Outcome {
-	outcomes := make([]state.Outcome, 0, len(group))
-	errs := map[int64]error{} // of those asked for, by account id
-	var asked []plan.Operation
-	var present map[int64]account.Account
-	var looked time.Time
+	var seen glance
+	if r.crew.Enter(r.stopped) {
+		seen = r.look(ctx, group)
+		r.crew.Leave()
+	}
+	r.deletes.sending <- struct{}{}
+	<-r.deletes.looking
+	d := deletion{run: r, errs: map[int64]error{}}
+	d.sendAll(ctx, group, seen)
+	<-r.deletes.sending
+	d.sending.Wait()
+	if len(d.asked) == 0 {
+		return d.outcomes
+	}
+	r.crew.Enter(nil) // what was sent is proven, whatever stops
+	defer r.crew.Leave()
+	return append(d.outcomes, r.proveAll(ctx, d.asked, d.errs)...)
+}
+
+// deletion is one group of deletes on its way.
+type deletion struct {
+	*run
+	outcomes []state.Outcome  // of those that aren't asked for
+	asked    []plan.Operation // those that are
+	sending  sync.WaitGroup
+	mu       sync.Mutex
+	errs     map[int64]error // of those asked for, by account id
+}
+
+// sendAll sends the deletes as there are places, each on a fresh look-up.
+func (d *deletion) sendAll(ctx context.Context, group []plan.Operation, seen glance) {
 	for i, op := range group {
-		if r.over(op) {
-			outcomes = append(outcomes, r.unsentOutcome(op))
+		if !d.crew.Enter(d.stopped) {
+			d.outcomes = append(d.outcomes, d.unsentOutcome(op))
 			continue
 		}
-		if looked.IsZero() || time.Since(looked) > freshness {
-			looked = time.Now() // before the call: the answer is older than its arrival
-			var err error
-			if present, err = r.byID(ctx, group[i:]); err != nil {
-				outcomes = append(outcomes, r.unsent(ctx, group[i:], err)...)
-				break
-			}
+		if d.over(op) {
+			d.outcomes = append(d.outcomes, d.unsentOutcome(op))
+			d.crew.Leave()
+			continue
 		}
-		now, there := present[op.AccountID]
-		spared := r.spares(op.Kind, now)
-		switch {
-		case !there:
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneApplied, Words: "was gone already"})
-		case now.ExternalID != op.ExternalID || !now.HasTag(r.OwnerTag):
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{"it isn't ours any more"}).Error()})
-		case spared != "":
-			outcomes = append(outcomes, state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{spared}).Error()})
-		default:
-			errs[op.AccountID] = r.remove(ctx, op, now)
-			asked = append(asked, op)
+		if time.Since(seen.at) > freshness && seen.err == nil {
+			seen = d.look(ctx, group[i:])
 		}
+		if seen.err != nil {
+			d.crew.Leave()
+			d.outcomes = append(d.outcomes, d.unsent(ctx, group[i:], seen.err)...)
+			return
+		}
+		now, there := seen.present[op.AccountID]
+		if left := d.leftAlone(op, now, there); left != nil {
+			d.outcomes = append(d.outcomes, *left)
+			d.crew.Leave()
+			continue
+		}
+		d.asked = append(d.asked, op)
+		d.sending.Go(func() {
+			defer d.crew.Leave()
+			err := d.remove(ctx, op, now)
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.errs[op.AccountID] = err
+		})
 	}
-	return append(outcomes, r.proveAll(ctx, asked, errs)...)
+}
+
+// leftAlone is the outcome of a delete that isn't sent, nil where it is.
+func (r *run) leftAlone(op plan.Operation, now account.Account, there bool) *state.Outcome {
+	spared := r.spares(op.Kind, now)
+	switch {
+	case !there:
+		return &state.Outcome{Operation: op, Ending: state.DoneApplied, Words: "was gone already"}
+	case now.ExternalID != op.ExternalID || !now.HasTag(r.OwnerTag):
+		return &state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{"it isn't ours any more"}).Error()}
+	case spared != "":
+		return &state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: (&movedError{spared}).Error()}
+	}
+	return nil
 }
 
 func (r *run) remove(ctx context.Context, op plan.Operation, now account.Account) error {
@@ -78,9 +175,6 @@ func (r *run) unsent(ctx context.Context, group []plan.Operation, err error) []s
 
 // proveAll looks up what became of the deletes that were asked for.
 func (r *run) proveAll(ctx context.Context, asked []plan.Operation, errs map[int64]error) []state.Outcome {
-	if len(asked) == 0 {
-		return nil
-	}
 	present, err := r.byID(ctx, asked)
 	if err != nil {
 		r.troubled(ctx, asked[0], err) // once: it was one question

@@ -130,7 +130,7 @@ func chunks(wave []unit) iter.Seq[[]unit] {
 	}
 }
 
-// groups cuts a chunk into what one worker does at a time: deletes share look-ups, everything else goes singly.
+// groups cuts a chunk into what is one piece of work: deletes share look-ups, everything else goes singly.
 func (r *run) groups(chunk []unit) [][]plan.Operation {
 	var groups [][]plan.Operation
 	var deletes, suspects []plan.Operation
@@ -145,11 +145,7 @@ func (r *run) groups(chunk []unit) [][]plan.Operation {
 		}
 	}
 	for _, some := range [][]plan.Operation{deletes, suspects} {
-		if len(some) > 0 {
-			workers := max(1, r.Workers)
-			size := min(deleteGroup, (len(some)+workers-1)/workers)
-			groups = slices.AppendSeq(groups, slices.Chunk(some, size))
-		}
+		groups = slices.AppendSeq(groups, slices.Chunk(some, r.shareALook()))
 	}
 	return groups
 }

@@ -97,6 +97,11 @@ type Calls struct {
 	Seconds float64 `json:"seconds"` // they take at the rate limit
 }
 
+// Plus adds the calls of two plans, or of two parts of one; how long they take is left out.
+func (c Calls) Plus(o Calls) Calls {
+	return Calls{List: c.List + o.List, LookUp: c.LookUp + o.LookUp, Session: c.Session + o.Session, Write: c.Write + o.Write, File: c.File + o.File}
+}
+
 // Sum is the number of all calls.
 func (c Calls) Sum() int { return c.List + c.LookUp + c.Session + c.Write + c.File }
 

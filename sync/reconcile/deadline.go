@@ -34,7 +34,7 @@ func (r *run) keepDeadline(ctx context.Context) (_ context.Context, release func
 	r.order.Stop = stop
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		timer := time.NewTimer(time.Until(r.Run.StartedAt.Add(r.MaxDuration)))
+		timer := time.NewTimer(time.Until(r.mustEnd()))
 		defer timer.Stop()
 		select {
 		case <-asked:
@@ -62,6 +62,14 @@ func (r *run) keepDeadline(ctx context.Context) (_ context.Context, release func
 		watch.Wait()
 		cancel()
 	}
+}
+
+// mustEnd is when the run's time is up; zero without a deadline.
+func (r *run) mustEnd() time.Time {
+	if r.MaxDuration == 0 {
+		return time.Time{}
+	}
+	return r.Run.StartedAt.Add(r.MaxDuration)
 }
 
 // late reports whether the run was stopped by its deadline.

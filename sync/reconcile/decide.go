@@ -185,11 +185,16 @@ func (r *run) lookUp(ctx context.Context, lookups plan.Lookups) ([]account.Accou
 	}
 	r.order.Progress.Phase("look up", total)
 	var mu sync.Mutex
+	before := ctx
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, r.Workers))
+	crew := account.NewCrew(r.Workers, r.Width)
 	for _, look := range looks {
 		for batch := range slices.Chunk(look.values, lookupBatch) {
+			if !crew.Enter(ctx.Done()) {
+				break
+			}
 			group.Go(func() error {
+				defer crew.Leave()
 				accounts, err := r.Service.Find(ctx, look.key, batch)
 				if err != nil {
 					return err
@@ -202,5 +207,8 @@ func (r *run) lookUp(ctx context.Context, lookups plan.Lookups) ([]account.Accou
 			})
 		}
 	}
-	return found, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return found, before.Err()
 }

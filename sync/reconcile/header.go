@@ -13,13 +13,6 @@ import (
 // defaultExpiry is how long a saved plan may be carried out where the pipeline doesn't say.
 const defaultExpiry = 24 * time.Hour
 
-// Costs say what a pipeline's operations take beyond their own call.
-type Costs struct {
-	RateLimit    float64 // requests a second; 0: not known
-	OwnerUpdates bool    // each update signs in as its user, and out again
-	OwnerDeletes bool    // so does each delete
-}
-
 // describe fills in the header of the run's plan.
 func (r *run) describe() {
 	expiry := r.PlanExpires
@@ -47,72 +40,6 @@ func (r *run) fieldOwners() map[user.Field]string {
 		owners[field] = names[r.Policy.Owners[field]]
 	}
 	return owners
-}
-
-// budget counts the calls of a plan: those that made it, and those that carry it out where none has to be repeated.
-func (r *run) budget() plan.Calls {
-	calls := plan.Calls{List: r.mirrored.calls, LookUp: batches(r.lookups), Session: 1}
-	parkings, members, looks := r.rings()
-	updates := r.Plan.Count(plan.Update) + r.Plan.Count(plan.Adopt) + r.Plan.Count(plan.Release) + parkings
-	deletes := r.Plan.Count(plan.Delete)
-	calls.Write = r.Plan.Count(plan.Create) + updates + deletes
-	calls.LookUp += 2 * ((deletes + lookupBatch - 1) / lookupBatch) // before and after
-	calls.LookUp += looks
-	if reads := updates + members; r.Costs.OwnerUpdates {
-		calls.Session += 2 * reads
-	} else {
-		calls.LookUp += reads // read again before it is written
-	}
-	if r.Costs.OwnerDeletes {
-		calls.Session += 2 * deletes
-	}
-	if rate := r.Costs.RateLimit; rate > 0 {
-		calls.Seconds = float64(calls.Sum()) / rate
-	}
-	return calls
-}
-
-// rings counts what swaps take beyond the members' own writes: their parkings, and before a ring is begun everybody in it
-// is read, and all that they claim is looked up.
-func (r *run) rings() (parkings, members, looks int) {
-	claims := map[string]*[2]int{} // logins and e-mails, by ring
-	for i := range r.Plan.Operations {
-		op := &r.Plan.Operations[i]
-		switch {
-		case op.Ring == "" || op.Blocked != "":
-			continue
-		case op.Step == plan.Park:
-			parkings++
-			continue
-		}
-		members++
-		if claims[op.Ring] == nil {
-			claims[op.Ring] = new([2]int)
-		}
-		for _, c := range op.Changes {
-			switch {
-			case c.After == "":
-			case c.Field == user.Login:
-				claims[op.Ring][0]++
-			case c.Field == user.Email:
-				claims[op.Ring][1]++
-			}
-		}
-	}
-	for _, values := range claims {
-		for _, n := range values {
-			looks += (n + lookupBatch - 1) / lookupBatch
-		}
-	}
-	return parkings, members, looks
-}
-
-func batches(l plan.Lookups) int {
-	n := 0
-	for _, values := range [][]string{l.IDs, l.ExternalIDs, l.Logins, l.Emails} {
-		n += (len(values) + lookupBatch - 1) / lookupBatch
-	}
-	return n
 }
 
 // keepPlan stores the run's plan before anything of it is carried out: it is what a person approves, and what explains

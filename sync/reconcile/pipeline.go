@@ -29,7 +29,10 @@ type Pipeline struct {
 	Policy   plan.Policy
 	Guards   plan.Limits
 	Breaker  apply.Breaker
-	Workers  int
+	// Workers is how many calls may be under way at the same time, at most; Width how many of them are of use at the moment, nil:
+	// all.
+	Workers int
+	Width   func() int
 
 	// ServiceUser returns the account id of the service's own user, who is never touched; 0, or nil, where there is none.
 	ServiceUser func(context.Context) (int64, error)
@@ -56,7 +59,8 @@ type Pipeline struct {
 	Rekeying      Rekeying
 	PlanExpires   time.Duration // how long a saved plan may be carried out; 0: a day
 	Costs         Costs
-	SecretColumns []string // of the source: their cells are never kept
+	Calls         func() map[string]int // sent to the service so far, by the client's names of their kinds; nil: they aren't counted
+	SecretColumns []string              // of the source: their cells are never kept
 }
 
 // Order is how one run is to be done.
@@ -71,6 +75,9 @@ type Order struct {
 	Canary apply.Canary
 	// Progress is told how far the run is.
 	Progress Progress
+	// Forecast is told when the apply phase will end, now and then from its first minute on; nil: nobody is. Like Progress
+	// it is called by one goroutine at a time.
+	Forecast func(state.Forecast)
 }
 
 // Progress is told how far a run is. Its methods are called by one goroutine at a time.
@@ -153,7 +160,9 @@ func (p *Pipeline) syncWith(ctx context.Context, store *state.Store, order Order
 // conclude carries the plan out if that is permitted, and writes down how the run ended.
 func (r *run) conclude(ctx context.Context, permitted bool) (*Result, error) {
 	if r.keepPlan(ctx) && permitted {
+		r.announce()
 		r.apply(ctx)
+		r.settleUp()
 	} else {
 		r.notAttempted()
 	}
@@ -191,6 +200,8 @@ type run struct {
 	lookups     plan.Lookups
 	afterRun    int64 // the newest run before this one
 	spare       func(plan.Kind, account.Account) string
+	callsBefore map[string]int          // the run
+	forecast    *forecaster             // of the end of the apply phase; nil before it, and where calls aren't counted
 	deadline    *deadline               // nil: none
 	troubled    map[user.Digest]int64   // see apply.Applier
 	nowTroubled map[user.Digest]int64   // as this run leaves them
@@ -202,8 +213,12 @@ func (p *Pipeline) newRun(store *state.Store, order Order) *run {
 	if order.Progress == nil {
 		order.Progress = silent{}
 	}
+	var before map[string]int
+	if p.Calls != nil {
+		before = p.Calls()
+	}
 	return &run{
-		Pipeline: p, store: store, order: order, now: now,
+		callsBefore: before, Pipeline: p, store: store, order: order, now: now,
 		Result: Result{Run: state.Run{
 			Pipeline: p.Name, StartedAt: now, Status: state.Running, Config: p.Digest, RetryRefused: order.RetryRefused,
 		}},
@@ -291,12 +306,14 @@ func (r *run) apply(ctx context.Context) {
 	if n := r.Plan.Sent(); n > 0 {
 		r.order.Progress.Phase("apply", n)
 	}
+	r.forecast = r.newForecaster()
 	applier := &apply.Applier{
-		Service: r.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers,
-		Password: r.Password,
-		Breaker:  r.Breaker,
-		Troubled: r.troubled,
-		Canary:   r.order.Canary, Normalised: normalised,
+		Service: r.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers, Width: r.Width,
+		DeletesALook: r.deletesALook(),
+		Password:     r.Password,
+		Breaker:      r.Breaker,
+		Troubled:     r.troubled,
+		Canary:       r.order.Canary, Normalised: normalised,
 		Checked: func(c state.Canary, different []state.Difference) { r.Run.Canary, r.Differences = &c, different },
 		Spare:   r.spare,
 		Observe: r.observe,

@@ -134,7 +134,7 @@ func (r *run) rekey(ctx context.Context) {
 	}
 	r.order.Progress.Phase("rekey", r.Plan.Sent())
 	applier := &apply.Applier{
-		Service: r.Rekeying.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers,
+		Service: r.Rekeying.Service, Journal: r.store, Run: r.Run.ID, OwnerTag: r.Policy.OwnerTag, Workers: r.Workers, Width: r.Width,
 		Password: r.Rekeying.Password,
 		Spare:    r.spare,
 		Observe: func(outcome state.Outcome) {

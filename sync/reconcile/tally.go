@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"slices"
+	"time"
 
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
@@ -40,6 +41,7 @@ func (r *run) observe(outcome state.Outcome) {
 	r.noteTrouble(outcome)
 	if outcome.Operation.Blocked == "" && outcome.Operation.Step != plan.Park && outcome.Ending != state.NotAttempted {
 		r.order.Progress.Step(1)
+		r.forecast.step(time.Now())
 	}
 	if kind := outcome.Operation.Kind; outcome.Ending == state.DoneApplied && (kind == plan.Delete || kind == plan.Release) {
 		r.Gone = append(r.Gone, outcome)

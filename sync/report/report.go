@@ -138,6 +138,35 @@ func (r Report) writeTable(w io.Writer) {
 		}
 		writeLine(w, "calls", reads+writes, plan.Number(writes)+" of them user writes")
 	}
+	r.writeBudget(w)
+}
+
+// writeBudget says where the calls differ from those that the plan announced, and how long it would have taken to make
+// those that are left.
+func (r Report) writeBudget(w io.Writer) {
+	b := r.Run.Budget
+	if b == nil || b.Announced == b.Made {
+		return
+	}
+	var notes []string
+	for _, class := range []struct {
+		name            string
+		announced, made int
+	}{
+		{"lists", b.Announced.List, b.Made.List},
+		{"look-ups", b.Announced.LookUp, b.Made.LookUp},
+		{"sessions", b.Announced.Session, b.Made.Session},
+		{"writes", b.Announced.Write, b.Made.Write},
+		{"files", b.Announced.File, b.Made.File},
+	} {
+		if class.announced != class.made {
+			notes = append(notes, fmt.Sprintf("%s %s for %s", class.name, plan.Number(class.made), plan.Number(class.announced)))
+		}
+	}
+	writeLine(w, "calls announced", b.Announced.Sum(), "made: "+strings.Join(notes, ", "))
+	if f := r.Run.Forecast; f != nil && r.Run.Status != state.Applied {
+		writeLine(w, "calls left", f.CallsLeft, "about "+duration(f.EndsAt.Sub(f.MadeAt))+" more")
+	}
 }
 
 func writeLine(w io.Writer, name string, n int, note string) {

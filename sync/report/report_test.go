@@ -220,3 +220,36 @@ func TestHowAccountsWereListed(t *testing.T) {
 		})
 	}
 }
+
+func TestCallsThatWereNotAnnounced(t *testing.T) {
+	announced := plan.Calls{List: 1, LookUp: 1002, Session: 4, Write: 90}
+	more := announced
+	more.LookUp, more.Write = 1004, 88
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name   string
+		made   plan.Calls
+		status state.Status
+		want   string
+	}{
+		{"as-announced", announced, state.Applied, ""},
+		{"others", more, state.Applied, "  calls announced        1,097  made: look-ups 1,004 for 1,002, writes 88 for 90\n"},
+		{"broken-off", more, state.Interrupted, "  calls announced        1,097  made: look-ups 1,004 for 1,002, writes 88 for 90\n" +
+			"  calls left                 2  about 1m1s more\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := report.Report{Run: state.Run{
+				Pipeline: "staff", Status: c.status, Budget: &state.Budget{Announced: announced, Made: c.made},
+				Forecast: &state.Forecast{MadeAt: at, EndsAt: at.Add(61 * time.Second), CallsLeft: 2},
+			}}
+			var out strings.Builder
+			if err := r.WriteText(&out); err != nil {
+				t.Fatal(err)
+			}
+			_, got, _ := strings.Cut(out.String(), "records read               0\n")
+			if got == out.String() || !strings.HasSuffix(out.String(), c.want) || c.want == "" && strings.Contains(got, "announced") {
+				t.Errorf("got\n%swant\n%s", out.String(), c.want)
+			}
+		})
+	}
+}

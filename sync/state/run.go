@@ -92,6 +92,10 @@ type Run struct {
 	Rekey bool `json:"rekey,omitempty"`
 	// Listed says how the accounts were listed; nil where none were, as where a saved plan is carried out.
 	Listed *Listed `json:"listed,omitempty"`
+	// Budget compares the calls that the plan announced with those that were made; nil where none was carried out.
+	Budget *Budget `json:"budget,omitempty"`
+	// Forecast is the last one of the apply phase; nil where that was over before there was one.
+	Forecast *Forecast `json:"forecast,omitempty"`
 }
 
 // Listed is how a run listed the accounts with the owner tag: only those that changed since a time, or all of them.

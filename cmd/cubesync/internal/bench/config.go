@@ -36,6 +36,5 @@ pipelines:
       custom_data: {column: custom_data, mode: merge}
     passwords: {derive: {secret: emulator-sample-secret}}
     updates: owner
-    workers: 32
     %s
 `

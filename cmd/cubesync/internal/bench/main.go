@@ -1,7 +1,8 @@
 // Command bench measures the program against an emulator in another process, over loopback:
 //
 //	import  how fast a first import is without a limit
-//	limits  how well limits are used and kept; it fails when one is exceeded or wasted
+//	limits  how well limits are used and kept, the server's own among them, and how long whole runs take far away; it fails
+//	        when a limit is exceeded or wasted, or when a run takes longer than its calls, or makes others than it announced
 //	plan    how fast, and in how much memory, a few differences are found among many users, from a CSV file and a warm
 //	        mirror to a finished plan file; beside it DuckDB's full outer join of the same users as two CSV files
 //

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"time"
 
 	"cubesync/sink/emulator"
@@ -45,6 +46,25 @@ func (b *bench) serve(ctx context.Context, args ...string) (*server, error) {
 func (s *server) stop() {
 	_ = s.command.Process.Kill() // nobody needs its data again
 	_ = s.command.Wait()
+}
+
+// delay makes the server answer so late.
+func (s *server) delay(ctx context.Context, latency time.Duration) error {
+	body := fmt.Sprintf(`{"seed":1,"faults":[{"do":"slow","chance":1,"delay":%q}]}`, latency)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+"/__emulator/faults", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }() // the status says it
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the emulator refuses to answer late: %s", response.Status)
+	}
+	return nil
 }
 
 func (s *server) counters(ctx context.Context) (counters emulator.Counters, err error) {

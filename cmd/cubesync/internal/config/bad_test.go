@@ -256,7 +256,7 @@ types.bad.yaml:29:14: pipelines[0].leavers: is a list where text belongs; choose
 types.bad.yaml:30:12: pipelines[0].grace: is a number where a group of keys belongs; write none, or {reads: 3, span: 72h}
 types.bad.yaml:31:23: pipelines[0].guards.deletes: is a number where a group of keys belongs; write {floor: 3, share: 5%, most: 500}
 types.bad.yaml:31:34: pipelines[0].guards.shrink: "0.2" is not a share from 0% to 100%; write one such as 5%
-types.bad.yaml:32:14: pipelines[0].workers: is text where a number belongs; write a whole number from 1 to 256
+types.bad.yaml:32:14: pipelines[0].workers: unknown value "many"; write auto, or a whole number from 1 to 256
 types.bad.yaml:33:5: pipelines[1]: is text where a group of keys belongs; write the keys of a pipeline
 `,
 }

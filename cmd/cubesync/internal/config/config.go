@@ -70,7 +70,7 @@ type Pipeline struct {
 	Policy    plan.Policy
 	Guards    plan.Limits
 	Breaker   apply.Breaker `json:"-"` // like Workers it decides nothing about users
-	Workers   int
+	Workers   int           // 0: as many as are of use, found out while the run goes on
 	// MaxDuration is how long a run may take; 0: as long as it takes.
 	MaxDuration time.Duration `json:"-"`
 

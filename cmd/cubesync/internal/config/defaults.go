@@ -18,7 +18,7 @@ const (
 
 	defaultRateLimit = 50 // QuickBlox, from which the API descends, permits 80 on its smallest plan
 	defaultTimeout   = 30 * time.Second
-	defaultWorkers   = 8
+	maxWorkers       = 256
 
 	defaultDelimiter = ','
 	// Three nightly reads over three days: bad exports of a weekend that nobody looks at don't reach that.

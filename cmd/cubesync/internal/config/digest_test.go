@@ -62,6 +62,7 @@ func TestDigests(t *testing.T) {
 		{"rate-limit", "rate_limit: 12.5", "rate_limit: 12", nil, true},
 		{"timeout", "timeout: 1m30s", "timeout: 1m", nil, true},
 		{"workers", "workers: 256", "workers: 8", nil, true},
+		{"workers-by-itself", "workers: 256", "workers: auto", nil, true},
 		{"breaker", "breaker: {in_a_row: 25, share: 80%}", "breaker: {share: 90%}", nil, true},
 		{"max-duration", "max_duration: 5h30m", "max_duration: 1s", nil, true},
 		{"schedule", "@every 1h", "0 2 * * *", nil, true},

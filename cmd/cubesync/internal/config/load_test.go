@@ -122,7 +122,7 @@ func TestRootConfiguration(t *testing.T) {
 		{"full-list-every", got.FullEvery, 7},
 		{"plan-expires", got.PlanExpires, 24 * time.Hour},
 		{"timeout", got.ConnectyCube.Timeout, 30 * time.Second},
-		{"workers", p.Workers, 8},
+		{"workers", p.Workers, 0},
 		{"guards", p.Guards, plan.DefaultLimits()},
 		{"breaker", p.Breaker, apply.DefaultBreaker()},
 		{"source", *p.Source.CSV, config.CSV{Path: filepath.Join(root, "docs", "sample", "users.csv"), Delimiter: ',', AcceptPlausible: true}},
@@ -200,7 +200,7 @@ func TestDefaults(t *testing.T) {
 				OwnerTag: "staff-sync", UpdatesOff: true, AdoptionsOff: true, Leavers: plan.KeepLeavers, GraceReads: 3, GraceSpan: 72 * time.Hour,
 				Owners: map[user.Field]plan.Ownership{},
 			},
-			Guards: plan.DefaultLimits(), Breaker: apply.DefaultBreaker(), Workers: 8,
+			Guards: plan.DefaultLimits(), Breaker: apply.DefaultBreaker(), Workers: 0,
 		}},
 	}
 	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named()); diff != "" {
@@ -283,7 +283,7 @@ func TestEveryKey(t *testing.T) {
 				Adopt: []account.Key{account.ByExternalID}, Protected: plan.Protected{Tags: []string{"staff-sync"}},
 				Owners: map[user.Field]plan.Ownership{},
 			},
-			Guards: plan.DefaultLimits(), Breaker: apply.DefaultBreaker(), Workers: 8,
+			Guards: plan.DefaultLimits(), Breaker: apply.DefaultBreaker(), Workers: 0,
 		}},
 	}
 	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named()); diff != "" {

@@ -39,7 +39,7 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive or random"), app),
 		Guards:    c.guards(group.get("guards")),
 		Breaker:   breaker(group.get("breaker")),
-		Workers:   group.get("workers").integer(defaultWorkers, 1, 256),
+		Workers:   group.get("workers").workers(),
 	}
 	p.Schedule, p.Timezone = c.timing(group)
 	p.MaxDuration = group.get("max_duration").duration(0, time.Second, maxMaxDuration)
@@ -49,6 +49,19 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	c.others(group, &p)
 	c.leavers(group, app, &p)
 	return p
+}
+
+// workers returns how many there are, 0 for as many as are of use.
+func (n node) workers() int {
+	const auto = "auto"
+	if !n.given() || n.value.kind == textKind && n.value.text == auto {
+		return 0
+	}
+	if n.value.kind == textKind {
+		n.complain(fmt.Sprintf("unknown value %q", n.value.text), fmt.Sprintf("write auto, or a whole number from 1 to %d", maxWorkers))
+		return 0
+	}
+	return n.integer(0, 1, maxWorkers)
 }
 
 // unique complains where an earlier pipeline has the same value.
