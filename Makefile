@@ -8,7 +8,7 @@ GOLANGCI := bin/golangci-lint
 
 # What the tests need besides Go, as package:command. A package whose command is there isn't missed, wherever it came from;
 # one without a command is missed on Debian only.
-TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl
+TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl strace:strace
 
 # ConnectyCube's own SDK, as the lock file pins it. npm writes this file last.
 SDK := sink/emulator/sdk/node_modules/.package-lock.json
@@ -74,8 +74,10 @@ live: ## prove the client on your own application, on throw-away accounts: see t
 mutants: ## break each listed rule and see its test fail; AREA=client takes one list, or one mutant by its name
 	go run ./cmd/cubesync/internal/mutants $(AREA)
 
-soak: ## try a million random worlds of users, other ones each time
+soak: ## try a million random worlds of users, other ones each time, and break the power off again and again
 	go test ./sync/plan -run TestWorlds -worlds 1000000 -worlds.seed 0 -timeout 0 -v
+	go test ./sync/state -run TestPowerLoss -powerloss.thorough -timeout 0 -v
+	REQUIRE_SERVERS=1 go test ./cmd/cubesync -run TestDisk -disk.losses 1000 -timeout 0 -v
 
 bench: $(DUCKDB) ## measure imports, the use of the limit, and plans of PLAN users beside DuckDB's full outer join
 	go run ./cmd/cubesync/internal/bench -n $(PLAN)

@@ -29,18 +29,23 @@ func (c *command) ask(cfg *config.Config, progress reconcile.Progress, yes bool,
 		endProgress(progress)                                             // its bar would wipe the question out
 		_ = p.WriteText(c.stderr, c.textOptions(c.stderr, questionLines)) // a terminal that is gone answers no below
 		c.tell("\n%s.", about)
-		fmt.Fprintf(c.stderr, "Carry out %s? [y/N] ", plan.Counted(p.Sent(), "operation"))
-		answered := make(chan string, 1)
-		go func() { // it ends with the process at the latest
-			var answer string
-			_, _ = fmt.Fscanln(c.stdin, &answer) // what can't be read is no yes
-			answered <- answer
-		}()
-		select {
-		case answer := <-answered:
-			return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes")
-		case <-c.stop:
-			return false
-		}
+		return c.answered(fmt.Sprintf("Carry out %s?", plan.Counted(p.Sent(), "operation")))
+	}
+}
+
+// answered asks on the terminal, and reports whether the answer was yes.
+func (c *command) answered(question string) bool {
+	fmt.Fprint(c.stderr, question+" [y/N] ")
+	answered := make(chan string, 1)
+	go func() { // it ends with the process at the latest
+		var answer string
+		_, _ = fmt.Fscanln(c.stdin, &answer) // what can't be read is no yes
+		answered <- answer
+	}()
+	select {
+	case answer := <-answered:
+		return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes")
+	case <-c.stop:
+		return false
 	}
 }

@@ -84,7 +84,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("cubesync {{.Version}}\n")
 	root.PersistentFlags().StringVar(&c.logFormat, "log-format", "text", "how log lines are written to standard error: text or json")
-	root.AddCommand(c.syncCommand(), c.planCommand(), c.applyCommand(), c.approveCommand(), c.rekeyCommand(), c.runsCommand(), c.explainCommand(), c.serveCommand(), c.validateCommand(), c.doctorCommand(), c.emulatorCommand(), c.versionCommand())
+	root.AddCommand(c.syncCommand(), c.planCommand(), c.applyCommand(), c.approveCommand(), c.rekeyCommand(), c.runsCommand(), c.explainCommand(), c.stateCommand(), c.serveCommand(), c.validateCommand(), c.doctorCommand(), c.emulatorCommand(), c.versionCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	fitHelp(root)
 	return root

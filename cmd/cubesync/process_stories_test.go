@@ -25,6 +25,7 @@ func TestProcesses(t *testing.T) {
 		"second-sigterm":             secondSigterm,
 		"sigint-in-mid-sync":         sigintInMidSync,
 		"two-at-once":                twoAtOnce,
+		"killed-in-a-sign-in":        killedInASignIn,
 		"serve-goes-on":              serveGoesOn,
 	}
 	for name, story := range stories {
@@ -242,8 +243,13 @@ func twoAtOnce(t *testing.T, binary string) {
 	s.until(signedUp(1))
 	second := s.start("sync", "--yes")
 	s.exits(second, exitLocked)
-	if words, who := second.stderr(), fmt.Sprintf("process %d", first.cmd.Process.Pid); !strings.Contains(words, who) {
-		t.Errorf("it doesn't say that %s works: %s", who, words)
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := fmt.Sprintf("sync of pipeline staff (process %d on %s, since %d-", first.cmd.Process.Pid, host, time.Now().Year())
+	if words := second.stderr(); !strings.Contains(words, who) {
+		t.Errorf("it doesn't say %q: %s", who, words)
 	}
 	s.exits(first, exitInSync)
 	s.wrote(emulator.Writes{SignUp: 300})

@@ -129,6 +129,9 @@ func (c *command) showRun(ctx context.Context, number int64, rejects bool) error
 	if stored.file != nil {
 		header = stored.file.Header
 	}
+	if header.Forgotten > 0 {
+		c.tell("somebody was forgotten since; taken out or changed in this plan: %s", plan.Counted(header.Forgotten, "line"))
+	}
 	return c.showReport(report.FromState(stored.run, stored.file, stored.outcomes), &header)
 }
 

@@ -37,6 +37,7 @@ type site struct {
 	settings    map[string]string // of its configuration
 	watch       *watch
 
+	switches []string // of the emulator, besides where it is
 	emulator *process
 	endpoint string
 }
@@ -90,7 +91,8 @@ func newSite(t *testing.T, binary string) *site {
 // serveEmulator starts the server, or starts it again at the same address.
 func (s *site) serveEmulator(address string) {
 	s.Helper()
-	p := s.start("emulator", "--listen", address, "--data", "server.jsonl")
+	args := append([]string{"emulator", "--listen", address, "--data", "server.jsonl"}, s.switches...)
+	p := s.start(args...)
 	endpoint, err := p.endpoint()
 	if err != nil {
 		s.Fatal(err)

@@ -6,11 +6,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"cubesync/cmd/cubesync/internal/config"
 	"cubesync/sink/connectycube"
 	"cubesync/sink/emulator"
 	"cubesync/source/csvfile"
+	"cubesync/sync/account"
 	"cubesync/sync/mapping"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
@@ -127,6 +129,11 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 			RateLimit: cfg.ConnectyCube.RateLimit, OwnerUpdates: p.Updates == config.AsOwner, OwnerDeletes: p.Deletes == config.AsOwner,
 			KeptSessions: a.client.KeptSessions,
 		},
+	}
+	if candidates != nil {
+		pipeline.Expel = func(ctx context.Context, externalID string, left account.Account, since time.Time) error {
+			return a.client.Expel(ctx, left, either.passwords(externalID), since)
+		}
 	}
 	if p.Workers == 0 {
 		pipeline.Workers, pipeline.Width = connectycube.MaxWidth, a.client.Width

@@ -102,6 +102,23 @@ func (c *Client) signInToExpel(ctx context.Context, with signIn, known int64) er
 	return c.remove(ctx, in.user.ID, &call{pass: s.pass(), hint: hintOwner})
 }
 
+// Expel deletes a user whom the service made of a sign-in, and whom a killed process left behind: left, who must have been
+// made since then by the service's clock, have nothing but what a sign-in gives, and be opened by one of the passwords, which
+// nobody else can derive. Anybody else is a Conflict and left alone; PasswordNotOurs says that it is somebody else's account.
+func (c *Client) Expel(ctx context.Context, left account.Account, passwords []string, since time.Time) error {
+	s, now, err := c.signInAsOwner(ctx, left, passwords)
+	if err != nil {
+		return err
+	}
+	if since.IsZero() || now.CreatedAt.Before(since) || !bare(now) {
+		c.release(ctx, s)
+		return &account.Error{Kind: account.Conflict, Call: ownerSignIn, Words: fmt.Sprintf("user %d isn't one whom a sign-in made", now.ID)}
+	}
+	err = c.remove(ctx, now.ID, &call{pass: s.pass(), hint: hintOwner})
+	c.discard(ctx, s)
+	return err
+}
+
 // sentAt is the same sign-in, for another time: who was made since it was first sent was made of it.
 func (w signIn) sentAt(in signedIn) signIn {
 	w.since = in.sent

@@ -309,3 +309,72 @@ func TestSignInThatWasNotSentLeavesNobody(t *testing.T) {
 		}
 	})
 }
+
+// A process that is killed between a sign-in that made a user and their removal leaves them behind; the next one removes them.
+func TestExpel(t *testing.T) {
+	for name, test := range map[string]struct {
+		since     time.Duration // before the sign-in
+		passwords []string
+		write     func(*testing.T, account.Service, account.Account) // somebody takes the account into use
+		want      account.Kind
+	}{
+		"left-behind":     {time.Second, []string{"wrong", passwordOf("E1")}, nil, 0},
+		"made-before":     {-time.Hour, []string{passwordOf("E1")}, nil, account.Conflict},
+		"of-another":      {time.Second, []string{"wrong"}, nil, account.PasswordNotOurs},
+		"no-longer-bare":  {time.Second, []string{passwordOf("E1")}, rename, account.Conflict},
+		"without-a-clock": {1 << 62, []string{passwordOf("E1")}, nil, account.Conflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, options := onServer(t, emulator.Options{LoginCreatesUsers: true, WriteOthers: true})
+				shared := newClient(t, options).Service(connectycube.Authority{Updates: connectycube.UpdatesAsShared})
+				known := signUp(t, shared, "E1")
+				if _, err := shared.Update(t.Context(), known, setting(user.Login, "another-login")); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				began := time.Now()
+				dying, down := options, false
+				dying.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+					if down {
+						return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+					}
+					down = strings.HasSuffix(r.URL.Path, "/login.json")
+					return options.Base.RoundTrip(r)
+				})
+				dying.User = nil
+				authority := owner()
+				authority.Passwords = oneOf(passwordOf)
+				if _, err := newClient(t, dying).Service(authority).Update(t.Context(), known, setting(user.FullName, "Ann")); err == nil || server.Counters().Written.OnTheFly != 1 {
+					t.Fatalf("%v: nobody was made of the sign-in: %+v", err, server.Counters().Written)
+				}
+				next := newClient(t, options)
+				left, err := next.Service(authority).Find(t.Context(), account.ByLogin, []string{known.Values[user.Login].Text})
+				if err != nil || len(left) != 1 || left[0].ID == known.ID {
+					t.Fatalf("%v, %v: nobody was left behind", left, err)
+				}
+				if test.write != nil {
+					test.write(t, shared, left[0])
+				}
+				since := began.Add(-test.since)
+				if test.since == 1<<62 {
+					since = time.Time{}
+				}
+				err = next.Expel(t.Context(), left[0], test.passwords, since)
+				if account.KindOf(err) != test.want || (err == nil) != (test.want == 0) {
+					t.Errorf("got error %v, want %v", err, test.want)
+				}
+				if n := server.Counters().Written.Delete; n != 1 && test.want == 0 || n != 0 && test.want != 0 {
+					t.Errorf("%d were deleted", n)
+				}
+			})
+		})
+	}
+}
+
+func rename(t *testing.T, s account.Service, a account.Account) {
+	t.Helper()
+	if _, err := s.Update(t.Context(), a, setting(user.FullName, "Ann")); err != nil {
+		t.Fatal(err)
+	}
+}

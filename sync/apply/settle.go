@@ -2,51 +2,91 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
+	"cubesync/sync/user"
 )
 
-// Settle finds out what became of operations whose run was killed before their outcome was written down. It only looks
-// up: whatever is still to be done, the plan that follows finds by itself.
-func Settle(ctx context.Context, service account.Service, ownerTag string, pending []state.Intent) ([]state.Settled, error) {
-	var externalIDs, ids []string
+// Settle finds out what became of operations whose run was killed before their outcome was written down. It looks up, and
+// whatever is still to be done, the plan that follows finds by itself. Only whom the service may have made of a sign-in, and
+// whom nobody else would find, is removed: see expelMinted. expel is nil where nothing is done as an account's user.
+func Settle(ctx context.Context, service account.Service, ownerTag string, pending []state.Intent, expel Expel) ([]state.Settled, error) {
+	var ids []string
 	for _, intent := range pending {
-		if intent.Kind == plan.Create {
-			externalIDs = append(externalIDs, intent.ExternalID)
-		} else {
+		if intent.Kind != plan.Create {
 			ids = append(ids, strconv.FormatInt(intent.AccountID, 10))
 		}
 	}
-	byExternalID := map[string]account.Account{}
 	byID := map[int64]account.Account{}
-	for _, look := range []struct {
-		key    account.Key
-		values []string
-	}{{account.ByExternalID, externalIDs}, {account.ByID, ids}} {
-		if len(look.values) == 0 {
-			continue
-		}
-		found, err := service.Find(ctx, look.key, look.values)
+	if len(ids) > 0 {
+		found, err := service.Find(ctx, account.ByID, ids)
 		if err != nil {
 			return nil, err
 		}
 		for _, a := range found {
-			byExternalID[a.ExternalID] = a
 			byID[a.ID] = a
 		}
+	}
+	made, err := signedUp(ctx, service, pending)
+	if err != nil {
+		return nil, err
 	}
 	settled := make([]state.Settled, len(pending))
 	for i, intent := range pending {
 		found, there := byID[intent.AccountID]
 		if intent.Kind == plan.Create {
-			found, there = byExternalID[intent.ExternalID]
+			found, there = made[i], made[i].ID != 0
 		}
 		settled[i] = became(intent, found, there, ownerTag)
 	}
-	return settled, nil
+	if expel != nil {
+		err = expelMinted(ctx, service, ownerTag, byID, settled, expel)
+	}
+	return settled, err
+}
+
+// signedUp returns the accounts that pending sign-ups may have made, by their places; the zero Account where there is none.
+// They are looked up as apply does in doubt: by external ID, then by the login that was sent, then by the e-mail.
+func signedUp(ctx context.Context, service account.Service, pending []state.Intent) ([]account.Account, error) {
+	made := make([]account.Account, len(pending))
+	for _, look := range []struct {
+		key  account.Key
+		sent func(*state.Intent) string
+		is   func(a *account.Account, sent string) bool
+	}{
+		{account.ByExternalID, func(i *state.Intent) string { return i.ExternalID }, func(a *account.Account, sent string) bool { return a.ExternalID == sent }},
+		{account.ByLogin, func(i *state.Intent) string { return i.Login }, func(a *account.Account, sent string) bool {
+			return user.Login.Equal(a.Values[user.Login].Text, sent)
+		}},
+		{account.ByEmail, func(i *state.Intent) string { return i.Email }, func(a *account.Account, sent string) bool {
+			return user.Email.Equal(a.Values[user.Email].Text, sent)
+		}},
+	} {
+		var values []string
+		open := map[int]string{} // what is still looked for, by place
+		for i := range pending {
+			if sent := look.sent(&pending[i]); pending[i].Kind == plan.Create && made[i].ID == 0 && sent != "" {
+				values, open[i] = append(values, sent), sent
+			}
+		}
+		if len(values) == 0 {
+			continue
+		}
+		found, err := service.Find(ctx, look.key, values)
+		if err != nil {
+			return nil, err
+		}
+		for i, sent := range open {
+			if at := slices.IndexFunc(found, func(a account.Account) bool { return look.is(&a, sent) }); at >= 0 {
+				made[i] = found[at]
+			}
+		}
+	}
+	return made, nil
 }
 
 // became says what an intent came to, by the account that was looked up for it.

@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -31,7 +33,7 @@ func TestSettle(t *testing.T) {
 			{Kind: plan.Adopt, ExternalID: "stranger", AccountID: 4},
 			{Kind: plan.Adopt, ExternalID: "ours-before", AccountID: 10},
 		}
-		settled, err := Settle(t.Context(), service, "staff", pending)
+		settled, err := Settle(t.Context(), service, "staff", pending, nil)
 		if err != nil || len(settled) != len(pending) {
 			t.Fatalf("%d settled: %v", len(settled), err)
 		}
@@ -50,8 +52,56 @@ func TestSettle(t *testing.T) {
 		}
 
 		service.script = always("find", fault{err: kind(account.Unavailable)})
-		if _, err := Settle(t.Context(), service, "staff", pending); account.KindOf(err) != account.Unavailable {
+		if _, err := Settle(t.Context(), service, "staff", pending, nil); account.KindOf(err) != account.Unavailable {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// blind is a service whose look-ups by some keys show nobody.
+type blind struct {
+	account.Service
+	keys []account.Key
+}
+
+func (b blind) Find(ctx context.Context, key account.Key, values []string) ([]account.Account, error) {
+	if slices.Contains(b.keys, key) {
+		return nil, nil
+	}
+	return b.Service.Find(ctx, key, values)
+}
+
+// A sign-up in doubt is looked up by all that it claimed, as apply does: by external ID, then login, then e-mail.
+func TestSettleASignUp(t *testing.T) {
+	service := newService(with(person(1, "E1"), user.Email, "ann@example.com"), with(person(2, "E2"), user.Email, "bo@example.com"), with(person(3, "other"), user.Tags, "web"))
+	intents := []state.Intent{
+		{Kind: plan.Create, ExternalID: "E1", Login: "login-E1", Email: "ann@example.com"},
+		{Kind: plan.Create, ExternalID: "E2", Email: "bo@example.com"},
+		{Kind: plan.Create, ExternalID: "E3", Login: "login-other"}, // somebody else's
+		{Kind: plan.Create, ExternalID: "E4", Login: "login-E1"},    // E1's
+		{Kind: plan.Create, ExternalID: "E5", Login: "login-E5", Email: "e5@example.com"},
+	}
+	for name, test := range map[string]struct {
+		keys []account.Key
+		want []bool
+	}{
+		"by-external-id": {[]account.Key{account.ByLogin, account.ByEmail}, []bool{true, true, false, false, false}},
+		"by-login":       {[]account.Key{account.ByExternalID, account.ByEmail}, []bool{true, false, false, false, false}},
+		"by-email":       {[]account.Key{account.ByExternalID, account.ByLogin}, []bool{true, true, false, false, false}},
+		"not-at-all":     {[]account.Key{account.ByExternalID, account.ByLogin, account.ByEmail}, []bool{false, false, false, false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				settled, err := Settle(t.Context(), blind{service, test.keys}, "staff", intents, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, s := range settled {
+					if s.Applied != test.want[i] || s.Applied && s.Account.ExternalID != intents[i].ExternalID {
+						t.Errorf("%s: applied %v", intents[i].ExternalID, s.Applied)
+					}
+				}
+			})
+		})
+	}
 }

@@ -48,7 +48,8 @@ type Header struct {
 	Settings     map[string]string `json:"settings,omitempty"` // digests of what decides who is a leaver
 	Reviewed     string            `json:"reviewed"`           // digest of what a person sees: plan, read, configuration
 	RetryRefused bool              `json:"retry_refused,omitempty"`
-	Watermark    time.Time         `json:"watermark,omitzero"` // when the accounts were listed, by the service's clock
+	Watermark    time.Time         `json:"watermark,omitzero"`  // when the accounts were listed, by the service's clock
+	Forgotten    int               `json:"forgotten,omitempty"` // lines that were taken out or changed since, because somebody was forgotten; it can't be carried out any more
 
 	Counts Counts `json:"counts"`
 	Guards []Trip `json:"guards,omitempty"` // that stop it

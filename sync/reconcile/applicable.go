@@ -72,6 +72,8 @@ func belongsTo(h *plan.Header) state.Identity {
 // unlike says why what is kept as the plan of a run isn't what a person saw of it; "" if it is.
 func (p *Pipeline) unlike(h *plan.Header, run *state.Run) string {
 	switch {
+	case h.Forgotten > 0:
+		return "somebody was forgotten since, so that what is kept of its plan isn't what was reviewed"
 	case h.Redacted || h.Run != run.ID || h.Reviewed != run.Reviewed:
 		return "the plan that is kept under its number is another one"
 	case belongsTo(h) != p.Identity:
@@ -86,6 +88,8 @@ func (p *Pipeline) unfit(h *plan.Header, now time.Time) string {
 	switch {
 	case h.Redacted:
 		return "the plan is a redacted view, made for sharing: its values are gone; apply the plan that it was made from"
+	case h.Forgotten > 0:
+		return "somebody was forgotten since the plan was made, so that it isn't what was reviewed: make the plan again"
 	case h.Endpoint != id.Endpoint || h.ApplicationID != id.ApplicationID:
 		return fmt.Sprintf("the plan belongs to application %s at %s, and the configuration to application %s at %s", h.ApplicationID, h.Endpoint, id.ApplicationID, id.Endpoint)
 	case h.Pipeline != id.Pipeline || h.OwnerTag != id.OwnerTag:

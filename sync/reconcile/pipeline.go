@@ -52,6 +52,9 @@ type Pipeline struct {
 
 	FullEvery int // at least every so many runs accounts are listed in full; 0: seven
 
+	// Expel removes whom the service made of a sign-in as an account's user; nil where nothing is done as one.
+	Expel apply.Expel
+
 	// MaxDuration is how long a run that reads, or carries a saved plan out, may take from its start; 0: as long as it takes.
 	// Then nothing new is begun, and what is under way has a minute.
 	MaxDuration time.Duration
@@ -140,7 +143,7 @@ func (p *Pipeline) Preview(ctx context.Context, order Order) (*Result, error) {
 //
 // Closing order.Stop ends the run in good order; ending ctx breaks it off.
 func (p *Pipeline) Sync(ctx context.Context, order Order) (*Result, error) {
-	return p.withState(ctx, func(store *state.Store) (*Result, error) { return p.syncWith(ctx, store, order) })
+	return p.withState(ctx, "sync", func(store *state.Store) (*Result, error) { return p.syncWith(ctx, store, order) })
 }
 
 func (p *Pipeline) syncWith(ctx context.Context, store *state.Store, order Order) (*Result, error) {
@@ -278,7 +281,7 @@ func (r *run) settle(ctx context.Context) bool {
 		return true
 	}
 	r.order.Progress.Phase("settle", len(pending))
-	settled, err := apply.Settle(ctx, r.Service, r.Policy.OwnerTag, pending)
+	settled, err := apply.Settle(ctx, r.Service, r.Policy.OwnerTag, pending, r.Expel)
 	if err != nil {
 		return r.stop(ctx, err)
 	}

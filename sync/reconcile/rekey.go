@@ -43,7 +43,7 @@ func (p *Pipeline) Rekey(ctx context.Context, name string, wanted []plan.Rename,
 	if p.Rekeying.Service == nil {
 		return nil, notApplicable("nobody has the right to change external IDs: that takes passwords: {derive: …}, which go with them, or updates: shared with passwords: {random: true}")
 	}
-	return p.withState(ctx, func(store *state.Store) (*Result, error) {
+	return p.withState(ctx, "rekey", func(store *state.Store) (*Result, error) {
 		r := p.newRun(store, order)
 		r.Run.Rekey, r.Run.Tally.Read = true, len(wanted)
 		r.Run.Verdict = state.Verdict{Completeness: record.Proven.String(), Evidence: record.Evidence{Name: name}}

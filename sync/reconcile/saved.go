@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -15,7 +16,7 @@ import (
 // where the plan is empty. What has moved since the plan was made is skipped, with the reason. A *NotApplicableError says
 // why it can't be.
 func (p *Pipeline) Approve(ctx context.Context, number int64, order Order) (*Result, error) {
-	return p.withState(ctx, func(store *state.Store) (*Result, error) {
+	return p.withState(ctx, fmt.Sprintf("approve %d", number), func(store *state.Store) (*Result, error) {
 		run, err := p.held(ctx, store, number)
 		if err != nil {
 			return nil, err
@@ -44,7 +45,7 @@ func (p *Pipeline) Apply(ctx context.Context, file *plan.File, order Order) (*Re
 	if why := p.unfit(&file.Header, time.Now()); why != "" {
 		return nil, notApplicable("%s", why)
 	}
-	return p.withState(ctx, func(store *state.Store) (*Result, error) {
+	return p.withState(ctx, "apply", func(store *state.Store) (*Result, error) {
 		runs, err := store.Runs(ctx, 0)
 		if err != nil {
 			return nil, err
@@ -56,9 +57,9 @@ func (p *Pipeline) Apply(ctx context.Context, file *plan.File, order Order) (*Re
 	})
 }
 
-// withState does something with the state under the application's lock.
-func (p *Pipeline) withState(ctx context.Context, do func(*state.Store) (*Result, error)) (*Result, error) {
-	lock, err := state.Lock(p.StateDir, p.Identity.Endpoint, p.Identity.ApplicationID, p.Name)
+// withState does something with the state under the application's lock. command is what holds it, for whoever meets it.
+func (p *Pipeline) withState(ctx context.Context, command string, do func(*state.Store) (*Result, error)) (*Result, error) {
+	lock, err := state.Lock(p.StateDir, p.Identity.Endpoint, p.Identity.ApplicationID, command+" of pipeline "+p.Name)
 	if err != nil {
 		return nil, err
 	}

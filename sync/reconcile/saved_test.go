@@ -211,6 +211,7 @@ func TestSavedPlanIsRefused(t *testing.T) {
 		want   string
 	}{
 		{"redacted", func(_ *testing.T, _ *world, f *plan.File) { *f = *f.Redacted() }, "the plan is a redacted view"},
+		{"somebody-was-forgotten", func(_ *testing.T, _ *world, f *plan.File) { f.Header.Forgotten = 1 }, "somebody was forgotten since the plan was made"},
 		{"other-application", func(_ *testing.T, w *world, _ *plan.File) { w.Identity.ApplicationID = "2" },
 			"the plan belongs to application 1 at emulator, and the configuration to application 2"},
 		{"other-pipeline", func(_ *testing.T, w *world, _ *plan.File) { w.Identity.Pipeline = "guests" }, "the plan belongs to pipeline staff"},

@@ -31,27 +31,34 @@ type Agreements struct {
 func (s *Store) Agreements(ctx context.Context) (*Agreements, error) {
 	var a *Agreements
 	err := s.moment(ctx, "reading the agreements", func(tx *sql.Tx) (err error) {
-		a = &Agreements{store: s}
-		if a.generation, err = generation(ctx, tx); err != nil {
-			return err
-		}
-		k := digestsPacking()
-		err = k.read(ctx, tx, math.MinInt64, math.MaxInt64, func(p *part) {
-			if a.slots == nil { // the number of the last part, which its checksum covers, says how much they all take
-				a.slots = make([]byte, (p.number+1)*partSize)
-			}
-			copy(a.slots[p.number*partSize:], p.slots)
-		})
-		if err != nil {
-			return err
-		}
-		return a.readOpen(ctx, tx)
+		a, err = s.readAgreements(ctx, tx)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	a.build()
 	return a, nil
+}
+
+// readAgreements reads them without their index.
+func (s *Store) readAgreements(ctx context.Context, tx *sql.Tx) (a *Agreements, err error) {
+	a = &Agreements{store: s}
+	if a.generation, err = generation(ctx, tx); err != nil {
+		return nil, err
+	}
+	k := digestsPacking()
+	err = k.read(ctx, tx, math.MinInt64, math.MaxInt64, func(p *part) {
+		if a.slots == nil { // the number of the last part, which its checksum covers, says how much they all take
+			a.slots = make([]byte, (p.number+1)*partSize)
+		}
+		copy(a.slots[p.number*partSize:], p.slots)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = a.readOpen(ctx, tx)
+	return a, err
 }
 
 // Claiming returns the rows with an agreement whose records claim one of these logins and e-mails. It reads them from the

@@ -35,10 +35,22 @@ func (c clock) tick(ours, service time.Time) clock {
 	return next
 }
 
+// moment is a time by the service's clock, and when that was by ours.
+type moment struct{ service, ours time.Time }
+
+// serviceTime is what time it is at least by the service's clock, in milliseconds; 0 where that never told.
+func (s *Store) serviceTime() int64 {
+	if s.service.service.IsZero() {
+		return 0
+	}
+	return s.service.service.Add(time.Since(s.service.ours) - agreement).UnixMilli()
+}
+
 // Tick takes in what time it is, by our clock and by the service's, which is zero where it doesn't tell. From then on the
 // store's methods take and give times of our clock, and keep them so that only time that has passed on both counts. It
 // is called once, before anything is asked that depends on time.
 func (s *Store) Tick(ctx context.Context, ours, service time.Time) error {
+	s.service = moment{service, ours}
 	ours, service = ours.UTC().Round(0), service.UTC().Round(0)
 	var before clock
 	err := s.read(ctx, "reading the clock", func(db *sql.DB) error {

@@ -15,9 +15,13 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("state file %s can't be used: %s; move it away, together with %[1]s-wal and %[1]s-shm where they exist, "+
+	return fmt.Sprintf("state file %s can't be used: %s; %s", e.File, e.Problem, e.remedy())
+}
+
+func (e *DamagedError) remedy() string {
+	return fmt.Sprintf("move it away, together with %[1]s-wal and %[1]s-shm where they exist, "+
 		"and run again: grace and baselines then restart, so that the next run releases and deletes nothing, and what only "+
-		"answers had taught is sent once more; nobody is signed up twice or lost", e.File, e.Problem)
+		"answers had taught is sent once more; nobody is signed up twice or lost", e.File)
 }
 
 // VersionError is a state file that a newer version of cubesync wrote.
@@ -74,7 +78,7 @@ func (s *Store) explain(doing string, err error) error {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		remedy = "; another program holds it: wait for it to end and run again"
 	case sqlite3.SQLITE_IOERR:
-		remedy = "; check the disk"
+		remedy = "; check the disk, and that there is room on it" // the index of the log fails so where there is none
 	}
 	return fmt.Errorf("state file %s: %s: %w%s", s.file, doing, err, remedy)
 }

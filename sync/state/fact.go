@@ -25,6 +25,11 @@ const (
 	factTroubled   = "troubled"
 )
 
+// facts are the names of all of them.
+func facts() []string {
+	return []string{factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements, factTroubled}
+}
+
 // week is how far back releases and deletes are counted.
 const week = 7 * 24 * time.Hour
 
@@ -120,8 +125,7 @@ func readFact(ctx context.Context, db querier, name string, value any) (known bo
 // noneUnknown refuses facts of other names: one of them would be the one that is missed.
 func noneUnknown(ctx context.Context, db querier) error {
 	unknown := 0
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements, factTroubled).Scan(&unknown)
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM fact WHERE name NOT IN ("+quoted(facts())+")").Scan(&unknown)
 	if err == nil && unknown > 0 {
 		err = fmt.Errorf("%d facts of unknown names: %w", unknown, errBroken)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -17,9 +18,10 @@ import (
 // Intend opens a chunk of operations of the run, in one durable commit, and remembers what its parkings give up. Only
 // after it has returned nil may any of them be sent. An operation is opened once a run.
 func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) error {
+	opened := s.serviceTime()
 	return s.write(ctx, "opening a chunk", func(ctx context.Context, tx *sql.Tx) error {
-		insert, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words)
-			VALUES (?, ?, ?, ?, ?, ?, ?, '', '')`)
+		insert, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words, login, email, opened)
+			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', ?, ?, ?)`)
 		if err != nil {
 			return err
 		}
@@ -31,12 +33,30 @@ func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) err
 					return err
 				}
 			}
-			if _, err := insert.ExecContext(ctx, run, op.ExternalID, op.Kind, op.Step, op.AccountID, op.Position, mine); err != nil {
+			login, email := names(op)
+			if _, err := insert.ExecContext(ctx, run, op.ExternalID, op.Kind, op.Step, op.AccountID, op.Position, mine, login, email, opened); err != nil {
 				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
 			}
 		}
 		return park(ctx, tx, ops)
 	})
+}
+
+// names are what an operation is looked up by where its answer is lost: what a sign-up sends, or what the account has.
+func names(op *plan.Operation) (login, email string) {
+	if op.Kind != plan.Create {
+		was := op.Was()
+		return was.Values[user.Login].Text, was.Values[user.Email].Text
+	}
+	for _, c := range op.Changes {
+		switch c.Field {
+		case user.Login:
+			login = c.After
+		case user.Email:
+			email = c.After
+		}
+	}
+	return login, email
 }
 
 // Record takes in how operations of the run ended, in one durable commit: their endings, the accounts that were
@@ -49,7 +69,8 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 		}
 		end, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words)
 			VALUES (?, ?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT DO UPDATE SET account_id = excluded.account_id, ending = excluded.ending,
-			words = excluded.words, mine = CASE excluded.ending WHEN 'unknown' THEN mine ELSE '' END`)
+			words = excluded.words, mine = CASE excluded.ending WHEN 'unknown' THEN mine ELSE '' END,
+			login = CASE excluded.ending WHEN 'unknown' THEN login ELSE '' END, email = CASE excluded.ending WHEN 'unknown' THEN email ELSE '' END`)
 		if err != nil {
 			return err
 		}
@@ -111,10 +132,14 @@ func (s *Store) Pending(ctx context.Context) ([]Intent, error) {
 	err := s.read(ctx, "reading what is in doubt", func(db *sql.DB) error {
 		return each(ctx, db, func(rows *sql.Rows) error {
 			var i Intent
-			err := scan(rows, &i.Run, &i.Kind, &i.Step, &i.ExternalID, &i.AccountID)
+			var opened int64
+			err := scan(rows, &i.Run, &i.Kind, &i.Step, &i.ExternalID, &i.AccountID, &i.Login, &i.Email, &opened)
+			if opened != 0 {
+				i.Opened = time.UnixMilli(opened).UTC()
+			}
 			all = append(all, i)
 			return err
-		}, `SELECT run, kind, step, external_id, account_id FROM journal
+		}, `SELECT run, kind, step, external_id, account_id, login, email, opened FROM journal
 			WHERE ending IN ('', 'unknown') ORDER BY run, external_id, kind, step`)
 	})
 	if err != nil {
@@ -128,6 +153,7 @@ type Settled struct {
 	Intent  Intent
 	Applied bool
 	Account *account.Account // of an applied create or adoption, and of any update: as it was found
+	Note    string           // what else was found out and done; "" for nothing
 }
 
 // Settle resolves pending intents, in one durable commit. One that isn't pending any more is left as it is.
@@ -169,10 +195,13 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, known *book, found *Sett
 	if found.Applied {
 		ending, words = DoneApplied, "the run ended in doubt; found applied afterwards"
 	}
+	if found.Note != "" {
+		words += "; " + found.Note
+	}
 	if found.Account != nil {
 		id = found.Account.ID
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE journal SET ending = ?, words = ?, account_id = ?, mine = ''"+which,
+	_, err = tx.ExecContext(ctx, "UPDATE journal SET ending = ?, words = ?, account_id = ?, mine = '', login = '', email = ''"+which,
 		ending, words, id, intent.Run, intent.ExternalID, intent.Kind, intent.Step)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func TestJournalOverRestarts(t *testing.T) {
 	s = reopen(t, s, dir)
 
 	want := []Intent{
-		{Run: run, Kind: plan.Create, ExternalID: "E1"},
+		{Run: run, Kind: plan.Create, ExternalID: "E1", Login: "E1"},
 		{Run: run, Kind: plan.Update, ExternalID: "E2", AccountID: 2},
 		{Run: run, Kind: plan.Delete, ExternalID: "E3", AccountID: 3},
 	}

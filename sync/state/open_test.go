@@ -11,11 +11,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
+	"cubesync/sync/user"
 )
 
 func TestOpenModes(t *testing.T) {
@@ -207,6 +209,59 @@ func TestSecondVersionIsBroughtUpToDate(t *testing.T) {
 	finish(t, s, begin(t, s), End{Rows: []int64{1}, Observed: listed(a), Agreed: agreeingAll(a)}, 0)
 	if agreed, _ := agreementsByID(t, s); len(agreed) != 1 {
 		t.Errorf("after a run: %v", agreed)
+	}
+}
+
+// A state of the third version keeps what is in doubt, of which nobody knows with which login it was sent.
+func TestThirdVersionIsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	file := staff.file(dir)
+	for _, step := range migrations()[:3] {
+		execute(t, file, step)
+	}
+	execute(t, file, "PRAGMA user_version = 3")
+	execute(t, file, "INSERT INTO run VALUES (1, 5, '{}')")
+	execute(t, file, "INSERT INTO journal VALUES (1, 'E1', 'create', '', 0, 'users.csv:2', '', '', '')")
+	s := openStore(t, dir)
+	if diff := cmp.Diff([]Intent{{Run: 1, Kind: plan.Create, ExternalID: "E1"}}, pending(t, s)); diff != "" {
+		t.Errorf("what was in doubt before (-want +got):\n%s", diff)
+	}
+}
+
+// What an operation is looked up by is kept as long as it is in doubt, and no longer.
+func TestWhatWasSentIsKeptWhileInDoubt(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	run := begin(t, s)
+	service := monday.Add(time.Hour)
+	if err := s.Tick(t.Context(), time.Now(), service); err != nil {
+		t.Fatal(err)
+	}
+	made, was := createOf("E1"), sampleAccount(2, "E2")
+	made.Changes = []plan.Change{{Field: user.Login, After: "login-E1"}, {Field: user.Email, After: "e1@example.com"}, {Field: user.FullName, After: "Ann"}}
+	update := plan.Operation{Kind: plan.Update, ExternalID: "E2", AccountID: 2, Account: &was, Changes: []plan.Change{{Field: user.Login, After: "another"}}}
+	intend(t, s, run, made, update)
+	for _, in := range []Intent{{Run: run, Kind: plan.Create, ExternalID: "E1", Login: "login-E1", Email: "e1@example.com"},
+		{Run: run, Kind: plan.Update, ExternalID: "E2", AccountID: 2, Login: "E2", Email: "E2@example.com"}} {
+		i := slices.IndexFunc(pending(t, s), func(p Intent) bool { return p.ExternalID == in.ExternalID })
+		got := pending(t, s)[i]
+		if early := service.Sub(got.Opened); early < 0 || early > agreement {
+			t.Errorf("opened at %v, by a clock of %v", got.Opened, service)
+		}
+		got.Opened = time.Time{}
+		if diff := cmp.Diff(in, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	write(t, s, run, Outcome{Operation: made, Ending: DoneUnknown}, Outcome{Operation: update, Ending: DoneFailed})
+	if got := pending(t, s); len(got) != 1 || got[0].Login != "login-E1" {
+		t.Errorf("%+v", got)
+	}
+	if err := s.Settle(t.Context(), []Settled{{Intent: pending(t, s)[0]}}); err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	if err := s.writer.QueryRowContext(t.Context(), "SELECT count(*) FROM journal WHERE login <> '' OR email <> ''").Scan(&left); err != nil || left > 0 {
+		t.Errorf("%d still hold what they were looked up by, %v", left, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"database/sql"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,24 +118,25 @@ func checkEmpty(t *testing.T, s *Store) {
 	}
 }
 
-// contents are the files of a folder, by name. What is in the index of the log (-shm) isn't compared: it is shared
+// contents are the files of a folder and of those in it, by name. What is in the index of the log (-shm) isn't compared: it is shared
 // memory, where readers note what they read.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	entries, err := os.ReadDir(dir)
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		name := strings.TrimPrefix(path, dir+string(filepath.Separator))
+		all[name] = string(text)
+		if strings.HasSuffix(name, "-shm") {
+			all[name] = "there"
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[entry.Name()] = string(text)
-		if strings.HasSuffix(entry.Name(), "-shm") {
-			all[entry.Name()] = "there"
-		}
 	}
 	return all
 }

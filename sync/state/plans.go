@@ -43,7 +43,7 @@ func (s *Store) SavePlan(run int64, file *plan.File) (err error) {
 
 // WriteNew writes a plan file for its owner only. What stood there before is replaced when all of it is written.
 func WriteNew(path string, file *plan.File) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part") // made with mode 0600
+	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+partSuffix) // made with mode 0600
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,20 @@ func (s *Store) planFile(run int64) string {
 	return filepath.Join(s.plans(), strconv.FormatInt(run, 10)+planSuffix)
 }
 
-const planSuffix = ".jsonl"
+const (
+	planSuffix = ".jsonl"
+	partSuffix = ".part" // of one that is being written
+)
+
+// plannedBy returns the run that a plan file is named for; 0 where it isn't named as one.
+func plannedBy(name string) int64 {
+	number, isPlan := strings.CutSuffix(name, planSuffix)
+	run, err := strconv.ParseInt(number, 10, 64)
+	if !isPlan || err != nil || run <= 0 || name != strconv.FormatInt(run, 10)+planSuffix {
+		return 0
+	}
+	return run
+}
 
 func (s *Store) plans() string {
 	folder, name := filepath.Split(s.file)

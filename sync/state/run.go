@@ -193,4 +193,8 @@ type Intent struct {
 	Step       plan.Step
 	ExternalID string
 	AccountID  int64
+	// Login and Email are what a sign-up sent, and otherwise what the account had, so what its user signed in with.
+	Login, Email string
+	// Opened is the service's time from which on the operation may have been sent; zero where the service never told it.
+	Opened time.Time
 }

@@ -73,6 +73,12 @@ func migrations() []string {
 		CREATE INDEX journal_pending ON journal (run, external_id, kind, step) WHERE ending IN ('', 'unknown');`,
 
 		agreementTables,
+
+		// What an operation in doubt is looked up by besides its external ID, until it is known how it ended: what a sign-up
+		// sends, and what the account's user would sign in with.
+		`ALTER TABLE journal ADD COLUMN login TEXT NOT NULL DEFAULT '';
+		ALTER TABLE journal ADD COLUMN email TEXT NOT NULL DEFAULT '';
+		ALTER TABLE journal ADD COLUMN opened INTEGER NOT NULL DEFAULT 0; -- by the service's clock, ms; 0 where it never told`,
 	}
 }
 

@@ -37,6 +37,7 @@ type Store struct {
 	reader   *sql.DB       // nil after Peek: each read opens the file anew
 	ahead    time.Duration // how far our clock is ahead of the axis of absences and departures: see Tick
 	latest   time.Time     // the latest time on that axis; zero before the first Tick
+	service  moment        // what time it was by the service's clock at the last Tick
 }
 
 // Open opens the state of one pipeline in the folder dir, and makes what isn't there: the folder for its owner only,
