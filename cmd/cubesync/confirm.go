@@ -29,7 +29,7 @@ func (c *command) ask(cfg *config.Config, progress reconcile.Progress, yes bool,
 		endProgress(progress)                                             // its bar would wipe the question out
 		_ = p.WriteText(c.stderr, c.textOptions(c.stderr, questionLines)) // a terminal that is gone answers no below
 		c.tell("\n%s.", about)
-		return c.answered(fmt.Sprintf("Carry out %s?", plan.Counted(p.Sent(), "operation")))
+		return c.answered(fmt.Sprintf("Carry out %s?", plan.Counted(p.Writes(), "operation")))
 	}
 }
 

@@ -34,7 +34,7 @@ const exitHelp = `Exit codes:
        can't be taken
     3  held by a guard; nothing was written
     4  applied, but some users failed, were rejected, skipped or ignored by the
-       service
+       service, or avatars or password e-mails failed
     5  changes are pending (plan --exit-code)
     6  the source is missing or wasn't read whole; nothing was written
     7  another run holds the lock of this application, or the emulator's file
@@ -106,7 +106,7 @@ func codeOfRun(run state.Run) int {
 		return exitInterrupted
 	case state.Applied, state.Planned:
 		troubles := t.Failed + t.LeaversFailed + t.Unknown + t.LeaversUnknown + t.Rejected + t.Ignored + t.LockedOut +
-			t.Skipped + t.LeaversSkipped - t.ByPolicy
+			t.Skipped + t.LeaversSkipped - t.ByPolicy + t.Avatars.Troubles() + t.Resets.Troubles()
 		if troubles > 0 && run.Status == state.Applied {
 			return exitTroubles
 		}

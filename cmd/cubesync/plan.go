@@ -65,7 +65,7 @@ func (c *command) look(ctx context.Context, cfg *config.Config, p *reconcile.Pip
 	if err != nil {
 		return nil, err
 	}
-	if o.pending && result.Run.Status == state.Planned && result.Plan.Sent() > 0 {
+	if o.pending && result.Run.Status == state.Planned && result.Plan.Writes() > 0 {
 		c.exit.add(exitPending)
 	}
 	if o.redacted {

@@ -13,6 +13,7 @@ import (
 	"cubesync/sink/emulator"
 	"cubesync/source/csvfile"
 	"cubesync/sync/account"
+	"cubesync/sync/avatar"
 	"cubesync/sync/mapping"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
@@ -130,6 +131,13 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 			KeptSessions: a.client.KeptSessions,
 		},
 	}
+	pipeline.Avatars = a.avatars(p.Avatar, authority)
+	if p.Passwords.ResetEmail {
+		pipeline.Resets = &reconcile.Resets{Service: a.client}
+		if n := p.Passwords.PerMinute; n > 0 {
+			pipeline.Resets.Pause = time.Minute / time.Duration(n)
+		}
+	}
 	if candidates != nil {
 		pipeline.Expel = func(ctx context.Context, externalID string, left account.Account, since time.Time) error {
 			return a.client.Expel(ctx, left, either.passwords(externalID), since)
@@ -142,6 +150,21 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 		pipeline.SamplePrefix = samplePrefix
 	}
 	return pipeline, nil
+}
+
+// avatars makes what sets the avatars of a pipeline; nil where it sets none.
+func (a *application) avatars(c *config.Avatar, authority connectycube.Authority) *reconcile.Avatars {
+	if c == nil {
+		return nil
+	}
+	return &reconcile.Avatars{
+		Column: c.Column,
+		Album: avatar.New(avatar.Options{
+			From: c.From, Folder: c.Folder, Hosts: c.Hosts, Networks: c.Networks, Plain: c.Plain,
+			MaxBytes: c.MaxBytes, MaxPixels: c.MaxPixels, Timeout: c.Timeout,
+		}),
+		Service: a.client.Avatars(authority, connectycube.AvatarPlace(c.As), c.Public),
+	}
 }
 
 // identityOf says whose state a pipeline's is.

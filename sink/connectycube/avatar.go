@@ -106,3 +106,24 @@ func readUserOf(id int64, into *account.Account) func(body []byte) error {
 		return nil
 	}
 }
+
+// avatars is the application as one pipeline sets avatars in it.
+type avatars struct {
+	client    *Client
+	authority Authority
+	place     AvatarPlace
+	public    bool
+}
+
+// Avatars sets avatars in the application as one pipeline does. Public ones can be read without a session by whoever knows
+// what the file is called, others by the application's users.
+func (c *Client) Avatars(authority Authority, place AvatarPlace, public bool) account.Avatars {
+	return &avatars{client: c, authority: authority, place: place, public: public}
+}
+
+func (a *avatars) SetAvatar(ctx context.Context, known account.Account, picture account.Picture) (string, error) {
+	set, err := a.client.SetAvatar(ctx, a.authority, known, NewFile{
+		Name: picture.Name, ContentType: picture.ContentType, Content: picture.Content, Public: a.public,
+	}, a.place)
+	return set.UID, err
+}

@@ -118,6 +118,7 @@ func (s *Survey) Build(found []account.Account) *Plan {
 	b.matchDeviating()
 	b.settleClaims()
 	b.order()
+	b.settleAvatars()
 	sortRejects(b.plan.Rejects)
 	return b.plan
 }
@@ -181,7 +182,7 @@ func (b *builder) oneRecord(r row) (*Desired, bool) {
 	}
 	first := r.desired[0]
 	for _, d := range r.desired[1:] {
-		if d.User.Values != first.User.Values {
+		if d.User.Values != first.User.Values || d.Picture.Stamp != first.Picture.Stamp {
 			b.rejectAll(r.desired, DuplicateKey, fmt.Sprintf("%s have the external ID %s and different content: keep one of them", positionsOf(r.desired), r.key))
 			return nil, false
 		}
@@ -286,6 +287,9 @@ func (p *Plan) Digest() string {
 	for i := range p.Operations {
 		op := &p.Operations[i]
 		fmt.Fprintln(sum, op.Digest, op.Step, op.Blocked, op.Wave)
+	}
+	for i := range p.Avatars {
+		fmt.Fprintln(sum, avatarField, p.Avatars[i].Digest, p.Avatars[i].Blocked)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }

@@ -13,7 +13,7 @@ import (
 const FileVersion = 1
 
 // File is a plan as it is kept, reviewed and carried out later: JSON Lines, a header and then one line each operation,
-// reject, leaver and remark, in this order. One plan has one spelling: the keys of a line stand in a fixed order, times
+// reject, leaver, remark and avatar, in this order. One plan has one spelling: the keys of a line stand in a fixed order, times
 // are in UTC, and nothing that is empty is written. It never holds a password or a secret.
 //
 // The header's SHA256 shows that a file was changed by mistake or by hand. It is no signature: who can write the file
@@ -86,6 +86,7 @@ type Counts struct {
 	Rejects    int `json:"rejects"`
 	Leavers    int `json:"leavers"`
 	Remarks    int `json:"remarks"`
+	Avatars    int `json:"avatars,omitempty"`
 }
 
 // Calls is the budget of a plan: what making it and carrying it out send to the service, where no call is repeated.
@@ -112,6 +113,7 @@ func (p *Plan) Counts(read int) Counts {
 		Read: read, Desired: p.Desired, Collapsed: p.Collapsed, Unchanged: p.Unchanged, Owned: p.Owned,
 		Create: p.Count(Create), Update: p.Count(Update), Adopt: p.Count(Adopt), Release: p.Count(Release), Delete: p.Count(Delete),
 		Blocked: p.Blocked(), Operations: len(p.Operations), Rejects: len(p.Rejects), Leavers: len(p.Leavers), Remarks: len(p.Remarks),
+		Avatars: len(p.Avatars),
 	}
 }
 
@@ -121,6 +123,7 @@ type Line struct {
 	Reject    *Reject
 	Leaver    *Leaver
 	Remark    *Remark
+	Avatar    *Avatar
 }
 
 // section orders the lines of a file.
@@ -132,8 +135,10 @@ func (l Line) section() int {
 		return 2
 	case l.Leaver != nil:
 		return 3
-	default:
+	case l.Remark != nil:
 		return 4
+	default:
+		return 5
 	}
 }
 
@@ -160,6 +165,11 @@ func (p *Plan) lines() iter.Seq[Line] {
 				return
 			}
 		}
+		for i := range p.Avatars {
+			if !yield(Line{Avatar: &p.Avatars[i]}) {
+				return
+			}
+		}
 	}
 }
 
@@ -174,6 +184,8 @@ func (p *Plan) add(l Line) {
 		p.Leavers = append(p.Leavers, *l.Leaver)
 	case l.Remark != nil:
 		p.Remarks = append(p.Remarks, *l.Remark)
+	case l.Avatar != nil:
+		p.Avatars = append(p.Avatars, *l.Avatar)
 	}
 }
 
@@ -183,6 +195,7 @@ type fileLine struct {
 	Reject    *fileReject    `json:"reject,omitempty"`
 	Leaver    *Leaver        `json:"leaver,omitempty"`
 	Remark    *Remark        `json:"remark,omitempty"`
+	Avatar    *Avatar        `json:"avatar,omitempty"`
 }
 
 type fileOperation struct {
@@ -206,7 +219,7 @@ type fileReject struct {
 
 // spell returns a line that isn't an operation as it is encoded: see appendLine.
 func spell(l Line) fileLine {
-	line := fileLine{Leaver: inUTC(l.Leaver), Remark: l.Remark}
+	line := fileLine{Leaver: inUTC(l.Leaver), Remark: l.Remark, Avatar: l.Avatar}
 	if reject := l.Reject; reject != nil {
 		line.Reject = &fileReject{Reject: *reject}
 		for _, cell := range reject.Cells {
@@ -235,7 +248,7 @@ func utcTime(t time.Time) time.Time {
 
 // line is what a spelled line says.
 func (f fileLine) line() Line {
-	l := Line{Leaver: f.Leaver, Remark: f.Remark}
+	l := Line{Leaver: f.Leaver, Remark: f.Remark, Avatar: f.Avatar}
 	if f.Operation != nil {
 		op := f.Operation.Operation
 		op.Digest = f.Operation.Digest

@@ -227,7 +227,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[Header](), reflect.TypeFor[fileLine](), reflect.TypeFor[fileOperation](), reflect.TypeFor[Operation](),
-		reflect.TypeFor[fileReject](), reflect.TypeFor[Reject](), reflect.TypeFor[Leaver](), reflect.TypeFor[Remark](),
+		reflect.TypeFor[fileReject](), reflect.TypeFor[Reject](), reflect.TypeFor[Leaver](), reflect.TypeFor[Remark](), reflect.TypeFor[Avatar](),
 	} {
 		for i := range of.NumField() {
 			key, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
@@ -333,7 +333,7 @@ func TestWhatFilesAreRefused(t *testing.T) {
 		{"swap-turned-round", resum(t, strings.Join([]string{lines[0], lines[1], lines[3], lines[2], strings.Join(lines[4:], "")}, "")), "line 4: operation update E2 doesn't stand where it belongs in its swap"},
 		{"swap-over-two-waves", resum(t, strings.Replace(text, `"wave":1,"waits_for"`, `"wave":2,"waits_for"`, 1)), "line 4: operation update E2 doesn't stand where it belongs in its swap"},
 		{"parked-without-a-swap", resum(t, strings.Replace(text, `"wave":1,"ring":"E2"`, `"wave":1`, 1)), "line 3: operation update E2 doesn't stand where it belongs in its swap"},
-		{"nothing-in-a-line", resum(t, text+"{}\n"), "line 9: it is none of operation, reject, leaver and remark"},
+		{"nothing-in-a-line", resum(t, text+"{}\n"), "line 9: it is none of operation, reject, leaver, remark and avatar"},
 		{"counts-don't-add-up", resum(t, strings.Replace(text, `"create":1`, `"create":2`, 1)), "line 1: its counts aren't those of its lines"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -77,7 +77,7 @@ func ScanFile(r io.Reader, visit func(Line) error) (Header, error) {
 		}
 	}
 	counts := s.header.Counts
-	if want := counts.Operations + counts.Rejects + counts.Leavers + counts.Remarks; s.lines-1 < want {
+	if want := counts.Operations + counts.Rejects + counts.Leavers + counts.Remarks + counts.Avatars; s.lines-1 < want {
 		return Header{}, badFile(0, "it has %d lines after its header instead of %d: it was cut off; %s", s.lines-1, want, again)
 	}
 	if hex.EncodeToString(s.sum.Sum(nil)) != s.header.SHA256 {
@@ -171,14 +171,14 @@ func (s *fileScanner) decode(text []byte) (Line, error) {
 		return Line{}, s.misspelled()
 	}
 	given := 0
-	for _, there := range []bool{l.Operation != nil, l.Reject != nil, l.Leaver != nil, l.Remark != nil} {
+	for _, there := range []bool{l.Operation != nil, l.Reject != nil, l.Leaver != nil, l.Remark != nil, l.Avatar != nil} {
 		if there {
 			given++
 		}
 	}
 	switch section := l.section(); {
 	case given != 1:
-		return Line{}, badFile(s.lines, "it is none of operation, reject, leaver and remark; %s", again)
+		return Line{}, badFile(s.lines, "it is none of operation, reject, leaver, remark and avatar; %s", again)
 	case section < s.section:
 		return Line{}, badFile(s.lines, "it stands in the wrong place; %s", again)
 	default:

@@ -54,6 +54,11 @@ func (r redaction) line(l Line) Line {
 		leaver := *l.Leaver
 		leaver.ExternalID = r.id(leaver.ExternalID)
 		return Line{Leaver: &leaver}
+	case l.Avatar != nil:
+		avatar := *l.Avatar
+		avatar.ExternalID, avatar.Position = r.id(avatar.ExternalID), r.position(avatar.Position)
+		avatar.Stamp, avatar.SHA256, avatar.Source, avatar.Detail, avatar.Digest = "", r.digest("avatar", avatar.SHA256), "", "", ""
+		return Line{Avatar: &avatar}
 	default:
 		remark := *l.Remark
 		remark.ExternalID, remark.Position, remark.Detail = r.id(remark.ExternalID), r.position(remark.Position), ""

@@ -80,6 +80,8 @@ func (p *Person) About(l Line) bool {
 		return p.Is(l.Reject.ExternalID, 0)
 	case l.Leaver != nil:
 		return p.Is(l.Leaver.ExternalID, l.Leaver.AccountID)
+	case l.Avatar != nil:
+		return p.Is(l.Avatar.ExternalID, l.Avatar.AccountID)
 	default:
 		return p.Is(l.Remark.ExternalID, l.Remark.AccountID)
 	}
@@ -148,6 +150,10 @@ func (p *Person) clear(l Line) (_ Line, changed bool) {
 		remark := *l.Remark
 		remark.Detail = prose(remark.Detail)
 		return Line{Remark: &remark}, changed
+	case l.Avatar != nil:
+		avatar := *l.Avatar
+		avatar.Detail = prose(avatar.Detail)
+		return Line{Avatar: &avatar}, changed
 	default:
 		return l, false
 	}
@@ -209,6 +215,9 @@ func (l Line) Texts(yield func(string)) {
 		yield(l.Leaver.ExternalID)
 	case l.Remark != nil:
 		yield(l.Remark.ExternalID)
+	case l.Avatar != nil:
+		yield(l.Avatar.ExternalID)
+		yield(l.Avatar.Source)
 	}
 }
 

@@ -69,6 +69,20 @@ func TestForget(t *testing.T) {
 }
 
 // A ring that was named for somebody goes by another's name, and a swap's other half stays where it belongs.
+func TestForgetAvatars(t *testing.T) {
+	f := sampleFile()
+	theirs := Avatar{ExternalID: "Q7", AccountID: 70, Source: "photos/bo.png", Stamp: "1", Digest: "1"}
+	f.Plan.Avatars = []Avatar{theirs, {ExternalID: "Q8", Detail: "the picture is Q7's", Stamp: "1", Digest: "1"}}
+	var texts []string
+	Line{Avatar: &theirs}.Texts(func(text string) { texts = append(texts, text) })
+	if got := strings.Join(texts, " "); got != "Q7 photos/bo.png" {
+		t.Errorf("their texts are %q", got)
+	}
+	if lines := f.Forget(&Person{ExternalIDs: []string{"Q7"}, AccountIDs: []int64{70}}); lines != 2 || len(f.Plan.Avatars) != 1 || f.Plan.Avatars[0].Detail != TakenOut {
+		t.Errorf("%d lines: %+v", lines, f.Plan.Avatars)
+	}
+}
+
 func TestForgetOneOfARing(t *testing.T) {
 	f := &File{Plan: &Plan{Operations: []Operation{
 		{Kind: Update, Step: Park, ExternalID: "E2", AccountID: 2, Ring: "E1"},

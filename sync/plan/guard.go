@@ -125,6 +125,7 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	for _, field := range user.Fields() {
 		ceiling(guardField, p.fieldChanges(field), limits.Field, fmt.Sprintf("changes of %s", field))
 	}
+	ceiling(guardField, p.replacedAvatars(), limits.Field, "changes of "+avatarField)
 	if who, from := p.heldByLeavers(), limits.Rekeyed.Of(p.Owned); who.n > 0 && who.n >= from {
 		trip(guardRekeyed, fmt.Sprintf("new external IDs whose login or e-mail a leaver holds: %s among %s", Number(who.n), Counted(p.Owned, "owned account")),
 			"fewer than "+Number(from), "were the keys changed? `cubesync rekey` carries new ones; if not, look at them in the plan", who)
@@ -149,7 +150,7 @@ func UnconfirmedRekey(p *Plan) Trip {
 func unconfirmed(p *Plan, guard, one, which string) Trip {
 	who := p.sent(Kinds()...)
 	return Trip{
-		Guard: guard, Saw: Counted(who.n, one) + " " + which, Limit: "none unconfirmed",
+		Guard: guard, Saw: Counted(p.Writes(), one) + " " + which, Limit: "none unconfirmed",
 		Concerns: who.first, Count: who.n, Remedy: "answer yes on a terminal, or run it with --yes",
 	}
 }

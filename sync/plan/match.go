@@ -169,13 +169,14 @@ func (b *builder) update(d Desired, known Known, have account.Account, reason Re
 		remark.ExternalID, remark.AccountID, remark.Position = d.User.ExternalID, have.ID, d.Position
 		b.plan.Remarks = append(b.plan.Remarks, remark)
 	}
+	settled := b.depict(d, known, &have)
 	before := externalIDBefore(d, known, have)
 	if before == nil && reason == LostID {
 		reason = FieldsDiffer
 	}
 	if len(changes) == 0 && before == nil {
 		b.plan.Unchanged++
-		if len(remarks) == 0 {
+		if len(remarks) == 0 && settled {
 			b.agree(d, known, have)
 		}
 		return
@@ -215,5 +216,6 @@ func (b *builder) create(d Desired, known Known) {
 	if len(b.policy.Adopt) > 0 {
 		b.adoptable[op.ExternalID] = d
 	}
+	b.depict(d, known, nil)
 	b.add(op, known)
 }

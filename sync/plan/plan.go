@@ -21,6 +21,8 @@ type Desired struct {
 	Position record.Position
 	// Digest recognises the record, together with everything else that decides about it; 0 where that isn't wanted.
 	Digest user.Digest
+	// Picture is the avatar that the record points at.
+	Picture Picture
 }
 
 // Known is what earlier runs left in the state about one external ID.
@@ -35,6 +37,7 @@ type Known struct {
 	// by its id. nil: none was refused.
 	KeptID *string
 	Parked *Parked
+	Avatar Uploaded // that it was given
 }
 
 // Parked is what an account gave up in a swap, remembered before it did and until it has something in its place.
@@ -106,6 +109,7 @@ type Policy struct {
 	Leavers           Leavers
 	GraceReads        int           // counted reads that must miss a leaver; 0 or 1: the first is enough
 	GraceSpan         time.Duration // between the first and the last of them
+	AvatarPlace       string        `json:",omitempty"` // where accounts point at their avatars; "" where none are set
 	LeaveVanished     bool          // an account that vanished without us isn't made again
 }
 
@@ -265,6 +269,7 @@ type Plan struct {
 	Rejects    []Reject    `json:"rejects"`
 	Leavers    []Leaver    `json:"leavers"`
 	Remarks    []Remark    `json:"remarks"`
+	Avatars    []Avatar    `json:"avatars,omitempty"` // set after all operations
 
 	Owned     int `json:"owned"`     // accounts that carry the owner tag
 	Desired   int `json:"desired"`   // records that made a user
@@ -363,6 +368,7 @@ const (
 	Ignored        Reason = "ignored"             // remark: the service ignored this value when it was sent
 	LockedOut      Reason = "locked-out"          // remark: the account lacks what it gave up in a swap that was broken off
 	NoExternalID   Reason = "no-external-id"      // remark: our tag on an account without external ID
+	BadPicture     Reason = "bad-picture"         // remark: what the record points at can't be an avatar
 )
 
 // String describes the operation in one line without its values.

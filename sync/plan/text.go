@@ -33,6 +33,7 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 			out.entry(entry{head: head, fields: changesText(op)})
 		}
 	}
+	p.writeAvatars(out)
 	out.group("rejected", plain, len(p.Rejects))
 	for _, r := range p.Rejects {
 		out.entry(entry{head: []span{
@@ -55,6 +56,43 @@ func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 	out.end()
 	p.writeSum(out, unknown)
 	return out.Flush()
+}
+
+func (p *Plan) writeAvatars(out *textWriter) {
+	out.group("avatars", styleOf(Update), len(p.Avatars))
+	for i := range p.Avatars {
+		a := &p.Avatars[i]
+		head := subject(&Operation{ExternalID: a.ExternalID, AccountID: a.AccountID, Position: a.Position})
+		var tail []span
+		if a.Blocked != "" {
+			tail = append(tail, say(fmt.Sprintf("; not sent: %s (%s)", a.Blocked, Printable(a.Detail))))
+		}
+		out.entry(entry{head: head, fields: []fieldSpans{{avatarField, []span{{a.What(), styleOf(Update)}}}}, tail: tail})
+	}
+}
+
+// What says for people which picture becomes the avatar.
+func (a *Avatar) What() string {
+	var parts []string
+	if a.Source != "" {
+		parts = append(parts, Printable(a.Source))
+	}
+	if a.SHA256 != "" {
+		const shown = 12
+		parts = append(parts, fmt.Sprintf("sha256 %.*s…, %s", shown, a.SHA256, sizeText(a.Bytes)))
+	}
+	if a.Replaces {
+		parts = append(parts, "in place of another one of ours")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func sizeText(bytes int) string {
+	const kilobyte = 1000
+	if bytes < kilobyte {
+		return Number(bytes) + " bytes"
+	}
+	return Number((bytes+kilobyte/2)/kilobyte) + " KB"
 }
 
 func (p *Plan) writeSum(out *textWriter, unknown bool) {
@@ -85,6 +123,11 @@ func (p *Plan) writeSum(out *textWriter, unknown bool) {
 		if more.n > 0 {
 			add(", ", more.n, more.what, plain)
 		}
+	}
+	if n := p.AvatarsSent(); n == 1 {
+		add(", ", n, "avatar to set", plain)
+	} else if n > 1 {
+		add(", ", n, "avatars to set", plain)
 	}
 	const hanging = 6
 	out.line(0, hanging, line)

@@ -37,6 +37,7 @@ func (r Reason) Meaning() string {
 		NotAnObject:    "custom_data isn't a JSON object, so that nothing can be merged into it",
 		Ignored:        "ConnectyCube ignored this value when it was sent",
 		LockedOut:      "the account lacks what it gave up in a swap that was broken off",
+		BadPicture:     "what the record points at can't be an avatar; it is tried again in the next run",
 		NoExternalID:   "an account with our tag has no external ID",
 	}[r]
 }

@@ -88,6 +88,14 @@ func (r *run) cost() plan.Calls {
 	} else {
 		calls.LookUp += reads // read again before it is written
 	}
+	avatars := r.Plan.AvatarsSent() // a file is announced and declared complete; its upload takes no permit
+	calls.File, calls.Write = 2*avatars, calls.Write+avatars
+	if r.Costs.OwnerUpdates {
+		calls.Session += 2 * avatars
+	} else {
+		calls.LookUp += avatars
+	}
+	calls.LookUp += (avatars + avatarBatch - 1) / avatarBatch
 	if r.Costs.OwnerDeletes { // the session goes with its user
 		calls.Session += 2 * deletes
 		opened = max(opened, deletes)

@@ -65,6 +65,9 @@ func (r *run) decide(ctx context.Context) bool {
 	if err != nil {
 		return r.stop(ctx, err)
 	}
+	if err := r.look(ctx, read.desired, remembered); err != nil {
+		return r.stop(ctx, err)
+	}
 	unknown := r.absenceUnknown(verdict, read.rejects)
 	r.unknown = unknown
 	r.counts = unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))
@@ -81,6 +84,7 @@ func (r *run) decide(ctx context.Context) bool {
 		return r.stop(ctx, err)
 	}
 	r.Plan = survey.Build(found)
+	r.noAlbum()
 	if err := r.fillCells(ctx, read.desired); err != nil {
 		return r.stop(ctx, err)
 	}

@@ -25,7 +25,7 @@ func (r *run) permitted(ctx context.Context) bool {
 
 // agreed asks before the first run that writes to a live service. A no holds the run; false means that it can't go on.
 func (r *run) agreed(ctx context.Context) bool {
-	if r.order.Confirm == nil || r.confirmed || r.Plan.Sent() == 0 {
+	if r.order.Confirm == nil || r.confirmed || r.Plan.Writes() == 0 {
 		return true
 	}
 	if !r.order.Confirm(r.Plan) {

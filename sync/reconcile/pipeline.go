@@ -59,6 +59,9 @@ type Pipeline struct {
 	// Then nothing new is begun, and what is under way has a minute.
 	MaxDuration time.Duration
 
+	Avatars *Avatars // nil: none are set
+	Resets  *Resets  // nil: none are sent
+
 	Rekeying      Rekeying
 	PlanExpires   time.Duration // how long a saved plan may be carried out; 0: a day
 	Costs         Costs
@@ -170,6 +173,7 @@ func (r *run) conclude(ctx context.Context, permitted bool) (*Result, error) {
 		r.notAttempted()
 	}
 	r.sortOutcomes()
+	r.Troubles = append(r.Troubles, r.later...)
 	if err := r.finish(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
@@ -208,6 +212,9 @@ type run struct {
 	deadline    *deadline               // nil: none
 	troubled    map[user.Digest]int64   // see apply.Applier
 	nowTroubled map[user.Digest]int64   // as this run leaves them
+	pictures    *Avatars                // the pipeline's, as long as any can be got; nil: avatars are left alone in this run
+	noPictures  string                  // why pictures is nil although the pipeline has some
+	later       []state.Outcome         // troubles of what comes after the plan's operations
 	agreedTo    map[string]plan.Leavers // what the approval of this run says of leavers, by external ID
 }
 
@@ -221,7 +228,7 @@ func (p *Pipeline) newRun(store *state.Store, order Order) *run {
 		before = p.Calls()
 	}
 	return &run{
-		callsBefore: before, Pipeline: p, store: store, order: order, now: now,
+		callsBefore: before, Pipeline: p, store: store, order: order, now: now, pictures: p.Avatars,
 		Result: Result{Run: state.Run{
 			Pipeline: p.Name, StartedAt: now, Status: state.Running, Config: p.Digest, RetryRefused: order.RetryRefused,
 		}},
@@ -326,6 +333,8 @@ func (r *run) apply(ctx context.Context) {
 		return
 	}
 	r.Run.Status = state.Applied
+	r.setAvatars(ctx)
+	r.sendResets(ctx)
 }
 
 // finish writes down how the run ended; an applied one becomes the baseline.

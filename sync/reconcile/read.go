@@ -46,6 +46,7 @@ type begun struct {
 
 // open begins a read; where none can be begun the verdict says why. An error means that the run must not go on at all.
 func (r *run) open(ctx context.Context) (*begun, record.Verdict, error) {
+	r.openAlbum()
 	reader, err := r.Source.Open(ctx)
 	if err != nil {
 		return nil, record.Verdict{Reason: err.Error()}, nil
@@ -54,6 +55,10 @@ func (r *run) open(ctx context.Context) (*begun, record.Verdict, error) {
 	r.hidden = r.leftEmpty()
 	if columns := reader.Columns(); len(columns.Names()) > 0 { // a source without any says why in its verdict
 		if err := r.Mapper.Check(columns); err != nil {
+			_ = reader.Close() // nothing was read
+			return nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
+		}
+		if err := r.pictures.check(columns); err != nil {
 			_ = reader.Close() // nothing was read
 			return nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
 		}
@@ -132,7 +137,7 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 	for batch := range batches {
 		n := 0
 		for i := range batch {
-			switch err := into.take(&batch[i]); {
+			switch err := into.take(ctx, &batch[i]); {
 			case err == nil:
 				n += batch[i].records()
 			case errors.Is(err, ErrSample):
@@ -204,7 +209,7 @@ type intake struct {
 }
 
 // take maps a record, unless it may be passed over. An error is the end of the read.
-func (in *intake) take(a *answer) error {
+func (in *intake) take(ctx context.Context, a *answer) error {
 	if a.rows != (rows{}) {
 		in.sieve.Skimmed(a.rows.from, a.rows.to)
 		return nil
@@ -218,6 +223,7 @@ func (in *intake) take(a *answer) error {
 	}
 	rec := a.record
 	digest := a.digest
+	picture := in.pictures.picture(rec)
 	if externalID, readable := in.Mapper.Key(rec); readable {
 		if err := in.real(externalID, &rec); err != nil {
 			return err
@@ -225,6 +231,9 @@ func (in *intake) take(a *answer) error {
 		if digest == 0 {
 			in.digest.AddNumber(int64(in.salt)) //nolint:gosec // any number will do
 			in.Mapper.AddTo(&in.digest, rec)
+			if in.pictures != nil {
+				in.digest.Add(picture.Stamp)
+			}
 			digest = in.digest.Digest()
 		}
 		if in.sieve.Record(externalID, digest) {
@@ -237,7 +246,11 @@ func (in *intake) take(a *answer) error {
 		return nil
 	}
 	in.sieve.Claim(u)
-	in.source.desired = append(in.source.desired, plan.Desired{User: u, Position: rec.Position, Digest: digest})
+	d := plan.Desired{User: u, Position: rec.Position, Digest: digest, Picture: picture}
+	if err := in.pictures.carried(ctx, &d, rec); err != nil {
+		return err
+	}
+	in.source.desired = append(in.source.desired, d)
 	return nil
 }
 

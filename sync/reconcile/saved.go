@@ -69,6 +69,9 @@ func (p *Pipeline) withState(ctx context.Context, command string, do func(*state
 		return nil, err
 	}
 	defer func() { _ = store.Close() }() // what matters was committed before
+	if p.Resets != nil {
+		store.OweResets()
+	}
 	return do(store)
 }
 

@@ -50,10 +50,11 @@ type skimmer struct {
 	digest user.Digester
 }
 
-// skimmer returns how the reader is skimmed; nil where it can't be.
+// skimmer returns how the reader is skimmed; nil where it can't be. A record's text doesn't say whether its photo's file
+// changed.
 func (r *run) skimmer(reader record.Reader, sieve *plan.Sieve, salt user.Digest) *skimmer {
 	skims, can := reader.(record.Skimmer)
-	if !can || !r.Mapper.Takes(reader.Columns()) {
+	if !can || !r.Mapper.Takes(reader.Columns()) || r.Avatars.files() {
 		return nil
 	}
 	return &skimmer{Skimmer: skims, mapper: r.Mapper, skim: sieve.Skim(), salt: saltOf(salt, skims.Form())}

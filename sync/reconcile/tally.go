@@ -19,6 +19,8 @@ func (r *run) tallyPlan() {
 			t.Ignored++
 		case plan.LockedOut:
 			t.LockedOut++
+		case plan.BadPicture:
+			t.Avatars.Failed++
 		}
 	}
 }
@@ -33,6 +35,7 @@ func (r *run) notAttempted() {
 		op := &r.Plan.Operations[i]
 		r.count(state.Outcome{Operation: *op, Ending: state.NotAttempted})
 	}
+	r.Run.Tally.Avatars.NotAttempted = r.Plan.AvatarsSent()
 }
 
 // observe takes an outcome in.

@@ -222,4 +222,13 @@ func (e *explainer) remarksAlone() {
 		x.Decision, x.Reason, x.Why, x.Ending = "unchanged", r.Reason, "nothing is to be done; see the remarks", "unchanged"
 		e.found = append(e.found, x)
 	}
+	for i := range e.file.Plan.Avatars {
+		a := &e.file.Plan.Avatars[i]
+		if key := fmt.Sprint(a.ExternalID, "\x00", a.AccountID); seen[key] || !e.named(a.ExternalID, a.AccountID, a.Position) {
+			continue
+		}
+		x := e.begin(a.ExternalID, a.AccountID, a.Position)
+		x.Decision, x.Reason, x.Why, x.Ending = "unchanged", a.Blocked, "only the avatar is to be set: "+a.What(), "unchanged"
+		e.found = append(e.found, x)
+	}
 }

@@ -124,6 +124,16 @@ func (r Report) writeTable(w io.Writer) {
 	r.writeLeaverCounts(w)
 	line("values ignored", t.Ignored, "ConnectyCube kept what it had")
 	line("locked out", t.LockedOut, "lack what they gave up in a swap that was broken off")
+	extras := func(name, note string, e state.Extras, doubt string) {
+		line(name, e.Done, note)
+		line(name+" failed", e.Failed, "")
+		line(name+" skipped", e.Skipped, "")
+		line(name+" unknown", e.Unknown, doubt)
+		line(name+" left", e.NotAttempted, "not attempted")
+		line(name+" waiting", e.Waiting, "users without an e-mail address")
+	}
+	extras("avatars", "set", t.Avatars, "in doubt; the next run sets them again")
+	extras("e-mails", "for new passwords", t.Resets, "in doubt; never sent again")
 	if l := r.Run.Listed; l != nil {
 		writeLine(w, "accounts listed", l.Accounts, listedNote(l))
 	}

@@ -77,6 +77,13 @@ func (r Review) groups() []group {
 			}
 			return e
 		})},
+		group{"avatars", len(p.Avatars), each(p.Avatars, func(a *plan.Avatar) entry {
+			e := entry{id: plan.Printable(a.ExternalID), account: a.AccountID, position: plan.Printable(string(a.Position)), detail: a.What()}
+			if a.Blocked != "" {
+				e.reason, e.detail = plan.Printable(string(a.Blocked)), plan.Printable(a.Detail)
+			}
+			return e
+		})},
 	)
 }
 

@@ -25,7 +25,7 @@ func (r Review) status() (text string, stopped bool) {
 	case n > 1:
 		return fmt.Sprintf("held by %d guards: nothing is written", n), true
 	}
-	switch n := r.File.Plan.Sent(); n {
+	switch n := r.File.Plan.Writes(); n {
 	case 0:
 		return "nothing to do", false
 	default:
@@ -58,6 +58,10 @@ func (r Review) ended() (text string, trouble bool) {
 	add(t.NotAttempted+t.LeaversNotAttempted, "not attempted", true)
 	add(t.Rejected, "rejected", true)
 	add(t.LockedOut, "locked out", true)
+	add(t.Avatars.Done, "avatars set", false)
+	add(t.Avatars.Troubles(), "avatars not set", true)
+	add(t.Resets.Done, "password e-mails sent", false)
+	add(t.Resets.Troubles(), "password e-mails not sent or in doubt", true)
 	return plan.Printable(strings.Join(parts, ", ")), trouble || r.Run.Status != state.Applied
 }
 
@@ -135,6 +139,9 @@ func (r Review) reasons() []fact {
 	}
 	for i := range p.Remarks {
 		add(p.Remarks[i].Reason)
+	}
+	for i := range p.Avatars {
+		add(p.Avatars[i].Blocked)
 	}
 	return all
 }

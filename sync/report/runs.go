@@ -37,7 +37,8 @@ func (p Runs) writeTable(w io.Writer) error {
 	fmt.Fprintln(table, "run\tstarted (UTC)\tended\tread\tnew\tchanged\tgone\trejected\ttroubles")
 	for _, run := range p.Runs {
 		t := run.Tally
-		troubles := t.Failed + t.Unknown + t.Skipped - t.ByPolicy + t.LeaversFailed + t.LeaversUnknown + t.LeaversSkipped + t.Ignored + t.LockedOut
+		troubles := t.Failed + t.Unknown + t.Skipped - t.ByPolicy + t.LeaversFailed + t.LeaversUnknown + t.LeaversSkipped + t.Ignored + t.LockedOut +
+			t.Avatars.Troubles() + t.Resets.Troubles()
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", run.ID,
 			strings.TrimSuffix(plan.Moment(run.StartedAt), " UTC"), run.Status, plan.Number(t.Read),
 			plan.Number(t.Done[plan.Create]), plan.Number(t.Done[plan.Update]+t.Done[plan.Adopt]),

@@ -26,10 +26,13 @@ type notes struct {
 	Absence *plan.Absence  `json:"absence,omitempty"`
 	KeptID  *string        `json:"kept_id,omitempty"`
 	Parked  *plan.Parked   `json:"parked,omitempty"`
+	Avatar  *plan.Uploaded `json:"avatar,omitempty"`
+	Reset   *Reset         `json:"reset,omitempty"`
 }
 
 func (n *notes) empty() bool {
-	return n.Mine == valuesCopy{} && len(n.Learned) == 0 && n.Refusal == nil && n.Absence == nil && n.KeptID == nil && n.Parked == nil
+	return n.Mine == valuesCopy{} && len(n.Learned) == 0 && n.Refusal == nil && n.Absence == nil && n.KeptID == nil && n.Parked == nil &&
+		n.Avatar == nil && n.Reset == nil
 }
 
 // end takes in how an operation ended.

@@ -88,7 +88,7 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 			if o.Ending != DoneApplied && !o.Refused {
 				continue
 			}
-			if err := known.end(ctx, run, o); err != nil {
+			if err := s.end(ctx, known, run, o); err != nil {
 				return err
 			}
 			if o.Ending == DoneApplied && leaves(op.Kind) {
@@ -97,6 +97,14 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 		}
 		return s.depart(ctx, tx, run, departed)
 	})
+}
+
+// end takes in how an operation ended, and what is owed to whoever was signed up.
+func (s *Store) end(ctx context.Context, known *book, run int64, o *Outcome) error {
+	if err := known.end(ctx, run, o); err != nil || o.Ending != DoneApplied || o.Operation.Kind != plan.Create {
+		return err
+	}
+	return s.owe(ctx, known, o.Operation.ExternalID)
 }
 
 // end takes in how an operation ended, under the external ID that the account has after it.
@@ -217,7 +225,11 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, known *book, found *Sett
 			return err
 		}
 	}
-	return known.update(ctx, intent.ExternalID, func(e *entry) { e.applied(intent.Run, intent.Kind, found.Account, intended(mine)) })
+	err = known.update(ctx, intent.ExternalID, func(e *entry) { e.applied(intent.Run, intent.Kind, found.Account, intended(mine)) })
+	if err == nil && intent.Kind == plan.Create {
+		err = s.owe(ctx, known, intent.ExternalID)
+	}
+	return err
 }
 
 // StoredOutcome is how an operation of an earlier run ended.

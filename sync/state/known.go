@@ -56,6 +56,9 @@ func (s *Store) known(e *entry) plan.Known {
 		ExternalID: e.externalID, AccountID: e.account.ID, Mine: n.Mine.mine(), Learned: n.Learned, Refusal: n.Refusal,
 		Absence: n.Absence, KeptID: n.KeptID, Parked: n.Parked,
 	}
+	if n.Avatar != nil {
+		known.Avatar = *n.Avatar
+	}
 	if n.Absence != nil {
 		known.Absence.Since = s.wall(n.Absence.Since)
 	}

@@ -159,7 +159,39 @@ type Tally struct {
 	Recreated int `json:"recreated"`
 	// Done counts the applied operations by kind.
 	Done map[plan.Kind]int `json:"done,omitempty"`
+
+	Avatars Extras `json:"avatars,omitzero"`
+	Resets  Extras `json:"resets,omitzero"` // e-mails for new passwords
 }
+
+// Extras count what is done for users beyond the plan's operations, by how it ended. No record ends with one.
+type Extras struct {
+	Done         int `json:"done"`
+	Failed       int `json:"failed"`  // they are tried again, unless the service refused them
+	Skipped      int `json:"skipped"` // refused before, changed meanwhile, or not possible
+	Unknown      int `json:"unknown"` // in doubt
+	NotAttempted int `json:"not_attempted"`
+	Waiting      int `json:"waiting"` // for something that only the source can give
+}
+
+// Count counts one that ended.
+func (e *Extras) Count(ending Ending) {
+	switch ending {
+	case DoneApplied:
+		e.Done++
+	case DoneFailed:
+		e.Failed++
+	case DoneSkipped:
+		e.Skipped++
+	case DoneUnknown:
+		e.Unknown++
+	default:
+		e.NotAttempted++
+	}
+}
+
+// Troubles is how many of them somebody should look at.
+func (e Extras) Troubles() int { return e.Failed + e.Skipped + e.Unknown + e.NotAttempted }
 
 // Ending is how one operation ended.
 type Ending string

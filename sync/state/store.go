@@ -38,6 +38,8 @@ type Store struct {
 	ahead    time.Duration // how far our clock is ahead of the axis of absences and departures: see Tick
 	latest   time.Time     // the latest time on that axis; zero before the first Tick
 	service  moment        // what time it was by the service's clock at the last Tick
+
+	owesResets bool // to whoever is signed up: see OweResets
 }
 
 // Open opens the state of one pipeline in the folder dir, and makes what isn't there: the folder for its owner only,

@@ -39,6 +39,36 @@ aliases.bad.yaml:6:8: state: uses an anchor, alias or tag of YAML; write the val
 aliases.bad.yaml:9:5: pipelines[0]: uses an anchor, alias or tag of YAML; write the value out
 aliases.bad.yaml:10:1: this key uses a merge, anchor, alias or tag of YAML; write the keys out
 `,
+	"avatar.bad.yaml": `
+avatar.bad.yaml:9:7: pipelines[0].mapping.avatar.column: is missing; name the column
+avatar.bad.yaml:9:7: pipelines[0].mapping.avatar.folder: is missing; name the folder that the files are in: no path leads out of it
+avatar.bad.yaml:9:35: pipelines[0].mapping.avatar.hosts: has no use with from: file; take it out
+avatar.bad.yaml:9:67: pipelines[0].mapping.avatar.networks: has no use with from: file; take it out
+avatar.bad.yaml:9:85: pipelines[0].mapping.avatar.as: unknown value "photo"; choose avatar or custom_data
+avatar.bad.yaml:9:103: pipelines[0].mapping.avatar.max_bytes: 0 is out of range; write a whole number from 1 to 104857600
+avatar.bad.yaml:10:5: pipelines[0].passwords: random.reset_email has no e-mail address to send to; map email, or take it out
+avatar.bad.yaml:11:14: pipelines[0].updates: off leaves nobody to set avatars (mapping.avatar); choose owner or shared, or take the avatar out
+avatar.bad.yaml:23:17: pipelines[1].mapping.avatar.hosts[0]: "https://photos.example.com" is not the name of a host; write one such as photos.example.com, or photos.example.com:8443
+avatar.bad.yaml:23:47: pipelines[1].mapping.avatar.hosts[1]: "*.example.com" is not the name of a host; write one such as photos.example.com, or photos.example.com:8443
+avatar.bad.yaml:24:20: pipelines[1].mapping.avatar.networks[0]: 127.0.0.0/8 is no private network: public ones need no leave, and what only this machine or its link answers at gets none; write one such as 10.1.0.0/16
+avatar.bad.yaml:24:33: pipelines[1].mapping.avatar.networks[1]: "10.0.0.1" is not a network; write one such as 10.1.0.0/16
+avatar.bad.yaml:24:43: pipelines[1].mapping.avatar.networks[2]: 8.8.8.0/24 is no private network: public ones need no leave, and what only this machine or its link answers at gets none; write one such as 10.1.0.0/16
+avatar.bad.yaml:25:17: pipelines[1].mapping.avatar.folder: has no use with from: url; take it out
+avatar.bad.yaml:26:13: pipelines[1].mapping.avatar.as: custom_data is replaced as a whole by what is mapped (mode: replace), and the avatar with it; write mode: merge, or as: avatar
+avatar.bad.yaml:27:18: pipelines[1].mapping.avatar.timeout: "1ms" is not a span of time from 1s to 1h; write a number and its unit, such as 30s, 5m, 72h or 3d
+avatar.bad.yaml:28:21: pipelines[1].mapping.avatar.max_pixels: is text where a number belongs; write a whole number from 1 to 1000000000
+avatar.bad.yaml:29:38: pipelines[1].passwords.random.per_minute: has no use without reset_email: true; write that, or take the line out
+avatar.bad.yaml:30:14: pipelines[1].updates: off leaves nobody to set avatars (mapping.avatar); choose owner or shared, or take the avatar out
+avatar.bad.yaml:38:49: pipelines[2].mapping.avatar.as: custom_data.avatar_uid is mapped too; keep one of them
+avatar.bad.yaml:38:74: pipelines[2].mapping.avatar.allow_http: has no use with from: base64; take it out
+avatar.bad.yaml:39:26: pipelines[2].passwords.random.reset_mail: unknown key; did you mean reset_email?
+avatar.bad.yaml:40:14: pipelines[2].updates: off leaves nobody to set avatars (mapping.avatar); choose owner or shared, or take the avatar out
+avatar.bad.yaml:48:15: pipelines[3].mapping.avatar: is text where a group of keys belongs; write {column: photo, from: file, folder: photos}
+avatar.bad.yaml:49:25: pipelines[3].passwords.random: is a list where true or false belongs; write random: true
+avatar.bad.yaml:58:7: pipelines[4].mapping.avatar.hosts: is missing; name the hosts that pictures may come from
+avatar.bad.yaml:59:39: pipelines[4].passwords.random.reset_email: is text where true or false belongs; write true or false
+avatar.bad.yaml:60:14: pipelines[4].updates: off leaves nobody to set avatars (mapping.avatar); choose owner or shared, or take the avatar out
+`,
 	"directive.bad.yaml": `
 directive.bad.yaml:1:1: a YAML directive is not understood here; take this line out
 `,

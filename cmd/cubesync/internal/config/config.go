@@ -63,6 +63,7 @@ type Pipeline struct {
 
 	Source    Source
 	Mapping   mapping.Spec
+	Avatar    *Avatar `json:",omitempty"` // nil: avatars are left alone
 	Passwords Passwords
 	Creates   Authority // WithKey or AsShared
 	Updates   Authority // AsOwner, AsShared or Off
@@ -99,6 +100,9 @@ type CSV struct {
 type Passwords struct {
 	Derive *Derive
 	Random bool
+
+	ResetEmail bool `json:",omitempty"` // those with random ones are sent an e-mail for their own
+	PerMinute  int  `json:"-"`          // e-mails; 0: as fast as the rate limit permits. How fast it works decides nothing
 }
 
 // Derive computes passwords from the external ID and a secret.

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"cubesync/sink/emulator"
 	"cubesync/sync/account"
 	"cubesync/sync/apply"
+	"cubesync/sync/avatar"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/user"
@@ -255,13 +257,18 @@ func TestEveryKey(t *testing.T) {
 				Tags:       []mapping.TagRule{{Rule: mapping.Rule{Constant: "staff"}}, {Rule: mapping.Rule{Column: "tags", Clear: true}, Split: ";"}},
 				CustomData: map[string]mapping.Rule{"department": {Column: "department"}, "office": {Constant: "Berlin"}},
 			},
+			Avatar: &config.Avatar{
+				Column: "photo", From: avatar.FromURL, Hosts: []string{"photos.example.com", "intranet.example.com:8443"},
+				Networks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd12::/16")},
+				Plain:    true, As: "avatar", Public: true, MaxBytes: 100_000, MaxPixels: 1_000_000, Timeout: 3 * time.Second,
+			},
 			Passwords: config.Passwords{Derive: &config.Derive{
 				Secret: config.NewSecret("new-secret-of-the-environment-0123456789"), Previous: config.NewSecret("old-secret-of-the-environment-0123456789"),
 			}},
 			Creates: config.AsShared, Updates: config.AsShared, Deletes: config.AsOwner,
 			Policy: plan.Policy{
 				OwnerTag: "staff-sync", OtherOwnerTags: []string{"Gäste"}, ReplaceCustomData: true, Leavers: plan.DeleteLeavers,
-				GraceReads: 5, GraceSpan: 108 * time.Hour, LeaveVanished: true,
+				GraceReads: 5, GraceSpan: 108 * time.Hour, LeaveVanished: true, AvatarPlace: "avatar",
 				Adopt:     []account.Key{account.ByExternalID, account.ByLogin, account.ByEmail},
 				Protected: plan.Protected{IDs: []int64{17, 4711}, Logins: []string{"Support", "root"}, Tags: []string{"board", "vip"}},
 				Owners: map[user.Field]plan.Ownership{
@@ -274,19 +281,23 @@ func TestEveryKey(t *testing.T) {
 			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "guests.csv"), Delimiter: ',', NullValue: &null, AcceptPlausible: true}},
 			Mapping: mapping.Spec{
 				ExternalID: mapping.Rule{Column: "id"},
-				Fields:     map[user.Field]mapping.Rule{user.CustomData: {Column: "data"}},
+				Fields:     map[user.Field]mapping.Rule{user.Email: {Column: "email"}, user.CustomData: {Column: "data"}},
 			},
-			Passwords: config.Passwords{Random: true},
+			Avatar: &config.Avatar{
+				Column: "face", From: avatar.FromFile, Folder: filepath.Join(folder, "faces"), As: "custom_data",
+				MaxBytes: avatar.DefaultMaxBytes, MaxPixels: avatar.DefaultMaxPixels, Timeout: avatar.DefaultTimeout,
+			},
+			Passwords: config.Passwords{Random: true, ResetEmail: true, PerMinute: 30},
 			Creates:   config.WithKey, Updates: config.AsShared, Deletes: config.Off,
 			Policy: plan.Policy{
-				OwnerTag: "Gäste", OtherOwnerTags: []string{"staff-sync"}, Leavers: plan.ReleaseLeavers,
+				OwnerTag: "Gäste", OtherOwnerTags: []string{"staff-sync"}, Leavers: plan.ReleaseLeavers, AvatarPlace: "custom_data",
 				Adopt: []account.Key{account.ByExternalID}, Protected: plan.Protected{Tags: []string{"staff-sync"}},
 				Owners: map[user.Field]plan.Ownership{},
 			},
 			Guards: plan.DefaultLimits(), Breaker: apply.DefaultBreaker(), Workers: 0,
 		}},
 	}
-	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named()); diff != "" {
+	if diff := cmp.Diff(got, want, zones(), revealed(), unshown(), named(), networks()); diff != "" {
 		t.Errorf("(-got +want)\n%s", diff)
 	}
 }
@@ -384,3 +395,6 @@ func complaints(err error, folder string) string {
 	text := strings.ReplaceAll(err.Error(), folder+string(filepath.Separator), "")
 	return strings.ReplaceAll(text, folder, ".")
 }
+
+// networks compares networks by what they are.
+func networks() cmp.Option { return cmpopts.EquateComparable(netip.Prefix{}) }

@@ -22,17 +22,18 @@ const (
 
 const ruleRemedy = `write {column: NAME}, {constant: TEXT} or {template: "{given_name} {family_name}"}`
 
-// mapping reads how a record becomes a user, and into policy what the fields say about who decides them.
-func (c *checker) mapping(n node, policy *plan.Policy) mapping.Spec {
+// mapping reads how a record becomes a user and into policy what the fields say about who decides them, and where the
+// avatar comes from, nil where none does.
+func (c *checker) mapping(n node, policy *plan.Policy) (mapping.Spec, *Avatar) {
 	known := []string{externalID}
 	for _, field := range user.Fields() {
 		known = append(known, field.String())
 	}
-	group := n.object("write the fields under it", known...)
+	group := n.object("write the fields under it", append(known, avatarField)...)
 	spec := mapping.Spec{Fields: map[user.Field]mapping.Rule{}}
 	policy.Owners = map[user.Field]plan.Ownership{}
 	if !n.given() || group.broken {
-		return spec
+		return spec, nil
 	}
 	before := len(c.complaints)
 	spec.ExternalID = c.keyRule(group.need(externalID, "name the column that tells persons apart: {column: NAME}"))
@@ -52,6 +53,7 @@ func (c *checker) mapping(n node, policy *plan.Policy) mapping.Spec {
 			spec.Fields[field] = c.field(at, field, policy)
 		}
 	}
+	avatar := c.avatar(group.get(avatarField), &spec, policy)
 	if mapped == 0 {
 		group.complain("maps no field", "add at least one, such as email: {column: email}")
 	}
@@ -60,7 +62,7 @@ func (c *checker) mapping(n node, policy *plan.Policy) mapping.Spec {
 			group.complain(err.Error(), "correct it")
 		}
 	}
-	return spec
+	return spec, avatar
 }
 
 // keyRule reads the rule of the external ID.

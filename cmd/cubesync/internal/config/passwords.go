@@ -17,14 +17,32 @@ func (c *checker) passwords(n node, app application) Passwords {
 	case "derive":
 		return Passwords{Derive: c.derive(group.get("derive"), app)}
 	case "random":
-		random := group.get("random")
-		if random.is(boolKind, "write random: true") && !random.flag() {
-			random.complain("leaves no way to make passwords", "write random: true, or derive")
-		}
-		return Passwords{Random: true}
+		return c.random(group.get("random"))
 	}
 	return Passwords{}
 }
+
+// random reads passwords that nobody knows: true, or what is done for those who get them.
+func (c *checker) random(n node) Passwords {
+	p := Passwords{Random: true}
+	if n.value.kind != objectKind {
+		if n.is(boolKind, "write random: true") && !n.flag() {
+			n.complain("leaves no way to make passwords", "write random: true, or derive")
+		}
+		return p
+	}
+	group := n.object("write reset_email: true under it", "reset_email", "per_minute")
+	p.ResetEmail = group.get("reset_email").flag()
+	pace := group.get("per_minute")
+	p.PerMinute = pace.integer(0, 1, maxPerMinute)
+	if pace.given() && !p.ResetEmail {
+		pace.complain("has no use without reset_email: true", "write that, or take the line out")
+	}
+	return p
+}
+
+// maxPerMinute is more e-mails than any service sends.
+const maxPerMinute = 60_000
 
 func (c *checker) derive(n node, app application) *Derive {
 	group := n.object("write secret: under it", "secret", "previous")

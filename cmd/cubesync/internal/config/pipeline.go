@@ -44,11 +44,22 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p.Schedule, p.Timezone = c.timing(group)
 	p.MaxDuration = group.get("max_duration").duration(0, time.Second, maxMaxDuration)
 	p.Policy.OwnerTag = p.OwnerTag
-	p.Mapping = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
+	p.Mapping, p.Avatar = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
 	c.writes(group, app, &p)
+	c.afterwards(group, &p)
 	c.others(group, &p)
 	c.leavers(group, app, &p)
 	return p
+}
+
+// afterwards checks that what comes after sign-ups and updates can be done.
+func (c *checker) afterwards(group object, p *Pipeline) {
+	if p.Avatar != nil && p.Updates == Off {
+		group.get("updates").complain("off leaves nobody to set avatars (mapping.avatar)", "choose owner or shared, or take the avatar out")
+	}
+	if _, mapped := p.Mapping.Fields[user.Email]; p.Passwords.ResetEmail && !mapped {
+		group.get("passwords").complain("random.reset_email has no e-mail address to send to", "map email, or take it out")
+	}
 }
 
 // workers returns how many there are, 0 for as many as are of use.

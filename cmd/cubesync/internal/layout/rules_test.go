@@ -9,7 +9,7 @@ import (
 // The order of sync/: a package imports what stands before it. report stands aside.
 const (
 	leaves = "sync/record sync/user sync/account"
-	order  = leaves + " sync/mapping sync/plan sync/state sync/apply sync/reconcile sync/schedule"
+	order  = leaves + " sync/mapping sync/plan sync/state sync/apply sync/avatar sync/reconcile sync/schedule"
 )
 
 // mayImport says which packages of ours a package may import, besides its own sub-packages. cmd/ wires and may import
@@ -21,6 +21,7 @@ func mayImport() map[string]string {
 		"sync/account":      leaves,
 		"sync/mapping":      leaves,
 		"sync/plan":         leaves,
+		"sync/avatar":       leaves,
 		"sync/state":        before("sync/state"),
 		"sync/apply":        before("sync/apply"),
 		"sync/reconcile":    before("sync/reconcile"),
@@ -51,6 +52,7 @@ func confined() []struct{ library, to, why string } {
 		{"github.com/sijms/go-ora", "source/sqlquery", "SQL is one kind of source"},
 		{"modernc.org/sqlite", "sync/state source/sqlquery", "everything else uses the state through its methods"},
 		{"github.com/robfig/cron", "sync/schedule", "its gaps (time zones, DST, overlap) are closed in one place"},
+		{"golang.org/x/image", "sync/avatar", "pictures of strangers are looked at in one place, and never decoded"},
 		{"golang.org/x/time", "sink/connectycube", "a second limiter would break the one rate"},
 		{"github.com/gocarina/gocsv", "source/csvfile sync/report cmd/sampleusers", "its options are global, its silences many"},
 		{"github.com/goccy/go-yaml", "cmd/cubesync/internal/config", "the config is read strictly, in one place"},
