@@ -74,8 +74,9 @@ live: ## prove the client on your own application, on throw-away accounts: see t
 mutants: ## break each listed rule and see its test fail; AREA=client takes one list, or one mutant by its name
 	go run ./cmd/cubesync/internal/mutants $(AREA)
 
-soak: ## try a million random worlds of users, other ones each time, and break the power off again and again
+soak: ## try a million random worlds, kill the program ten thousand times, break the power off again and again; other ones each time
 	go test ./sync/plan -run TestWorlds -worlds 1000000 -worlds.seed 0 -timeout 0 -v
+	go test ./cmd/cubesync -run '^TestKills$$' -kills.rounds 8 -kills.seed 0 -timeout 0 -v
 	go test ./sync/state -run TestPowerLoss -powerloss.thorough -timeout 0 -v
 	REQUIRE_SERVERS=1 go test ./cmd/cubesync -run TestDisk -disk.losses 1000 -timeout 0 -v
 

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -11,12 +12,18 @@ import (
 	_ "time/tzdata" // schedules name time zones, and a bare machine has none
 
 	"github.com/spf13/cobra"
+
+	"cubesync/sync/failpoint"
 )
 
 // version is set by the linker: -X main.version=…
 var version = "unreleased"
 
 func main() {
+	if err := failpoint.Arm(os.LookupEnv); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitUsage)
+	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), signals, os.Args[1:], environment{

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,8 +15,6 @@ import (
 func TestProcesses(t *testing.T) {
 	binary := buildBinary(t)
 	stories := map[string]func(*testing.T, string){
-		"killed-in-mid-run":          killedInMidRun,
-		"killed-in-mid-update":       killedInMidUpdate,
 		"server-killed-in-mid-run":   serverKilledInMidRun,
 		"server-restarts-in-mid-run": serverRestartsInMidRun,
 		"sigterm-in-mid-run":         sigtermInMidRun,
@@ -34,83 +31,6 @@ func TestProcesses(t *testing.T) {
 			story(t, binary)
 		})
 	}
-}
-
-// killedInMidRun: whoever is killed, and how often, the next run leaves what an undisturbed one leaves.
-func killedInMidRun(t *testing.T, binary string) {
-	const people = 3000
-	undisturbed := newSite(t, binary)
-	undisturbed.configure()
-	undisturbed.people(people, "")
-	undisturbed.sync(exitInSync)
-	undisturbed.wrote(emulator.Writes{SignUp: people})
-	want := undisturbed.owned()
-
-	for name, moments := range map[string][]int64{
-		"at-the-first": {1}, "in-the-middle": {1400}, "again-and-again": {250, 900, 2700},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, binary)
-			s.configure("RATE", "2500")
-			s.people(people, "")
-			for _, moment := range moments {
-				p := s.start("sync", "--yes")
-				s.until(signedUp(moment))
-				if code := p.kill(); code != -1 {
-					t.Fatalf("it wasn't killed in the middle: it exited with %d", code)
-				}
-			}
-			s.sync(exitInSync)
-			s.wrote(emulator.Writes{SignUp: people})
-			s.has(want)
-			s.quiet()
-		})
-	}
-
-	t.Run("and-its-state-is-lost", func(t *testing.T) {
-		s := newSite(t, binary)
-		s.configure("RATE", "2500")
-		s.people(people, "")
-		p := s.start("sync", "--yes")
-		s.until(signedUp(1000))
-		p.kill()
-		if err := os.RemoveAll(filepath.Join(s.dir, ".cubesync", "state")); err != nil {
-			t.Fatal(err)
-		}
-		s.sync(exitInSync)
-		s.wrote(emulator.Writes{SignUp: people})
-		s.has(want)
-		s.quiet()
-	})
-}
-
-// killedInMidUpdate: the same for updates as their owners, and for deletes.
-func killedInMidUpdate(t *testing.T, binary string) {
-	s := newSite(t, binary)
-	s.configure()
-	s.people(400, "")
-	s.sync(exitInSync)
-	s.people(350, " the Second")
-	s.configure("RATE", "400")
-	for _, enough := range []func(emulator.Writes) bool{
-		func(w emulator.Writes) bool { return w.Update >= 100 },
-		func(w emulator.Writes) bool { return w.AdminDelete >= 20 },
-	} {
-		p := s.start("sync")
-		s.until(enough)
-		if code := p.kill(); code != -1 {
-			t.Fatalf("it wasn't killed in the middle: it exited with %d", code)
-		}
-	}
-	s.sync(exitInSync)
-	s.wrote(emulator.Writes{SignUp: 400, Update: 350, AdminDelete: 50})
-
-	undisturbed := newSite(t, binary)
-	undisturbed.configure()
-	undisturbed.people(350, " the Second")
-	undisturbed.sync(exitInSync)
-	s.has(undisturbed.owned())
-	s.quiet()
 }
 
 // serverKilledInMidRun: the run ends as unusable, and the next one goes on.

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"cubesync/sync/failpoint"
 )
 
 // maxAnswer is far above any page of users; it keeps a foreign server from filling the memory.
@@ -71,7 +73,7 @@ func newTransport(o Options) *http.Transport {
 	return &http.Transport{
 		Proxy:                 o.Proxy,
 		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-		DialContext:           dialer.DialContext,
+		DialContext:           failpoint.Dial(dialer.DialContext),
 		MaxIdleConnsPerHost:   max(o.Workers, 4) + 4, // beside the workers there are sessions and pages
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
@@ -90,11 +92,12 @@ func newTransport(o Options) *http.Transport {
 func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	request, err := e.request(ctx, c)
+	request, err := e.request(failpoint.WhenSent(ctx, c.name), c)
 	if err != nil {
 		return nil, &unsentError{err}
 	}
 	got, err := e.roundTrip(request, c)
+	failpoint.Reach(failpoint.Answered, c.name)
 	if doubtful(got, err) {
 		e.doubts[c.kind].Add(1)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"cubesync/sync/failpoint"
 	"cubesync/sync/plan"
 )
 
@@ -54,6 +55,7 @@ func Lock(dir, endpoint, applicationID, work string) (*Locked, error) {
 	if !locked {
 		return nil, l.held(path)
 	}
+	failpoint.Reach(failpoint.Locked, "")
 	if err := l.leaveWord(work); err != nil {
 		return nil, errors.Join(fmt.Errorf("the application can't be locked: %w; check who may write there", err), l.lock.Unlock())
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cubesync/sync/failpoint"
 	"cubesync/sync/plan"
 )
 
@@ -52,6 +53,7 @@ func WriteNew(path string, file *plan.File) (err error) {
 			_ = os.Remove(temporary.Name()) // what went wrong before says more
 		}
 	}()
+	failpoint.Reach(failpoint.PlanBegun, "")
 	err = file.Write(temporary)
 	if err == nil {
 		err = temporary.Sync()
@@ -59,7 +61,10 @@ func WriteNew(path string, file *plan.File) (err error) {
 	if err := errors.Join(err, temporary.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temporary.Name(), path)
+	failpoint.Reach(failpoint.BeforeRename, "")
+	err = os.Rename(temporary.Name(), path)
+	failpoint.Reach(failpoint.AfterRename, "")
+	return err
 }
 
 // Plan returns the plan of a run. One that made none gives fs.ErrNotExist, one that can't be read a *PlanError.

@@ -26,6 +26,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"cubesync/sync/failpoint"
 )
 
 // Store is the state of one pipeline. It is safe for concurrent use; writes follow one another. A write that has
@@ -106,7 +108,10 @@ func (s *Store) write(ctx context.Context, doing string, change func(context.Con
 	if err := change(ctx, tx); err != nil {
 		return errors.Join(s.explain(doing, err), ignoreDone(tx.Rollback()))
 	}
-	return s.explain(doing, tx.Commit())
+	failpoint.Reach(failpoint.BeforeCommit, doing)
+	err = tx.Commit()
+	failpoint.Reach(failpoint.AfterCommit, doing)
+	return s.explain(doing, err)
 }
 
 // ignoreDone drops the complaint that a transaction which failed is rolled back already.

@@ -29,8 +29,10 @@ type event struct {
 // most of the time goes into compiling it.
 func goTest(ctx context.Context, root, folder, pattern, overlay string, timeout time.Duration) (outcome, error) {
 	command := exec.CommandContext(ctx, "go", "test", "-json", "-vet=off", "-gcflags=-N -l", "-count=1",
-		"-timeout", timeout.String(), "-overlay", overlay, "-run", pattern, "./"+folder)
+		"-timeout", timeout.String(), "-run", pattern, "./"+folder)
 	command.Dir = root
+	// Not as an argument: what the tests build is broken, too.
+	command.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // it stops what it has started
 	command.WaitDelay = 10 * time.Second
 	var out, complaints bytes.Buffer
