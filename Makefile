@@ -19,9 +19,13 @@ DUCKDB := cmd/cubesync/internal/bench/duckdb/node_modules/.package-lock.json
 # How many users `make bench` plans.
 PLAN := 1000000
 
+# How often `make replay` lives a run through, and how many other ones `make soak` does: some hours of them.
+TIMES := 100
+RUNS := 50000
+
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build test test-packages mutants lint live soak bench sample clean
+.PHONY: help build test simulation replay test-packages mutants lint live soak bench sample clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +35,14 @@ build: ## build bin/cubesync, a static binary
 
 test: test-packages $(SDK) ## run all tests with the race detector, real servers included
 	REQUIRE_SERVERS=1 CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
+	$(MAKE) --no-print-directory simulation
+
+# The tests above live through the first tenth of these worlds, with the race detector.
+simulation: ## live 2,000 runs through in which everything goes wrong, and print what did
+	GOGC=400 go test ./cmd/cubesync/internal/simulation -run TestSimulation -simulation.worlds 2000 -count=1 -timeout 15m -v | grep -v '^ *\(=== \|--- PASS\)'
+
+replay: ## live the run SEED=n of the simulation through again, TIMES times (100), with the race detector
+	CGO_ENABLED=1 go test -race ./cmd/cubesync/internal/simulation -run TestSimulation -simulation.worlds 1 -simulation.seed $(SEED) -simulation.times $(TIMES) -count=1 -timeout 0
 
 test-packages: ## on Debian, as root, install what the tests lack; elsewhere say what it is
 	@missing=; \
@@ -74,8 +86,9 @@ live: ## prove the client on your own application, on throw-away accounts: see t
 mutants: ## break each listed rule and see its test fail; AREA=client takes one list, or one mutant by its name
 	go run ./cmd/cubesync/internal/mutants $(AREA)
 
-soak: ## try a million random worlds, kill the program ten thousand times, break the power off again and again; other ones each time
+soak: ## try a million random worlds, live RUNS runs through, kill the program ten thousand times, break the power off again and again
 	go test ./sync/plan -run TestWorlds -worlds 1000000 -worlds.seed 0 -timeout 0 -v
+	CGO_ENABLED=1 go test -race ./cmd/cubesync/internal/simulation -run TestSimulation -simulation.worlds $(RUNS) -simulation.seed 0 -timeout 0 -v | grep -v '^ *\(=== \|--- PASS\)'
 	go test ./cmd/cubesync -run '^TestKills$$' -kills.rounds 8 -kills.seed 0 -timeout 0 -v
 	go test ./sync/state -run TestPowerLoss -powerloss.thorough -timeout 0 -v
 	REQUIRE_SERVERS=1 go test ./cmd/cubesync -run TestDisk -disk.losses 1000 -timeout 0 -v

@@ -68,6 +68,7 @@ type call struct {
 
 	oldPassword string    // that the account's user signed in with; "" where somebody else writes
 	released    time.Time // when it was first let go by the limiter; zero: it never was
+	late        bool      // one that was sent may still arrive, although another was answered since
 }
 
 // writes reports whether the call changes something that lasts, so that a lost answer leaves something to find out.

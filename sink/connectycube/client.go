@@ -49,6 +49,9 @@ type Options struct {
 	Version           string            // of this program, for the user agent
 	Log               *slog.Logger      // nil: silent
 
+	// Draw draws the length of a pause, from 1 to most; nil: at random. It is for tests that must go the same way again.
+	Draw func(most time.Duration) time.Duration
+
 	// For a transport of our own; a Base brings its own.
 	Proxy   func(*http.Request) (*url.URL, error) // nil: none; http.ProxyFromEnvironment is one
 	RootCAs *x509.CertPool                        // of the certificates to trust; nil: those of the system
@@ -91,8 +94,9 @@ func New(options Options) (*Client, error) {
 	c.edition.turn = newTurn()
 	c.exchange = newExchange(options)
 	c.limiter = newLimiter(c.exchange, options.RequestsPerSecond, c.log)
+	c.limiter.draw = options.Draw
 	c.token = newToken(c.limiter, c.signIn)
-	c.chain = &retry{next: c.token}
+	c.chain = &retry{next: c.token, draw: options.Draw}
 	return c, nil
 }
 

@@ -48,6 +48,7 @@ type limiter struct {
 	lanes lanes
 	limit float64 // 0: none
 	log   *slog.Logger
+	draw  draw
 
 	mu       sync.Mutex
 	bucket   *rate.Limiter // nil: no limit
@@ -172,7 +173,7 @@ func (l *limiter) learn(got *answer, released time.Time) {
 		l.closed = now
 	}
 	if (!asked || pause == 0) && !known { // a pause of nothing would only burn the tries
-		pause = jitter(firstPause, l.refusals)
+		pause = l.draw.jitter(firstPause, l.refusals)
 	}
 	if opens := now.Add(min(pause, maxPause)); opens.After(l.opens) {
 		l.opens = opens
@@ -183,11 +184,17 @@ func (l *limiter) learn(got *answer, released time.Time) {
 	}
 }
 
+// draw draws the length of a pause, from 1 to most; nil: at random.
+type draw func(most time.Duration) time.Duration
+
 // jitter returns a random pause of at most first, doubled for each time after the first.
-func jitter(first time.Duration, times int) time.Duration {
+func (d draw) jitter(first time.Duration, times int) time.Duration {
 	ceiling := maxBackoff
 	if times < 16 {
 		ceiling = min(maxBackoff, first<<(times-1))
+	}
+	if d != nil {
+		return d(ceiling)
 	}
 	return rand.N(ceiling) + 1
 }

@@ -31,7 +31,7 @@ func (c *Client) signInAsOwner(ctx context.Context, known account.Account, passw
 			c.discard(ctx, s)
 			return nil, account.Account{}, err
 		case c.alive(ctx, s):
-			c.sessions.give(s) // nobody signed in on it
+			c.keep(ctx, s) // nobody signed in on it
 			return nil, account.Account{}, err
 		case last:
 			return nil, account.Account{}, errEndedAgain(ownerSignIn, account.Ambiguous)
@@ -115,6 +115,16 @@ func (c *Client) release(ctx context.Context, s *session) {
 	defer cancel()
 	s.opened = ""
 	if err := c.logout(ctx, s); err != nil {
+		c.discard(ctx, s)
+		return
+	}
+	c.keep(ctx, s)
+}
+
+// keep keeps a session for the next owner. On one where a sign-in may still arrive the next would act as somebody else,
+// and a sign-out would stop them: so it is ended.
+func (c *Client) keep(ctx context.Context, s *session) {
+	if s.late {
 		c.discard(ctx, s)
 		return
 	}

@@ -36,11 +36,15 @@ func (e *unsentError) Unwrap() error { return e.cause }
 //	everything else                             up            up
 //
 // * but for a call that acts each time: a password reset by GET, a guest's session.
-type retry struct{ next sender }
+type retry struct {
+	next sender
+	draw draw
+}
 
 func (r *retry) send(ctx context.Context, c *call) (*answer, error) {
 	for try := 1; ; try++ {
 		got, err := r.next.send(ctx, c)
+		c.late = c.late || inDoubt(got, err)
 		if ctx.Err() != nil {
 			return got, err
 		}
@@ -50,10 +54,18 @@ func (r *retry) send(ctx context.Context, c *call) (*answer, error) {
 			}
 			continue
 		}
-		if try >= maxTries || !repeatable(c, got, err) || sleep(ctx, jitter(firstWait, try)) != nil {
+		if try >= maxTries || !repeatable(c, got, err) || sleep(ctx, r.draw.jitter(firstWait, try)) != nil {
 			return got, err
 		}
 	}
+}
+
+// inDoubt reports whether nothing says that the call was carried out, or won't be.
+func inDoubt(got *answer, err error) bool {
+	if err != nil {
+		return !neverSent(err)
+	}
+	return got.status == http.StatusAccepted || got.status == http.StatusRequestTimeout || got.status >= http.StatusInternalServerError
 }
 
 func throttled(got *answer, err error) bool {

@@ -33,6 +33,7 @@ type session struct {
 	user    int64         // who was made or signed in with it; 0 where nobody was
 	margin  time.Duration // it is renewed this long before it expires
 	expires atomic.Int64  // Unix nanoseconds, by our clock
+	late    bool          // a sign-in or a sign-out on it may still arrive
 }
 
 func newSession(token string, got *answer) *session {
@@ -105,7 +106,9 @@ func (c *Client) hintSession(refusal *answer) string {
 
 // logout makes the session of a user an application session again.
 func (c *Client) logout(ctx context.Context, s *session) error {
-	_, err := c.do(ctx, &call{name: "sign out", kind: logoutCall, method: http.MethodDelete, path: "/login.json", pass: s.pass()})
+	out := &call{name: "sign out", kind: logoutCall, method: http.MethodDelete, path: "/login.json", pass: s.pass()}
+	_, err := c.do(ctx, out)
+	s.late = s.late || out.late
 	return err
 }
 

@@ -174,6 +174,7 @@ func (c *Client) login(ctx context.Context, s *session, with signIn) (signedIn, 
 		pass: s.pass(), body: mustMarshal(with.fields), secrets: with.secrets, read: readSignedIn(&in),
 	}
 	got, err := c.do(ctx, as)
+	s.late = s.late || as.late
 	sent := as.released
 	if !with.since.IsZero() {
 		sent = with.since

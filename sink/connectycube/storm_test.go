@@ -68,7 +68,7 @@ func TestJitter(t *testing.T) {
 		t.Run(fmt.Sprint(times), func(t *testing.T) {
 			var shortest, longest time.Duration = time.Hour, 0
 			for range 1000 {
-				pause := jitter(time.Second, times)
+				pause := draw(nil).jitter(time.Second, times)
 				shortest, longest = min(shortest, pause), max(longest, pause)
 			}
 			if shortest <= 0 || shortest > ceiling/10 || longest > ceiling || longest < ceiling*9/10 {

@@ -2,7 +2,9 @@ package connectycube_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -42,7 +44,7 @@ func TestSessionCallsAreRepeated(t *testing.T) {
 	}
 }
 
-// So does one where a session ends: the owner's is used again, and none is left at the end.
+// So does one where a session ends, and none is left at the end. One on which a sign-out may still arrive isn't kept.
 func TestEndingCallsAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, options := open(t)
@@ -57,8 +59,8 @@ func TestEndingCallsAreRepeated(t *testing.T) {
 		if _, err := c.Service(owner()).Update(t.Context(), made, setting(user.FullName, "Ann")); err != nil {
 			t.Fatal(err)
 		}
-		if got := server.Counters().ByKind[emulator.SessionDestroy]; got != 0 {
-			t.Errorf("%d sessions were ended instead of kept", got)
+		if got := server.Counters().ByKind[emulator.SessionDestroy]; got != 1 {
+			t.Errorf("%d sessions were ended, want the owner's", got)
 		}
 		if err := c.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -127,4 +129,51 @@ func TestSignInAnswerThatLeavesFieldsOut(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// On a session where a sign-in may still arrive nobody else signs in: they would act as somebody else from then on.
+func TestLateSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, options := open(t)
+		options.User = nil
+		s := newClient(t, options).Service(owner())
+		ann, bo := signUp(t, s, "E1"), signUp(t, s, "E2")
+		options.Base = lateAt(http.MethodPost, "/login.json", 2, options.Base)
+		s = newClient(t, options).Service(owner())
+		for _, one := range []account.Account{ann, bo} {
+			if _, err := s.Update(t.Context(), one, setting(user.FullName, "New Name")); err != nil {
+				t.Errorf("account %d: %v", one.ID, err)
+			}
+		}
+		if got := server.Counters().ByKind[emulator.SessionCreate]; got != 2 {
+			t.Errorf("%d sessions were made, want one for each", got)
+		}
+	})
+}
+
+// lateAt answers the first call of this kind badly, and lets it arrive right after a later one.
+func lateAt(method, suffix string, later int, base http.RoundTripper) http.RoundTripper {
+	var first *http.Request
+	n := 0
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method != method || !strings.HasSuffix(r.URL.Path, suffix) {
+			return base.RoundTrip(r)
+		}
+		n++
+		if n == 1 {
+			first = r.Clone(context.WithoutCancel(r.Context()))
+			body, err := io.ReadAll(r.Body)
+			first.Body = io.NopCloser(bytes.NewReader(body))
+			return nil, errors.Join(errors.New("connection reset"), err)
+		}
+		got, err := base.RoundTrip(r)
+		if n == later+1 {
+			late, lateErr := base.RoundTrip(first)
+			if lateErr == nil {
+				lateErr = late.Body.Close()
+			}
+			err = errors.Join(err, lateErr)
+		}
+		return got, err
+	})
 }

@@ -61,13 +61,29 @@ func (c *Client) undo(ctx context.Context, s *session, in signedIn, with signIn)
 	return fmt.Sprintf("; the service made user %d of an unknown login, who was deleted again", in.user.ID)
 }
 
+// outliving is the context of what must be undone: as patient as its caller, and for a moment after them. Who is left behind
+// holds a login that somebody needs.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		moment := time.NewTimer(tidyTimeout)
+		defer moment.Stop()
+		select {
+		case <-moment.C:
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
+
 // undoTries is how often a user who was made by mistake is asked to be deleted.
 const undoTries = 3
 
 // expel deletes a user who was made by mistake, even for a caller who is gone. Where the session has ended, or the answer
 // was lost, it signs in once more: whoever still can is still there.
 func (c *Client) expel(ctx context.Context, s *session, in signedIn, with signIn) error {
-	ctx, cancel := tidying(ctx)
+	ctx, cancel := outliving(ctx)
 	defer cancel()
 	err := c.remove(ctx, in.user.ID, &call{pass: s.pass(), hint: hintOwner})
 	return c.expelAgain(ctx, with.sentAt(in), 0, err)
@@ -132,7 +148,7 @@ func (c *Client) afterDoubt(ctx context.Context, with signIn, known int64, in si
 	if !ok || failed.Kind != account.Unavailable || in.sent.IsZero() {
 		return err
 	}
-	ctx, cancel := tidying(ctx)
+	ctx, cancel := outliving(ctx)
 	defer cancel()
 	if left := c.expelAgain(ctx, with.sentAt(in), known, err); left != nil {
 		doubt := *failed

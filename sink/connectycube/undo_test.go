@@ -44,6 +44,7 @@ func TestUndoInDoubt(t *testing.T) {
 		"delete-fails":       {Do: emulator.ErrorBefore, Call: emulator.Delete},
 		"delete-fails-twice": {Do: emulator.ErrorBefore, Call: emulator.Delete, Times: 2},
 		"session-ends":       {Do: emulator.EndSession, Call: emulator.Delete},
+		"throttled-for-long": {Do: emulator.Throttle, Call: emulator.Delete, Times: 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

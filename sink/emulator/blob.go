@@ -3,7 +3,6 @@ package emulator
 import (
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // blobView is a file's metadata as the API shows it.
@@ -57,7 +56,7 @@ func createBlob(s *Server, c *call) (answer, error) {
 	if given == nil {
 		return answer{}, malformed(`The body must be {"blob":{…}}`)
 	}
-	now := time.Now()
+	now := s.clock.now()
 	b := blob{
 		UID: randomHex(16), Owner: c.session.user, Name: given["name"].text, ContentType: given["content_type"].text,
 		Public: given["public"].text == "true" || given["public"].text == "1", Created: now.Unix(), Updated: now.Unix(),
@@ -114,7 +113,7 @@ func completeBlob(s *Server, c *call) (answer, error) {
 	if err := wrong.failure(); err != nil {
 		return answer{}, err
 	}
-	now := time.Now().Unix()
+	now := s.clock.now().Unix()
 	err = s.blobs.change(b.ID, func(b *blob) { b.Completed, b.Updated = now, now })
 	return answer{status: http.StatusOK, body: struct{}{}}, err
 }
@@ -148,11 +147,11 @@ func downloadBlob(s *Server, c *call) (answer, error) {
 	}
 	params := c.r.URL.Query()
 	if !b.Public && c.session.token == "" {
-		if _, valid := s.sessionOf(params.Get("token"), time.Now()); !valid {
+		if _, valid := s.sessionOf(params.Get("token"), s.clock.now()); !valid {
 			return answer{}, noSession()
 		}
 	}
-	expires := time.Now().Add(accessLife)
+	expires := s.clock.now().Add(accessLife)
 	link := s.storage.downloadURL(c.r, b, expires)
 	if params.Get("download_url") == "" {
 		c.w.Header().Set("Location", link)

@@ -32,6 +32,10 @@
 //
 // Web apps served from this machine may call it from a browser (cors.go).
 //
+// # Its clock
+//
+// Server.SetClock sets it ahead of this machine's, or behind it, as another machine's may be.
+//
 // # What lasts
 //
 // Users and the numbers of successful writes live in the data file: one JSON line a write, fsynced before the answer;

@@ -5,6 +5,7 @@ import "time"
 // lag makes lists late: they are answered from a copy of the directory that follows it at a distance, as a replica of a
 // database does.
 type lag struct {
+	clock *clock
 	by    time.Duration
 	shown *directory
 	queue []passed
@@ -18,24 +19,25 @@ type passed struct {
 }
 
 // follow makes lists late from now on.
-func (d *directory) follow(by time.Duration) {
+func (d *directory) follow(by time.Duration, clock *clock) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	shown := newDirectory(d.options)
 	for id := range int64(len(d.people)) {
 		shown.apply(opUser, id+1, d.at(id+1))
 	}
-	d.lag = &lag{by: by, shown: shown}
+	d.lag = &lag{clock: clock, by: by, shown: shown}
 }
 
 // note remembers what has become of a user.
 func (l *lag) note(id int64, to record) {
-	l.queue = append(l.queue, passed{time.Now(), id, to})
+	l.queue = append(l.queue, passed{l.clock.now(), id, to})
 }
 
 // catchUp shows what is old enough. The caller holds the lock of d, the directory that is followed. Only writes are late: the
 // last request of a user is shown at once.
-func (l *lag) catchUp(d *directory, now time.Time) *directory {
+func (l *lag) catchUp(d *directory) *directory {
+	now := l.clock.now()
 	l.shown.mu.Lock()
 	defer l.shown.mu.Unlock()
 	for len(l.queue) > 0 && now.Sub(l.queue[0].at) >= l.by {

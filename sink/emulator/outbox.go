@@ -58,6 +58,6 @@ func resetPassword(s *Server, c *call) (answer, error) {
 	if p == nil {
 		return answer{}, noUser()
 	}
-	s.outbox.send(Mail{What: "password_reset", To: p.Email, UserID: p.ID, At: time.Now().UTC()})
+	s.outbox.send(Mail{What: "password_reset", To: p.Email, UserID: p.ID, At: s.clock.now().UTC()})
 	return answer{status: http.StatusOK, body: struct{}{}, shows: p.sequence}, nil
 }

@@ -91,7 +91,7 @@ func brokenBy(byReset bool) error {
 
 // carryOut does what a request asks for.
 func (s *Server) carryOut(c *call, found *route) outcome {
-	s.users.endGuests(time.Now().Unix())
+	s.users.endGuests(s.clock.now().Unix())
 	s.identify(c)
 	if err := found.admit(s, c); err != nil {
 		return s.refuse(c, found.kind, err)

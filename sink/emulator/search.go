@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // search carries a query out and returns a page, how many users there are in all, and the number of the last write that
@@ -16,7 +15,7 @@ import (
 func (d *directory) search(q query) (page []*person, total int, sequence uint64) {
 	if d.lag != nil {
 		d.mu.Lock()
-		shown, sequence := d.lag.catchUp(d, time.Now()), d.sequence
+		shown, sequence := d.lag.catchUp(d), d.sequence
 		d.mu.Unlock()
 		page, total, _ = shown.search(q)
 		return page, total, sequence

@@ -10,6 +10,7 @@ import (
 // Server is an open emulator; safe for concurrent use. Make one with Open and Close it after use.
 type Server struct {
 	options  Options
+	clock    *clock
 	routes   []route
 	tally    *tally
 	tokens   *tokens
@@ -31,14 +32,14 @@ func Open(o Options) (*Server, error) {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
 	s := &Server{
-		options: o.withDefaults(), routes: o.routes(), tally: newTally(), tokens: newTokens(), blobs: newBlobs(),
+		options: o.withDefaults(), clock: &clock{}, routes: o.routes(), tally: newTally(), tokens: newTokens(), blobs: newBlobs(),
 		faults: newFaults(), requests: newRequestLog(o.KeepRequests, o.Identity != nil), verifier: newVerifier(o.Identity),
 	}
 	s.users = newDirectory(&s.options)
 	if err := s.SetFaults(o.FaultSeed, o.Faults...); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
-	s.storage = newStorage(s.blobs)
+	s.storage = newStorage(s.blobs, s.clock)
 	s.pages = s.own()
 	if o.Data != "" {
 		data, err := openData(o.Data, s.users)
@@ -50,11 +51,11 @@ func Open(o Options) (*Server, error) {
 			return nil, fmt.Errorf("emulator: %w", errors.Join(err, s.Close()))
 		}
 	}
-	if err := s.users.seed(o.Users, time.Now().Unix()); err != nil {
+	if err := s.users.seed(o.Users, s.clock.now().Unix()); err != nil {
 		return nil, fmt.Errorf("emulator: %w", errors.Join(err, s.Close()))
 	}
 	if o.ListLag > 0 {
-		s.users.follow(o.ListLag)
+		s.users.follow(o.ListLag, s.clock)
 	}
 	return s, nil
 }
@@ -98,6 +99,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.pages.ServeHTTP(w, r)
 		return
 	}
+	w.Header().Set("Date", s.clock.now().UTC().Format(http.TimeFormat))
 	found, path := find(s.routes, r.Method, r.URL.Path)
 	c := &call{w: w, r: r, id: path.id, uid: path.uid}
 	var fault Fault
@@ -114,7 +116,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // identify finds the session of the request's token, if that is valid, and prolongs it.
 func (s *Server) identify(c *call) {
-	now := time.Now()
+	now := s.clock.now()
 	session, ok := s.sessionOf(c.r.Header.Get("CB-Token"), now)
 	if !ok {
 		return

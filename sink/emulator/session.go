@@ -37,7 +37,7 @@ func createSession(s *Server, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	now := time.Now()
+	now := s.clock.now()
 	if err := s.checkApplication(params, now); err != nil {
 		return answer{}, err
 	}
@@ -142,7 +142,7 @@ func login(s *Server, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	now := time.Now()
+	now := s.clock.now()
 	p, err := s.whoSignsIn(c.r.Context(), params, params, s.options.LoginCreatesUsers, now)
 	if err != nil {
 		return answer{}, err
@@ -154,7 +154,7 @@ func login(s *Server, c *call) (answer, error) {
 
 // logout is DELETE /login: the session becomes the application's again.
 func logout(s *Server, c *call) (answer, error) {
-	s.tokens.assign(c.session.token, 0, time.Now())
+	s.tokens.assign(c.session.token, 0, s.clock.now())
 	return answer{status: http.StatusOK, body: struct{}{}}, nil
 }
 

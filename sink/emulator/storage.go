@@ -30,9 +30,12 @@ const maxBlob = 100 << 20
 type storage struct {
 	secret []byte
 	blobs  *blobs
+	clock  *clock
 }
 
-func newStorage(b *blobs) *storage { return &storage{secret: []byte(randomHex(32)), blobs: b} }
+func newStorage(b *blobs, c *clock) *storage {
+	return &storage{secret: []byte(randomHex(32)), blobs: b, clock: c}
+}
 
 func (s *storage) sign(what string) string {
 	mac := hmac.New(sha256.New, s.secret)
@@ -118,7 +121,7 @@ func (s *storage) admit(fields map[string]string) (b blob, refusal string) {
 	if !known {
 		return b, "no upload of this key was asked for"
 	}
-	if time.Since(time.Unix(b.Created, 0)) > accessLife {
+	if s.clock.now().Sub(time.Unix(b.Created, 0)) > accessLife {
 		return b, "Invalid according to Policy: Policy expired."
 	}
 	want := s.fields(b)
@@ -140,7 +143,7 @@ func (s *storage) download(w http.ResponseWriter, r *http.Request, key string) {
 	until := params.Get("Expires")
 	seconds, err := strconv.ParseInt(until, 10, 64)
 	signed := hmac.Equal([]byte(params.Get("Signature")), []byte(s.sign("GET "+key+" "+until)))
-	if err != nil || !signed || time.Now().Unix() > seconds {
+	if err != nil || !signed || s.clock.now().Unix() > seconds {
 		refuseXML(w, http.StatusForbidden, "AccessDenied", "Request has expired, or isn't signed")
 		return
 	}

@@ -3,7 +3,6 @@ package emulator
 import (
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // newPerson makes a user of the given parameters and says what is wrong with it, password included.
@@ -29,7 +28,7 @@ func signUp(s *Server, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p, wrong := s.options.newPerson(params, time.Now().Unix())
+	p, wrong := s.options.newPerson(params, s.clock.now().Unix())
 	if err := s.users.add(opSignUp, p, wrong); err != nil {
 		return answer{}, err
 	}
@@ -48,7 +47,7 @@ func updateUser(s *Server, c *call) (answer, error) {
 	if s.options.FixedExternalIDs {
 		delete(params, "external_id")
 	}
-	now := time.Now().Unix()
+	now := s.clock.now().Unix()
 	p, err := s.users.change(c.id, func(p *person, wrong problems) {
 		s.options.assign(p, params)
 		check(p, wrong)

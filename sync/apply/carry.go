@@ -49,7 +49,9 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 			return r.unknown(ctx, op, err, lookupErr)
 		case found != nil && found.ExternalID == op.ExternalID && found.HasTag(r.OwnerTag):
 			return r.done(op, *found, nil)
-		case certain, found == nil && kind == account.Conflict && doubt == nil:
+		case certain: // perhaps because of what is in doubt, and what look-ups don't show yet
+			return r.unknown(ctx, op, err, nil)
+		case found == nil && kind == account.Conflict && doubt == nil:
 			return r.refused(ctx, op, err)
 		case found != nil:
 			return r.refused(ctx, op, heldBy(err, *found))
@@ -135,6 +137,7 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 		switch kind := account.KindOf(err); {
 		case kind == account.Ambiguous:
 			doubt = err
+			known = r.signingInAgain(ctx, op, known)
 			continue
 		case doubt == nil:
 			return r.refused(ctx, op, err)
@@ -145,6 +148,21 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 		return r.refusedInDoubt(ctx, op, doubt, err)
 	}
 	return r.unknown(ctx, op, doubt, nil)
+}
+
+// signingInAgain is the account as whose user an update in doubt is repeated. The update may have changed what they sign in
+// with: whoever has that login by then is somebody else, and some servers make a user of one that nobody has.
+func (r *run) signingInAgain(ctx context.Context, op plan.Operation, known account.Account) account.Account {
+	if !slices.ContainsFunc(op.Changes, func(c plan.Change) bool { return c.Field == user.Login || c.Field == user.Email }) {
+		return known
+	}
+	present, err := r.byID(ctx, []plan.Operation{op})
+	now, there := present[known.ID]
+	if err != nil || !there {
+		return known
+	}
+	now.ExternalID = known.ExternalID // passwords are of this one
+	return now
 }
 
 // refusedInDoubt is the outcome of an update in doubt that was refused when it was repeated.
@@ -158,7 +176,7 @@ func (r *run) refusedInDoubt(ctx context.Context, op plan.Operation, doubt, refu
 			return r.done(op, now, nil)
 		}
 	}
-	return r.refused(ctx, op, refused)
+	return r.unknown(ctx, op, refused, nil) // perhaps refused because of what is in doubt, and what look-ups don't show yet
 }
 
 // stillToWrite checks an update against the account as it is now and returns what is left to write over it.

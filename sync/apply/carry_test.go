@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,7 +70,11 @@ func TestCreate(t *testing.T) {
 		{"stranger-in-doubt", []account.Account{stranger}, once("create", 1, fault{never: true}), state.DoneFailed, "account 5 holds", 0, 1},
 		{"conflict-that-no-look-up-explains", nil, always("create", fault{err: &account.Error{Kind: account.Conflict, Words: "phone is taken"}}), state.DoneFailed, "phone is taken", 0, 1},
 		{"refused", nil, once("create", 1, fault{err: invalid("login: is too short")}), state.DoneFailed, "login: is too short", 0, 1},
-		{"refused-after-doubt", nil, both(once("create", 1, fault{never: true}), once("create", 2, fault{err: invalid("no")})), state.DoneFailed, "no", 0, 2},
+		{"refused-after-doubt", nil, both(once("create", 1, fault{never: true}), once("create", 2, fault{err: invalid("no")})), state.DoneUnknown, "no", 0, 2},
+		{
+			"refused-after-doubt-while-look-ups-lag", nil,
+			both(once("create", 1, fault{lost: true}), once("create", 2, fault{err: invalid("no")}), always("find", fault{hidden: true})), state.DoneUnknown, "no", 1, 2,
+		},
 		{
 			"refused-after-doubt-yet-made", nil, both(once("create", 1, fault{lost: true}), once("create", 2, fault{err: invalid("existiert bereits")}), once("find", 1, fault{hidden: true}),
 				once("find", 2, fault{hidden: true})), state.DoneApplied, "", 1, 2,
@@ -183,11 +189,11 @@ func TestUpdate(t *testing.T) {
 		{
 			"refused-after-doubt-and-not-written", toNew, nil,
 			both(once("update", 1, fault{never: true}), once("update", 2, fault{early: kind(account.PasswordNotOurs)})),
-			state.DoneFailed, "password not ours", user.Email, "ann@example.com",
+			state.DoneUnknown, "password not ours", user.Email, "ann@example.com",
 		},
 		{
 			"refused-after-doubt-and-gone", toNew, func(s *scriptedService) { delete(s.accounts, 1) },
-			once("update", 1, fault{early: errLost}), state.DoneFailed, "Couldn't find user", user.Email, "",
+			once("update", 1, fault{early: errLost}), state.DoneUnknown, "Couldn't find user", user.Email, "",
 		},
 		{
 			"refused-after-doubt-and-the-look-up-fails", toNew, nil,
@@ -358,5 +364,40 @@ func TestWhatIsRemembered(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// notedSignIns notes as whom accounts are updated.
+type notedSignIns struct {
+	*scriptedService
+	logins []string
+}
+
+func (s *notedSignIns) Update(ctx context.Context, known account.Account, change func(account.Account) (account.Write, error)) (account.Account, error) {
+	s.logins = append(s.logins, known.Values[user.Login].Text)
+	return s.scriptedService.Update(ctx, known, change)
+}
+
+// An update that may have changed the login is repeated by signing in with the login that the account has by then.
+func TestUpdateInDoubtSignsInWithTheLoginOfNow(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault fault
+		again string
+	}{"written": {fault{lost: true}, "ann.new"}, "not-written": {fault{never: true}, "ann"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ann := with(person(1, "E1"), user.Login, "ann")
+				s := newStage(ann)
+				s.service.script = once("update", 1, test.fault)
+				service := &notedSignIns{scriptedService: s.service}
+				a := &Applier{Service: service, Journal: s.journal, Run: 1, OwnerTag: "staff", Workers: 1}
+				if err := a.Apply(t.Context(), nil, []plan.Operation{change(ann, user.Login, "ann.new")}); err != nil {
+					t.Fatal(err)
+				}
+				if want := []string{"ann", test.again}; !slices.Equal(service.logins, want) {
+					t.Errorf("signed in with %q, want %q", service.logins, want)
+				}
+			})
+		})
 	}
 }

@@ -176,6 +176,13 @@ func (r *run) unsent(ctx context.Context, group []plan.Operation, err error) []s
 // proveAll looks up what became of the deletes that were asked for.
 func (r *run) proveAll(ctx context.Context, asked []plan.Operation, errs map[int64]error) []state.Outcome {
 	present, err := r.byID(ctx, asked)
+	late := func(op plan.Operation) bool {
+		_, there := present[op.AccountID]
+		return there && errs[op.AccountID] == nil
+	}
+	for try := 1; try < maxTries && err == nil && slices.ContainsFunc(asked, late) && pause(ctx, try); try++ {
+		present, err = r.byID(ctx, asked) // a look-up may show a delete a moment after it was answered
+	}
 	if err != nil {
 		r.troubled(ctx, asked[0], err) // once: it was one question
 	}

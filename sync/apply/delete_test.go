@@ -148,3 +148,29 @@ func TestLookUpThatFailsAmidDeletes(t *testing.T) {
 		})
 	}
 }
+
+// A look-up that shows a delete only a moment after it was answered is waited for.
+func TestDeleteThatIsShownLate(t *testing.T) {
+	for after, want := range map[time.Duration]state.Ending{2 * time.Second: state.DoneApplied, time.Minute: state.DoneUnknown} {
+		t.Run(after.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ann := person(1, "E1")
+				s := newStage(ann)
+				s.service.script = once("delete", 1, fault{lies: true, during: func() {
+					time.AfterFunc(after, func() {
+						s.service.mu.Lock()
+						defer s.service.mu.Unlock()
+						delete(s.service.accounts, 1)
+					})
+				}})
+				outcomes, err := s.apply(t, remove(ann))
+				if got := outcomes["E1"]; err != nil || got.Ending != want {
+					t.Errorf("%v: %s %q, want %s", err, got.Ending, got.Words, want)
+				}
+				if n := len(s.service.log); n != 1 {
+					t.Errorf("%d deletes were sent", n)
+				}
+			})
+		})
+	}
+}

@@ -128,9 +128,6 @@ func (r *run) unread(ctx context.Context, verdict record.Verdict) bool {
 
 // recall reads from the state what the planner and the guards need beside what is remembered of the users.
 func (r *run) recall(ctx context.Context) (lastRead *record.Evidence, err error) {
-	if err := r.tick(ctx); err != nil {
-		return nil, err
-	}
 	if r.baseline, err = r.store.Baseline(ctx); err != nil {
 		return nil, err
 	}

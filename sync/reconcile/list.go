@@ -179,8 +179,12 @@ func (m *mirrored) all() []int64 {
 }
 
 // recollect returns what is remembered of the rows, and all accounts that were listed beside theirs, both sorted by
-// external ID. It ends the use of the agreements, which take much memory.
+// external ID. It ends the use of the agreements, which take much memory. The state is told the time first: since when
+// somebody is absent is a time of our clock, and that may have been set.
 func (r *run) recollect(ctx context.Context, rows []int64) ([]state.Remembered, []account.Account, error) {
+	if err := r.tick(ctx); err != nil {
+		return nil, nil, err
+	}
 	m := r.mirrored
 	r.rows = rows
 	listed := make(map[int64]bool, len(m.listed)) // ids of accounts that are listed anew
