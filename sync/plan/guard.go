@@ -155,7 +155,8 @@ func unconfirmed(p *Plan, guard, one, which string) Trip {
 	}
 }
 
-// changedSettings names the settings that differ from the baseline's.
+// changedSettings tells the settings that differ from the baseline's. One that is new, because an earlier version didn't
+// know it, may have changed or not: a person has to say.
 func changedSettings(s Situation) []string {
 	if s.Baseline == nil {
 		return nil
@@ -168,8 +169,19 @@ func changedSettings(s Situation) []string {
 	maps.Copy(names, s.Settings)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if s.Settings[name] != s.Baseline.Settled[name] {
-			changed = append(changed, name)
+			changed = append(changed, settingInWords(name, s.Baseline.Settled))
 		}
 	}
 	return changed
+}
+
+func settingInWords(name string, settled map[string]string) string {
+	words := name // as the configuration has it
+	if name == "other_owner_tags" {
+		words = "the owner tags of other pipelines"
+	}
+	if _, kept := settled[name]; !kept {
+		words += " (not kept by earlier versions)"
+	}
+	return words
 }

@@ -253,7 +253,7 @@ type Leaver struct {
 }
 
 // Remark is a field that is left as it is although the source wants something else, or an account that can't be
-// compared.
+// compared. One that is Ambiguous is about an account without a record, and about nothing else: see MayLose.
 type Remark struct {
 	ExternalID string          `json:"external_id,omitempty"`
 	AccountID  int64           `json:"account_id,omitempty"`

@@ -30,6 +30,12 @@ func (t Trip) Approvable() bool { return t.Guard != guardEmpty }
 // has agreed to see them go.
 func (t Trip) NamesLeavers() bool { return t.Guard == guardShrink }
 
+// ShowsLeavers reports whether the guard asks about people who leave: who approves it has looked at what becomes of those
+// without a record.
+func (t Trip) ShowsLeavers() bool {
+	return slices.Contains([]string{guardShrink, guardDeletes, guardWeekDeletes, guardSettings}, t.Guard)
+}
+
 // Asked reports whether a person said no to the plan, or wasn't there to be asked, and no guard judged it.
 func (t Trip) Asked() bool { return t.Guard == guardFirstRun || t.Guard == guardRekey }
 
@@ -103,6 +109,14 @@ func (p *Plan) missing() concerned {
 		who.add(p.Leavers[i].ExternalID)
 	}
 	return who
+}
+
+// MayLose reports whether anybody has an account of ours and no record, and isn't kept for good: whom a plan by changed
+// settings may let go, be it only once something else doesn't spare them any more.
+func (p *Plan) MayLose() bool {
+	return slices.ContainsFunc(p.Leavers, func(l Leaver) bool { return l.Reason != Kept }) ||
+		slices.ContainsFunc(p.Operations, func(op Operation) bool { return op.leaves() }) || // blocked ones too
+		slices.ContainsFunc(p.Remarks, func(r Remark) bool { return r.Reason == Ambiguous }) // see Remark
 }
 
 func (p *Plan) fieldChanges(field user.Field) concerned {

@@ -78,3 +78,41 @@ func TestRedactedGuardsNameNobody(t *testing.T) {
 		t.Error("the plan itself was changed")
 	}
 }
+
+func TestWhichGuardsShowLeavers(t *testing.T) {
+	for guard, want := range map[string]bool{
+		guardShrink: true, guardDeletes: true, guardWeekDeletes: true, guardSettings: true,
+		guardEmpty: false, guardUpdates: false, guardCreates: false, guardField: false, guardRekeyed: false, guardFirstRun: false, guardRekey: false,
+	} {
+		if got := (Trip{Guard: guard}).ShowsLeavers(); got != want {
+			t.Errorf("%s: %t, want %t", guard, got, want)
+		}
+	}
+}
+
+func TestMayLose(t *testing.T) {
+	leaver := func(r Reason) *Plan { return &Plan{Leavers: []Leaver{{Reason: Kept}, {Reason: r}}} }
+	for name, test := range map[string]struct {
+		plan *Plan
+		want bool
+	}{
+		"nobody":            {&Plan{}, false},
+		"kept":              {leaver(Kept), false},
+		"in-grace":          {leaver(InGrace), true},
+		"absence-unknown":   {leaver(AbsenceUnknown), true},
+		"protected":         {leaver(IsProtected), true},
+		"released":          {made(9, 9, map[Kind]int{Release: 1}), true},
+		"deleted":           {made(9, 9, map[Kind]int{Delete: 1}), true},
+		"blocked":           {&Plan{Operations: []Operation{{Kind: Release, Blocked: WaitsForOther}}}, true},
+		"others":            {made(9, 9, map[Kind]int{Create: 1, Update: 1, Adopt: 1}), false},
+		"ambiguous-account": {&Plan{Remarks: []Remark{{Reason: Ambiguous}}}, true},
+		"ambiguous-record":  {&Plan{Rejects: []Reject{{Reason: Ambiguous}}}, false},
+		"other-remark":      {&Plan{Remarks: []Remark{{Reason: NoExternalID}}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.plan.MayLose(); got != test.want {
+				t.Errorf("got %t, want %t", got, test.want)
+			}
+		})
+	}
+}

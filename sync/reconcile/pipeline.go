@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -216,6 +215,8 @@ type run struct {
 	noPictures  string                  // why pictures is nil although the pipeline has some
 	later       []state.Outcome         // troubles of what comes after the plan's operations
 	agreedTo    map[string]plan.Leavers // what the approval of this run says of leavers, by external ID
+
+	shownLeavers bool // the person who approved this run was asked about those who leave
 }
 
 func (p *Pipeline) newRun(store *state.Store, order Order) *run {
@@ -365,10 +366,10 @@ func (r *run) finish(ctx context.Context) error {
 }
 
 // settled are the settings that nobody needs to look at any more. As long as somebody is missing whom changed settings may
-// take away, the old ones stay: the run in which they would go is held.
+// take away, the old ones stay, whatever spares them tonight: the run in which they would go is held, until a person
+// approves a plan that was held for those who leave.
 func (r *run) settled() map[string]string {
-	missing := slices.ContainsFunc(r.Plan.Leavers, func(l plan.Leaver) bool { return l.Reason == plan.InGrace || l.Reason == plan.AbsenceUnknown })
-	if r.baseline == nil || r.Run.Approves != 0 || !missing {
+	if r.baseline == nil || r.shownLeavers || !r.Plan.MayLose() {
 		return r.Settings
 	}
 	return r.baseline.Settled

@@ -13,7 +13,7 @@ import (
 )
 
 // Approve carries out the plan of a held run as it was saved, and makes its read and configuration the baseline, even
-// where the plan is empty. What has moved since the plan was made is skipped, with the reason. A *NotApplicableError says
+// where the plan is empty; changed settings only where settled says so. What has moved since the plan was made is skipped, with the reason. A *NotApplicableError says
 // why it can't be.
 func (p *Pipeline) Approve(ctx context.Context, number int64, order Order) (*Result, error) {
 	return p.withState(ctx, fmt.Sprintf("approve %d", number), func(store *state.Store) (*Result, error) {
@@ -87,6 +87,7 @@ func (p *Pipeline) carryOut(ctx context.Context, store *state.Store, file *plan.
 	r.Run.Tally.Read = h.Counts.Read
 	if approves != 0 {
 		r.agreedTo = agreedTo(file, p.Policy.Leavers)
+		r.shownLeavers = slices.ContainsFunc(h.Guards, plan.Trip.ShowsLeavers)
 	}
 	r.tallyPlan()
 	if err := r.begin(ctx); err != nil {

@@ -76,7 +76,7 @@ type Pipeline struct {
 	MaxDuration time.Duration `json:"-"`
 
 	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "owner_tag",
-	// "leavers", "protected", "grace" and "completeness".
+	// "other_owner_tags", "leavers", "protected", "grace" and "completeness".
 	Settings map[string]string
 	// Digest changes whenever anything does that decides what this pipeline would write, secrets included. Tokens of providers
 	// expire: of them it is what the file says that counts, such as ${NAME}.

@@ -22,14 +22,15 @@ func (p Pipeline) settings() map[string]string {
 	plausible := csv.AcceptPlausible
 	csv.AcceptPlausible = false // it decides what is believed, not what is read
 	return map[string]string{
-		"source":       digest(csv),
-		"key":          digest(p.Mapping.ExternalID),
-		"mapping":      digest(others),
-		"owner_tag":    digest(p.OwnerTag),
-		"leavers":      digest(p.Policy.Leavers),
-		"protected":    digest(p.Policy.Protected),
-		"grace":        digest([]any{p.Policy.GraceReads, p.Policy.GraceSpan}),
-		"completeness": digest(plausible),
+		"source":           digest(csv),
+		"key":              digest(p.Mapping.ExternalID),
+		"mapping":          digest(others),
+		"owner_tag":        digest(p.OwnerTag),
+		"other_owner_tags": digest(p.Policy.OtherOwnerTags),
+		"leavers":          digest(p.Policy.Leavers),
+		"protected":        digest(p.Policy.Protected),
+		"grace":            digest([]any{p.Policy.GraceReads, p.Policy.GraceSpan}),
+		"completeness":     digest(plausible),
 	}
 }
 

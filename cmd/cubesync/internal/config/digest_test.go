@@ -86,6 +86,7 @@ func TestDigests(t *testing.T) {
 		{"field", "column: phone", "column: mobile", []string{"mapping"}, false},
 		{"tag", `split: ";"`, `split: ","`, []string{"mapping"}, false},
 		{"owner-tag", "owner_tag: staff-sync", "owner_tag: people-sync", []string{"owner_tag"}, false},
+		{"other-owner-tag", "owner_tag: Gäste", "owner_tag: visitors", []string{"other_owner_tags"}, false},
 		{"grace", "span: 4d12h", "span: 4d", []string{"grace"}, false},
 		{"adopt", "adopt: [email, external_id, login]", "adopt: external_id", nil, false},
 		{"order-of-adopt", "[email, external_id, login]", "[login, email, external_id]", nil, true},
@@ -112,6 +113,20 @@ func TestDigests(t *testing.T) {
 			}
 		})
 	}
+	t.Run("order-of-other-pipelines", func(t *testing.T) {
+		first := func(others ...string) config.Pipeline {
+			text := "leavers: keep"
+			for _, other := range others {
+				text += strings.ReplaceAll("\n  - {name: other, owner_tag: other, source: {csv: {path: /other.csv}}, mapping: {external_id: {column: id}, login: {column: id}}, "+
+					"passwords: {random: true}, updates: off, leavers: keep}", "other", other)
+			}
+			return load(t, write(t, "leavers: keep", text)).Pipelines[0]
+		}
+		one, other := first("guests", "partners").Settings, first("partners", "guests").Settings
+		if one["other_owner_tags"] != other["other_owner_tags"] {
+			t.Error("other pipelines in another order change a setting")
+		}
+	})
 	t.Run("completeness", func(t *testing.T) {
 		silent := load(t, write(t, "path: users.csv", "path: /users.csv")).Pipelines[0].Settings
 		plausible := load(t, write(t, "path: users.csv", "path: /users.csv, completeness: plausible")).Pipelines[0].Settings

@@ -176,7 +176,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &got.Pipelines[0]
-	if len(p.Digest) != 64 || len(p.Settings) != 8 {
+	if len(p.Digest) != 64 || len(p.Settings) != 9 {
 		t.Errorf("got digest %q and settings %v", p.Digest, p.Settings)
 	}
 	p.Digest, p.Settings = "", nil

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,6 +28,7 @@ func (c *checker) pipelines(n node, app application) []Pipeline {
 				pipelines[i].Policy.OtherOwnerTags = append(pipelines[i].Policy.OtherOwnerTags, other.OwnerTag)
 			}
 		}
+		slices.Sort(pipelines[i].Policy.OtherOwnerTags) // the order of pipelines says nothing
 	}
 	return pipelines
 }
