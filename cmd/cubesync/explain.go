@@ -95,19 +95,25 @@ func (c *command) explainRun(ctx context.Context, who string, number int64) erro
 }
 
 func explainFrom(ctx context.Context, store *state.Store, run stored, who string) ([]report.Explanation, error) {
-	if found := report.Explain(run.run, run.file, run.outcomes, who); len(found) > 0 {
-		return found, nil
+	found, err := report.Explain(run.run, run.file, run.outcomes, who)
+	if err != nil || len(found) > 0 {
+		return found, err
 	}
 	known, err := store.Lookup(ctx, who)
-	var found []report.Explanation
+	if err != nil {
+		return nil, err
+	}
 	for _, a := range known {
-		explained := report.Explain(run.run, run.file, run.outcomes, a.ExternalID) // named by what it is called since
+		explained, err := report.Explain(run.run, run.file, run.outcomes, a.ExternalID) // named by what it is called since
+		if err != nil {
+			return nil, err
+		}
 		if len(explained) == 0 {
 			explained = []report.Explanation{report.Unchanged(run.run, a)}
 		}
 		found = append(found, explained...)
 	}
-	return found, err
+	return found, nil
 }
 
 // planOf returns the run of that number, or with 0 the last one that made a plan; one without a file where none did.
@@ -145,6 +151,7 @@ func (c *command) explainAfresh(ctx context.Context, who string) error {
 		if err != nil {
 			return err
 		}
+		defer result.Close()
 		if code := codeOfRun(result.Run); code != exitHeld { // what a guard thinks of the run is no answer here
 			c.exit.add(code)
 		}
@@ -153,8 +160,9 @@ func (c *command) explainAfresh(ctx context.Context, who string) error {
 			return errors.New(result.Run.Problem)
 		}
 		file := &plan.File{Header: result.Header, Plan: result.Plan}
-		found = append(found, report.Explain(result.Run, file, nil, who)...)
-		return nil
+		explained, err := report.Explain(result.Run, file, nil, who)
+		found = append(found, explained...)
+		return err
 	})
 	switch {
 	case err != nil:

@@ -63,6 +63,7 @@ func (c *command) eachPipeline(ctx context.Context, walk func(context.Context, *
 		before := v.app.client.Calls()
 		result, err := walk(ctx, v.cfg, v.pipeline, v.order)
 		v.progress.Close()
+		defer result.Close()
 		return !stops(c.endOf(v.pipeline.Name, result, err, callsSince(before, v.app.client.Calls()))), nil
 	})
 }

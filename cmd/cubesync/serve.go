@@ -80,6 +80,7 @@ func (c *command) night(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	defer result.Close()
 	return c.logRun(result)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // operation is what a line of the data file does.
@@ -35,6 +36,8 @@ type directory struct {
 	journal  *journal // nil in memory
 	sequence uint64   // the journal's number of the last write
 	lag      *lag     // nil: lists show every write at once
+
+	answered atomic.Pointer[answered] // the last search that was filtered; nil since a user changed
 }
 
 func newDirectory(o *Options) *directory {
@@ -142,6 +145,7 @@ func (d *directory) commit(op operation, id int64, p *person, line []byte) error
 
 // apply shows the effect of a write: p takes the place of the user with that id; nil removes it.
 func (d *directory) apply(op operation, id int64, p *person) {
+	d.answered.Store(nil)
 	if missing := int(id) - len(d.people); missing > 0 {
 		d.people = append(d.people, make([]record, missing)...)
 	}
@@ -223,6 +227,7 @@ func (d *directory) touch(id, now int64, signsIn bool) bool {
 	d.people[id-1].seen = now
 	if d.options.ActivityUpdates || signsIn && d.options.SignInUpdates {
 		d.people[id-1].updated = now
+		d.answered.Store(nil)
 	}
 	if d.lag != nil {
 		d.lag.shown.touch(id, now, signsIn)

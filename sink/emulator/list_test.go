@@ -184,6 +184,36 @@ func TestListOfChanges(t *testing.T) {
 	})
 }
 
+// A list of changes is found once for all its pages, and anew after each change.
+func TestListOfChangesFollowsWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := open(t, Options{WriteOthers: true, SignInUpdates: true})
+		for i := range 3 {
+			client.signUp(fmt.Sprintf(`{"login":"user%d","password":"12345678","tag_list":["all"]}`, i+1))
+		}
+		time.Sleep(time.Hour)
+		query := "/users/v2?user_tags=all&updated_at[gte]=" + fmt.Sprint(time.Now().Unix())
+		seen := client.session(`{"login":"user1","password":"12345678"}`) // which moves the moment
+		for _, step := range []struct {
+			what, want string
+			do         func()
+		}{
+			{"a sign-in", "[1]", func() {}},
+			{"a sign-up", "[1,4]", func() { client.signUp(`{"login":"user4","password":"12345678","tag_list":["all"]}`) }},
+			{"an update", "[1,2,4]", func() { seen.do("PUT", "/users/2", `{"user":{"full_name":"Ann"}}`).want(t, 200, "user") }},
+			{"another sign-in", "[1,2,3,4]", func() { client.session(`{"login":"user3","password":"12345678"}`) }},
+			{"a delete", "[1,2,3]", func() { seen.do("DELETE", "/users/4", "").want(t, 200, "") }},
+		} {
+			step.do()
+			for range 2 {
+				if got := ids(t, seen.do("GET", query, "")); got != step.want {
+					t.Errorf("after %s: got %s, want %s", step.what, got, step.want)
+				}
+			}
+		}
+	})
+}
+
 func ids(t *testing.T, a testAnswer) string {
 	t.Helper()
 	var body struct{ Items []struct{ ID int64 } }

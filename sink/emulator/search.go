@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ func (d *directory) search(q query) (page []*person, total int, sequence uint64)
 	defer d.mu.RUnlock()
 	ids, rest := d.narrow(d.folded(q.conditions))
 	if len(rest) > 0 {
-		ids = d.filter(ids, rest)
+		ids = d.filtered(ids, rest, fmt.Sprint(q.conditions))
 	}
 	reversed := q.descending || q.sortBy == "" && d.options.NewestFirst
 	if q.sortBy != "" && q.sortBy != "id" {
@@ -55,6 +56,24 @@ func (d *directory) folded(conditions []condition) []condition {
 		}
 	}
 	return folded
+}
+
+// answered are the users that met some conditions. Whoever asks for one page of them asks for the next one.
+type answered struct {
+	conditions string
+	ids        []int64
+}
+
+// filtered is filter, done once for all pages as long as nothing changes. What requests move isn't kept.
+func (d *directory) filtered(ids []int64, rest []condition, all string) []int64 {
+	if last := d.answered.Load(); last != nil && last.conditions == all {
+		return last.ids
+	}
+	ids = d.filter(ids, rest)
+	if !slices.ContainsFunc(rest, func(c condition) bool { return c.field == "last_request_at" }) {
+		d.answered.Store(&answered{all, ids})
+	}
+	return ids
 }
 
 // filter keeps the users that meet the conditions. The moments that stand beside the packed user are looked at first:

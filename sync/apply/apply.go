@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -50,6 +51,9 @@ type Applier struct {
 	Spare func(kind plan.Kind, now account.Account) string
 	// Password returns the password of a new user.
 	Password func(externalID string) (string, error)
+	// Agree returns the agreement of somebody who was signed up, as the service answered; the zero one where there is none;
+	// nil: nobody's is wanted.
+	Agree func(op *plan.Operation, now *account.Account) plan.Agreement
 	// Observe is told every outcome, by one goroutine at a time, in the order in which they end.
 	Observe func(state.Outcome)
 }
@@ -58,6 +62,9 @@ const (
 	// intentChunk is how many operations one durable commit opens. After a crash all of them that have no outcome
 	// are in doubt, which costs a look-up each; a commit for every operation would cost a disk flush each.
 	intentChunk = 500
+	// wavePiece is how many operations of a wave are taken up at once. Workers idle at the end of each piece for as long as one
+	// call takes.
+	wavePiece = 10_000
 	// mostDeletes is how many deletes can share a look-up, which takes 100 values.
 	mostDeletes = 100
 )
@@ -68,6 +75,12 @@ const (
 //
 // Closing stop lets what is under way finish; ending ctx breaks it off.
 func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []plan.Operation) error {
+	return a.ApplyAll(ctx, stop, plan.Held(operations))
+}
+
+// ApplyAll is Apply for operations that needn't be in memory. Where they can't be read on, no more are begun: that error is
+// returned, and those that weren't read have no outcome.
+func (a *Applier) ApplyAll(ctx context.Context, stop <-chan struct{}, operations iter.Seq2[*plan.Operation, error]) error {
 	r := &run{
 		Applier: a, breaker: newBreaker(a.Breaker), suspects: a.suspects(operations),
 		applied: map[string]bool{}, stopped: make(chan struct{}),
@@ -92,7 +105,10 @@ func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []
 	defer watch.Wait()
 	defer close(unwatch)
 
-	chosen := a.Canary.sample(operations)
+	chosen, err := a.Canary.choose(operations)
+	if err != nil {
+		r.unreadable(err)
+	}
 	if chosen != nil {
 		r.sampling = true
 		r.carryOutWaves(ctx, operations, func(u unit) bool { return chosen[u[0].ExternalID] })
@@ -108,8 +124,12 @@ func (a *Applier) Apply(ctx context.Context, stop <-chan struct{}, operations []
 }
 
 // carryOutWaves carries out those of the units that are wanted.
-func (r *run) carryOutWaves(ctx context.Context, operations []plan.Operation, wanted func(unit) bool) {
-	for wave := range waves(operations) {
+func (r *run) carryOutWaves(ctx context.Context, operations iter.Seq2[*plan.Operation, error], wanted func(unit) bool) {
+	for wave, err := range waves(operations) {
+		if err != nil {
+			r.unreadable(err)
+			return
+		}
 		wave = slices.DeleteFunc(wave, func(u unit) bool { return !wanted(u) })
 		if len(wave) > 0 {
 			r.order(wave)
@@ -129,7 +149,7 @@ type run struct {
 
 	mu      sync.Mutex
 	err     error           // why it stopped
-	applied map[string]bool // external IDs whose operation was applied
+	applied map[string]bool // external IDs whose operation was applied, but for sign-ups: nobody waits for one
 	sampled []state.Outcome // of the canary
 	// sampling: the canary is under way. It changes only while no worker is.
 	sampling bool
@@ -141,6 +161,11 @@ func (r *run) spares(kind plan.Kind, now account.Account) string {
 		return ""
 	}
 	return r.Spare(kind, now)
+}
+
+// unreadable ends the run: the plan can't be read on.
+func (r *run) unreadable(err error) {
+	r.halt(fmt.Errorf("the plan can't be read on, nothing more is sent: %w", err))
 }
 
 // halt stops the handing out of operations; the first cause counts.
@@ -309,7 +334,7 @@ func (r *run) observe(outcome state.Outcome) {
 	defer r.mu.Unlock()
 	switch outcome.Ending {
 	case state.DoneApplied:
-		if outcome.Operation.Step == "" {
+		if outcome.Operation.Step == "" && outcome.Operation.Kind != plan.Create {
 			r.applied[outcome.Operation.ExternalID] = true
 		}
 	case state.NotAttempted, state.DoneUnknown:

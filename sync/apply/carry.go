@@ -271,6 +271,9 @@ func (r *run) done(op plan.Operation, now account.Account, answered []plan.Chang
 	}
 	r.succeeded(op)
 	outcome := state.Outcome{Operation: op, Ending: state.DoneApplied, Account: &now}
+	if r.Agree != nil {
+		outcome.Agreement = r.Agree(&op, &now)
+	}
 	var ignored []string
 	for _, c := range answered {
 		got := now.Values[c.Field].Text

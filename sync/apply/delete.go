@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"sync"
@@ -32,11 +33,15 @@ func (a *Applier) shareALook() int {
 	return min(a.DeletesALook, mostDeletes)
 }
 
-// DeleteLooks returns how many look-ups the deletes among the operations take where each goes out while its look-up holds.
-func (a *Applier) DeleteLooks(operations []plan.Operation) int {
+// DeleteLooks returns how many look-ups the deletes among the operations take where each goes out while its look-up holds, as
+// far as the operations can be read.
+func (a *Applier) DeleteLooks(operations iter.Seq2[*plan.Operation, error]) int {
 	size, suspects := a.shareALook(), a.suspects(operations)
 	looks := 0
-	for wave := range waves(operations) {
+	for wave, err := range waves(operations) {
+		if err != nil {
+			break
+		}
 		wave = slices.DeleteFunc(wave, func(u unit) bool { return u[0].Blocked != "" })
 		a.order(wave)
 		for chunk := range chunks(wave) {

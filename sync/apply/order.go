@@ -28,30 +28,55 @@ func units(operations []plan.Operation) iter.Seq[unit] {
 	}
 }
 
-// waves yields the units that may be under way together, wave by wave.
-func waves(operations []plan.Operation) iter.Seq[[]unit] {
-	return func(yield func([]unit) bool) {
-		for start := 0; start < len(operations); {
-			end := start + 1
-			for end < len(operations) && operations[end].Wave == operations[start].Wave {
-				end++
-			}
-			if !yield(slices.Collect(units(operations[start:end]))) {
+// waves yields the units that may be under way together, wave by wave. A wave of very many comes in pieces, none of which cuts
+// a ring, so that they needn't be in memory together. A piece is good until the next one; an error is the last.
+func waves(operations iter.Seq2[*plan.Operation, error]) iter.Seq2[[]unit, error] {
+	return func(yield func([]unit, error) bool) {
+		var piece []plan.Operation
+		for op, err := range operations {
+			if err != nil {
+				yield(nil, err)
 				return
 			}
-			start = end
+			if ends(piece, op) {
+				if !yield(slices.Collect(units(piece)), nil) {
+					return
+				}
+				piece = piece[:0]
+			}
+			piece = append(piece, *op)
+		}
+		if len(piece) > 0 {
+			yield(slices.Collect(units(piece)), nil)
 		}
 	}
 }
 
-// suspects are the external IDs of those who were in trouble before, and of whoever stands in a ring with one.
-func (a *Applier) suspects(operations []plan.Operation) map[string]bool {
+// ends reports whether a piece of a wave ends before the next operation.
+func ends(piece []plan.Operation, next *plan.Operation) bool {
+	if len(piece) == 0 {
+		return false
+	}
+	last := &piece[len(piece)-1]
+	inRing := next.Ring != "" && next.Ring == last.Ring
+	return next.Wave != last.Wave || len(piece) >= wavePiece && !inRing
+}
+
+// suspects are the external IDs of those who were in trouble before, and of whoever stands in a ring with one. Where the
+// operations can't be read on, whoever carries them out sees it too.
+func (a *Applier) suspects(operations iter.Seq2[*plan.Operation, error]) map[string]bool {
 	suspects := map[string]bool{}
 	if len(a.Troubled) == 0 {
 		return suspects
 	}
-	for u := range units(operations) {
-		if a.troubledIn(u) > 0 {
+	for wave, err := range waves(operations) {
+		if err != nil {
+			break
+		}
+		for _, u := range wave {
+			if a.troubledIn(u) == 0 {
+				continue
+			}
 			for i := range u {
 				suspects[u[i].ExternalID] = true
 			}
@@ -68,7 +93,7 @@ func (a *Applier) troubledIn(u unit) (run int64) {
 	return run
 }
 
-// order sorts the units of one wave so that a run that is cut off has done what matters most; what matters equally keeps the
+// order sorts the units of one wave, or of a piece of it, so that a run that is cut off has done what matters most; what matters equally keeps the
 // plan's order. Who was in trouble before comes last, and of them first whose last try is the longest ago: so that each has
 // its turn.
 func (a *Applier) order(wave []unit) {

@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -22,11 +23,23 @@ type Canary struct {
 	Count int     // how many of them, where Share is 0
 }
 
-// sample returns the external IDs of those in the sample; nil where none is asked for.
-func (c Canary) sample(operations []plan.Operation) map[string]bool {
+// choose returns the external IDs of those in the sample; nil where none is asked for. To choose, it has to hold all operations.
+func (c Canary) choose(all iter.Seq2[*plan.Operation, error]) (map[string]bool, error) {
 	if c == (Canary{}) {
-		return nil
+		return nil, nil
 	}
+	var operations []plan.Operation
+	for op, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		operations = append(operations, *op)
+	}
+	return c.sample(operations), nil
+}
+
+// sample returns the external IDs of those in the sample.
+func (c Canary) sample(operations []plan.Operation) map[string]bool {
 	sorts := map[string][]int{} // numbers of operations
 	total := 0
 	for i := range operations {

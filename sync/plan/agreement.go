@@ -9,7 +9,7 @@ import (
 	"cubesync/sync/user"
 )
 
-// Agreement recognises a user whose record and account the last applied run found equal, without any of their values:
+// Agreement recognises a user whose record and account the last run found equal, or made so, without any of their values:
 // while both digests stay as they are, there is nothing to decide.
 type Agreement struct {
 	Digests
@@ -55,6 +55,32 @@ func (b *builder) agree(d Desired, known Known, have account.Account) {
 		agreement.Email = claimOf(user.Email, email).digest()
 	}
 	b.plan.Agreed[d.User.ExternalID] = agreement
+}
+
+// SignedUp returns the agreement of somebody who was signed up and whose account is, in the service's answer, exactly what
+// was planned; the zero Agreement where it isn't. It is good as long as it is for agree: a record and an account that
+// are seen to be equal to it the next time would be found unchanged, without a word.
+func (p *Policy) SignedUp(op *Operation, have *account.Account) Agreement {
+	ours := have.ExternalID == op.ExternalID && have.HasTag(p.OwnerTag) && p.Spares(Update, *have) == ""
+	if op.Kind != Create || op.Record == 0 || !ours || isParked(have.Values[user.Login].Text) {
+		return Agreement{}
+	}
+	want := user.User{ExternalID: op.ExternalID}
+	for i := range want.Values { // what isn't written may be wanted empty
+		want.Values[i] = user.Text("")
+	}
+	for _, c := range op.Changes {
+		want.Values[c.Field] = user.Text(c.After)
+	}
+	want.Values[user.CustomData], want.Values[user.Tags] = op.Mine.CustomData, op.Mine.Tags
+	changes, remarks := diff(want, *have, Known{ExternalID: op.ExternalID, AccountID: have.ID, Mine: op.Mine}, *p)
+	if len(changes)+len(remarks) > 0 {
+		return Agreement{}
+	}
+	digests := meeting(&want)
+	return Agreement{
+		Digests: Digests{Key: digests[0], Record: op.Record, Account: have.Digest()}, Login: digests[1], Email: digests[2],
+	}
 }
 
 // Sieve parts the users for whom nothing can have changed from those whom a plan has to be made for: they are
@@ -214,6 +240,9 @@ func (s *Sieve) Reject(externalID string) {
 
 // Claim takes a user who wasn't passed over.
 func (s *Sieve) Claim(u user.User) {
+	if s.agreements.Span() == 0 {
+		return // nobody can be passed over
+	}
 	for _, field := range claimed() {
 		if value := u.Values[field].Text; value != "" {
 			s.claims[claimOf(field, value).digest()] = true

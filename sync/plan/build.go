@@ -282,16 +282,18 @@ func (b *builder) digest(op *Operation) string {
 }
 
 // Digest recognises the plan: the same for two plans with the same operations.
-func (p *Plan) Digest() string {
+func (p *Plan) Digest() (string, error) {
 	sum := sha256.New()
-	for i := range p.Operations {
-		op := &p.Operations[i]
+	for op, err := range p.All() {
+		if err != nil {
+			return "", err
+		}
 		fmt.Fprintln(sum, op.Digest, op.Step, op.Blocked, op.Wave)
 	}
 	for i := range p.Avatars {
 		fmt.Fprintln(sum, avatarField, p.Avatars[i].Digest, p.Avatars[i].Blocked)
 	}
-	return hex.EncodeToString(sum.Sum(nil)[:16])
+	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"iter"
+	"strconv"
 	"time"
 
 	"cubesync/sync/account"
@@ -112,7 +113,7 @@ func (p *Plan) Counts(read int) Counts {
 	return Counts{
 		Read: read, Desired: p.Desired, Collapsed: p.Collapsed, Unchanged: p.Unchanged, Owned: p.Owned,
 		Create: p.Count(Create), Update: p.Count(Update), Adopt: p.Count(Adopt), Release: p.Count(Release), Delete: p.Count(Delete),
-		Blocked: p.Blocked(), Operations: len(p.Operations), Rejects: len(p.Rejects), Leavers: len(p.Leavers), Remarks: len(p.Remarks),
+		Blocked: p.Blocked(), Operations: len(p.Operations) + p.unheld(), Rejects: len(p.Rejects), Leavers: len(p.Leavers), Remarks: len(p.Remarks),
 		Avatars: len(p.Avatars),
 	}
 }
@@ -143,13 +144,24 @@ func (l Line) section() int {
 }
 
 // lines yields the plan as the file has it.
-func (p *Plan) lines() iter.Seq[Line] {
-	return func(yield func(Line) bool) {
-		for i := range p.Operations {
-			if !yield(Line{Operation: &p.Operations[i]}) {
+func (p *Plan) lines() iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		for op, err := range p.All() {
+			if !yield(Line{Operation: op}, err) || err != nil {
 				return
 			}
 		}
+		for line := range p.notes() {
+			if !yield(line, nil) {
+				return
+			}
+		}
+	}
+}
+
+// notes yields the lines after the operations.
+func (p *Plan) notes() iter.Seq[Line] {
+	return func(yield func(Line) bool) {
 		for i := range p.Rejects {
 			if !yield(Line{Reject: &p.Rejects[i]}) {
 				return
@@ -203,6 +215,7 @@ type fileOperation struct {
 	Account *fileAccount          `json:"account,omitempty"` // the preconditions: what it was planned from
 	Mine    map[user.Field]string `json:"mine,omitempty"`
 	Digest  string                `json:"digest"`
+	Record  string                `json:"record,omitempty"` // hexadecimal
 }
 
 type fileAccount struct {
@@ -252,6 +265,9 @@ func (f fileLine) line() Line {
 	if f.Operation != nil {
 		op := f.Operation.Operation
 		op.Digest = f.Operation.Digest
+		if record, err := strconv.ParseUint(f.Operation.Record, 16, 64); err == nil { // otherwise it isn't spelled as this
+			op.Record = user.Digest(record)
+		}
 		for field, text := range f.Operation.Mine {
 			op.Mine.Set(field, text)
 		}

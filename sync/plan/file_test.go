@@ -137,7 +137,7 @@ func TestFileComesBack(t *testing.T) {
 	if again := written(t, back); !bytes.Equal(text, again) {
 		t.Errorf("written again otherwise:\n%s\n%s", text, again)
 	}
-	if got, want := back.Plan.Digest(), file.Plan.Digest(); got != want {
+	if got, want := digestOf(t, back.Plan), digestOf(t, file.Plan); got != want {
 		t.Errorf("the plan's digest is %s, and was %s", got, want)
 	}
 }
@@ -190,6 +190,8 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetString("text")
 	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
+	case reflect.Uint64:
+		v.SetUint(7)
 	case reflect.Float64:
 		v.SetFloat(1.5)
 	case reflect.Bool:
@@ -255,7 +257,7 @@ func TestGoldenPlansComeBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := back.Plan.Digest(), file.Plan.Digest(); got != want {
+			if got, want := digestOf(t, back.Plan), digestOf(t, file.Plan); got != want {
 				t.Errorf("the plan's digest is %s, and was %s", got, want)
 			}
 			if again := written(t, back); !bytes.Equal(text, again) {

@@ -62,6 +62,9 @@ func appendOperation(to []byte, op *Operation) ([]byte, error) {
 	w.account(op.Account)
 	w.values("mine", op.Mine.All())
 	w.text("digest", op.Digest)
+	if op.Record != 0 {
+		w.text("record", strconv.FormatUint(uint64(op.Record), 16))
+	}
 	return append(w.to, "}}"...), w.err
 }
 

@@ -30,8 +30,12 @@ func (f *File) Redacted() *File {
 		h.AbsenceUnknown = "(not told in a redacted plan)"
 	}
 	h.Guards = r.guards(h.Guards)
-	for line := range f.Plan.lines() {
-		redacted.Plan.add(r.line(line))
+	for i := range f.Plan.Operations {
+		redacted.Plan.Operations = append(redacted.Plan.Operations, r.operation(f.Plan.Operations[i]))
+	}
+	redacted.Plan.SignUps = f.Plan.SignUps.redacted(r)
+	for line := range f.Plan.notes() {
+		redacted.Plan.add(r.note(line))
 	}
 	return redacted
 }
@@ -41,11 +45,8 @@ type redaction struct {
 	ownerTag string
 }
 
-func (r redaction) line(l Line) Line {
+func (r redaction) note(l Line) Line {
 	switch {
-	case l.Operation != nil:
-		op := r.operation(*l.Operation)
-		return Line{Operation: &op}
 	case l.Reject != nil:
 		reject := *l.Reject
 		reject.ExternalID, reject.Position, reject.Detail, reject.Cells = r.id(reject.ExternalID), r.position(reject.Position), "", nil
@@ -68,7 +69,7 @@ func (r redaction) line(l Line) Line {
 
 func (r redaction) operation(op Operation) Operation {
 	op.ExternalID, op.Position, op.Detail, op.Ring = r.id(op.ExternalID), r.position(op.Position), "", r.id(op.Ring)
-	op.Account, op.Mine, op.Digest = nil, Mine{}, ""
+	op.Account, op.Mine, op.Digest, op.Record = nil, Mine{}, "", 0
 	if before := op.ExternalIDBefore; before != nil {
 		hidden := r.id(*before)
 		op.ExternalIDBefore = &hidden

@@ -87,8 +87,10 @@ func (f *File) writeLines(w io.Writer) error {
 // writeBody writes the lines after the header.
 func (f *File) writeBody(w io.Writer) error {
 	var text []byte
-	for line := range f.Plan.lines() {
-		var err error
+	for line, err := range f.Plan.lines() {
+		if err != nil {
+			return err
+		}
 		if text, err = appendLine(text[:0], line); err != nil {
 			return fmt.Errorf("a line of the plan: %w", err)
 		}

@@ -89,13 +89,16 @@ func (p *Person) About(l Line) bool {
 
 // Forget takes out of the plan every line about somebody, and their names out of all others, and reports how many lines
 // that changed. The header counts them: what is left of such a plan can be read, and not carried out any more, because it
-// isn't what a person reviewed.
-func (f *File) Forget(who *Person) (lines int) {
+// isn't what a person reviewed. An error means that the plan can't be read on; then it is as it was.
+func (f *File) Forget(who *Person) (lines int, err error) {
 	rest := &Plan{
 		Owned: f.Plan.Owned, Desired: f.Plan.Desired, Collapsed: f.Plan.Collapsed, Unchanged: f.Plan.Unchanged,
 		Operations: []Operation{}, Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{},
 	}
-	for l := range f.Plan.lines() {
+	for l, err := range f.Plan.lines() {
+		if err != nil {
+			return 0, err
+		}
 		if who.About(l) {
 			lines++
 			continue
@@ -121,7 +124,7 @@ func (f *File) Forget(who *Person) (lines int) {
 	}
 	f.Header.Guards, f.Plan = guards, rest
 	f.Header.Forgotten += lines
-	return lines
+	return lines, nil
 }
 
 // clear takes their names out of a line about somebody else. What that one's own values are stays.

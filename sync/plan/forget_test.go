@@ -43,7 +43,7 @@ func TestForget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := mentioning()
-			if got := f.Forget(&test.who); got != test.lines || f.Header.Forgotten != test.lines {
+			if got, err := f.Forget(&test.who); err != nil || got != test.lines || f.Header.Forgotten != test.lines {
 				t.Errorf("%d lines, the header says %d, want %d", got, f.Header.Forgotten, test.lines)
 			}
 			text := written(t, f)
@@ -78,7 +78,7 @@ func TestForgetAvatars(t *testing.T) {
 	if got := strings.Join(texts, " "); got != "Q7 photos/bo.png" {
 		t.Errorf("their texts are %q", got)
 	}
-	if lines := f.Forget(&Person{ExternalIDs: []string{"Q7"}, AccountIDs: []int64{70}}); lines != 2 || len(f.Plan.Avatars) != 1 || f.Plan.Avatars[0].Detail != TakenOut {
+	if lines, err := f.Forget(&Person{ExternalIDs: []string{"Q7"}, AccountIDs: []int64{70}}); err != nil || lines != 2 || len(f.Plan.Avatars) != 1 || f.Plan.Avatars[0].Detail != TakenOut {
 		t.Errorf("%d lines: %+v", lines, f.Plan.Avatars)
 	}
 }
@@ -90,7 +90,9 @@ func TestForgetOneOfARing(t *testing.T) {
 		{Kind: Update, ExternalID: "E2", AccountID: 2, Ring: "E1", WaitsFor: []string{"E1", "E2"}, Parked: []Given{{user.Login, "E1"}, {user.Email, "E3"}}},
 		{Kind: Update, ExternalID: "E3", AccountID: 3, Ring: "E1"},
 	}}}
-	f.Forget(&Person{ExternalIDs: []string{"E1"}})
+	if _, err := f.Forget(&Person{ExternalIDs: []string{"E1"}}); err != nil {
+		t.Fatal(err)
+	}
 	read, err := ReadFile(bytes.NewReader(written(t, f)))
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 // DropMade takes the sign-ups out of a saved plan that an earlier try at it has carried out already, and counts their
 // records as unchanged. It knows them by their account: the only one with the external ID, with the owner tag and the
-// login that was to be sent. Of any other Recheck says that it stands in the way.
+// login that was to be sent. A saved plan holds all of its operations. Of any other Recheck says that it stands in the way.
 func (p *Plan) DropMade(ownerTag string, found []account.Account) {
 	byExternalID := map[string]map[int64]account.Account{} // an account may be found by several keys
 	for _, a := range found {

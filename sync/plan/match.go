@@ -117,6 +117,7 @@ func (b *builder) withRecord(d Desired, r row) {
 	if r.known != nil {
 		known = *r.known
 	}
+	record := d.Digest
 	if len(r.observed) != 1 {
 		d.Digest = 0 // no single account to recognise
 	}
@@ -126,6 +127,7 @@ func (b *builder) withRecord(d Desired, r row) {
 	}
 	switch len(accounts) {
 	case 0:
+		d.Digest = record
 		b.create(d, known)
 	case 1:
 		b.withAccount(d, known, accounts[0])
@@ -207,7 +209,7 @@ func (b *builder) create(d Desired, known Known) {
 	}
 	op := Operation{
 		Kind: Create, ExternalID: d.User.ExternalID, Position: d.Position, Reason: reason,
-		Changes: createChanges(d.User, b.policy), Mine: Merged(d.User.Values),
+		Changes: createChanges(d.User, b.policy), Mine: Merged(d.User.Values), Record: d.Digest,
 	}
 	if reason == Vanished && b.policy.LeaveVanished {
 		op.Blocked = LeftVanished
@@ -216,6 +218,8 @@ func (b *builder) create(d Desired, known Known) {
 	if len(b.policy.Adopt) > 0 {
 		b.adoptable[op.ExternalID] = d
 	}
-	b.depict(d, known, nil)
+	if settled := b.depict(d, known, nil); !settled {
+		op.Record = 0 // they agree when their avatar is settled too
+	}
 	b.add(op, known)
 }

@@ -220,6 +220,8 @@ type Operation struct {
 	Mine Mine `json:"-"`
 	// Digest recognises the operation when a later run plans it again.
 	Digest string `json:"-"`
+	// Record is the Desired.Digest of who is signed up, so that they can agree with the account that they get; 0: unknown.
+	Record user.Digest `json:"-"`
 }
 
 // Was is the account that the operation was planned from; the zero Account where there is none, as for a create.
@@ -264,8 +266,11 @@ type Remark struct {
 }
 
 // Plan is the decision of one run.
+//
+// A large plan doesn't hold the sign-ups of newcomers: SignUps has them, and All yields them among the others.
 type Plan struct {
 	Operations []Operation `json:"operations"` // in the order in which they are carried out
+	SignUps    *SignUps    `json:"-"`          // nil where all are in Operations
 	Rejects    []Reject    `json:"rejects"`
 	Leavers    []Leaver    `json:"leavers"`
 	Remarks    []Remark    `json:"remarks"`
@@ -287,6 +292,9 @@ func (p *Plan) Count(kind Kind) int {
 		if op := &p.Operations[i]; op.Kind == kind && op.counts() && op.Blocked == "" {
 			n++
 		}
+	}
+	if kind == Create {
+		n += p.unheld()
 	}
 	return n
 }

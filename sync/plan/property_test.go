@@ -132,7 +132,15 @@ func bytesOf(t *rapid.T, p *Plan) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.String() + string(data) + p.Digest()
+	return out.String() + string(data) + digestOf(t, p)
+}
+
+func digestOf(t rapid.TB, p *Plan) string {
+	digest, err := p.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
 }
 
 func TestOrderOfInputNeverChangesThePlan(t *testing.T) {

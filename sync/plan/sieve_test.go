@@ -119,6 +119,9 @@ func (w *town) sieved(agreements map[string]Agreement, skims bool) (p *Plan, sur
 // passesOver lets more happen after a night, and looks whether the plan without those who agree is the whole one.
 func (w *town) passesOver(lastNight *Plan, happened map[string]bool) error {
 	before := w.clone()
+	agreements := maps.Clone(lastNight.Agreed)
+	maps.Copy(agreements, w.signedUp(lastNight))
+	happened["signed up last night and agreed"] = len(agreements) > len(lastNight.Agreed)
 	all := w.events()
 	for range w.IntN(4) {
 		all[w.IntN(len(all))]()
@@ -127,7 +130,6 @@ func (w *town) passesOver(lastNight *Plan, happened map[string]bool) error {
 		w.desired[i].Digest = w.digest(w.desired[i])
 	}
 	whole := w.plan()
-	agreements := maps.Clone(lastNight.Agreed)
 	maps.DeleteFunc(agreements, func(id string, _ Agreement) bool { return !reflect.DeepEqual(w.known[id], before.known[id]) })
 	sieved, survey, through := w.sieved(agreements, w.IntN(2) == 0)
 	expected, err := seen(whole)
@@ -144,7 +146,11 @@ func (w *town) passesOver(lastNight *Plan, happened map[string]bool) error {
 		return fmt.Errorf("looks up %+v, the whole %+v", survey.Lookups(), w.surveyed.Lookups())
 	}
 	for id, agreement := range whole.Agreed {
-		if again := cmp.Or(sieved.Agreed[id], agreements[id]); again != agreement {
+		again := cmp.Or(sieved.Agreed[id], agreements[id])
+		if agreement.Login == 0 {
+			again.Login = 0 // a sign-up claims one in any case
+		}
+		if again != agreement {
 			return fmt.Errorf("%s agrees as %v, in the whole as %v", id, again, agreement)
 		}
 	}
@@ -158,6 +164,23 @@ func (w *town) passesOver(lastNight *Plan, happened map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// signedUp are the agreements of those whom the night signed up.
+func (w *town) signedUp(lastNight *Plan) map[string]Agreement {
+	agreements := map[string]Agreement{}
+	for _, op := range lastNight.Operations {
+		known := w.known[op.ExternalID]
+		if op.Kind != Create || op.Blocked != "" || known == nil {
+			continue
+		}
+		if a := w.byID(known.AccountID); a != nil {
+			if agreement := w.input.Policy.SignedUp(&op, a); agreement.Key != 0 {
+				agreements[op.ExternalID] = agreement
+			}
+		}
+	}
+	return agreements
 }
 
 // An account that was known as two persons' is looked up as long as that stands, so none of them agrees.

@@ -353,5 +353,6 @@ func seen(p *Plan) (string, error) {
 	var out bytes.Buffer
 	err := p.WriteText(&out, TextOptions{})
 	data, alsoErr := json.Marshal(p)
-	return out.String() + string(data) + p.Digest(), errors.Join(err, alsoErr)
+	digest, digestErr := p.Digest()
+	return out.String() + string(data) + digest, errors.Join(err, alsoErr, digestErr)
 }

@@ -23,7 +23,9 @@ type TextOptions struct {
 func (p *Plan) WriteText(w io.Writer, o TextOptions) error {
 	out := newTextWriter(w, o)
 	for _, kind := range Kinds() {
-		p.writeOperations(out, kind)
+		if err := p.writeOperations(out, kind); err != nil {
+			return err
+		}
 	}
 	out.group("not sent", plain, p.Blocked())
 	for i := range p.Operations {
@@ -133,10 +135,15 @@ func (p *Plan) writeSum(out *textWriter, unknown bool) {
 	out.line(0, hanging, line)
 }
 
-func (p *Plan) writeOperations(out *textWriter, kind Kind) {
+func (p *Plan) writeOperations(out *textWriter, kind Kind) error {
 	out.group(string(kind), styleOf(kind), p.Count(kind))
-	for i := range p.Operations {
-		op := &p.Operations[i]
+	for op, err := range p.of(kind) {
+		if err != nil {
+			return err
+		}
+		if out.full() {
+			return nil
+		}
 		if op.Kind != kind || !op.counts() || op.Blocked != "" {
 			continue
 		}
@@ -149,6 +156,7 @@ func (p *Plan) writeOperations(out *textWriter, kind Kind) {
 		}
 		out.entry(entry{head: subject(op), fields: changesText(op), tail: tail})
 	}
+	return nil
 }
 
 // Order says for people what the operation gives up before others, and whom it comes after.

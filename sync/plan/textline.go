@@ -60,7 +60,8 @@ type fieldSpans struct {
 type textWriter struct {
 	*bufio.Writer
 	TextOptions
-	entries int // of the group so far
+	count   int // entries of the group
+	entries int // of them, so far
 }
 
 func newTextWriter(w io.Writer, o TextOptions) *textWriter {
@@ -69,23 +70,27 @@ func newTextWriter(w io.Writer, o TextOptions) *textWriter {
 
 func (t *textWriter) group(name string, style style, count int) {
 	t.end()
+	t.count = count
 	if count > 0 {
 		t.line(0, 0, []span{{text: name, style: joinStyles(bold, style)}, {text: " " + Number(count), style: bold}})
 	}
 }
 
 func (t *textWriter) end() {
-	if t.Most > 0 && t.entries > t.Most {
-		t.line(2, 2, []span{{text: fmt.Sprintf("… and %s more; --all shows every one", Number(t.entries-t.Most)), style: faint}})
+	if left := t.count - t.entries; left > 0 {
+		t.line(2, 2, []span{{text: fmt.Sprintf("… and %s more; --all shows every one", Number(left)), style: faint}})
 	}
-	t.entries = 0
+	t.count, t.entries = 0, 0
 }
 
+// full reports whether the group shows as many entries as it may.
+func (t *textWriter) full() bool { return t.Most > 0 && t.entries >= t.Most }
+
 func (t *textWriter) entry(e entry) {
-	t.entries++
-	if t.Most > 0 && t.entries > t.Most {
+	if t.full() {
 		return
 	}
+	t.entries++
 	const indent, deeper = 2, 4
 	whole := append([]span(nil), e.head...)
 	for _, f := range e.fields {

@@ -79,10 +79,13 @@ func (c *concerned) add(externalID string) {
 // operations are those that fulfil the condition.
 func (p *Plan) operations(condition func(*Operation) bool) concerned {
 	var who concerned
-	for i := range p.Operations {
-		if op := &p.Operations[i]; op.counts() && condition(op) {
+	for op := range p.foremost() {
+		if op.counts() && condition(op) {
 			who.add(op.ExternalID)
 		}
+	}
+	if s := p.SignUps; s != nil && condition(&s.first[0]) { // they are alike
+		who.n += s.Count - len(s.first)
 	}
 	return who
 }

@@ -75,7 +75,8 @@ func TestWorlds(t *testing.T) {
 func happenings() []string {
 	all := []string{
 		"chain", "ring of 2", "ring of more", "ring undone", "step " + string(PutBack), "no right to write", "adoption of a stranger", "account known by its id",
-		"passed over", "passed over beside operations", "agreed and yet concerned", "blocked " + string(Cycle), "blocked " + string(UpdatesOff), "blocked " + string(RefusedBefore),
+		"newcomer", "newcomer beside operations", "sign-up of no newcomer",
+		"passed over", "passed over beside operations", "agreed and yet concerned", "signed up last night and agreed", "blocked " + string(Cycle), "blocked " + string(UpdatesOff), "blocked " + string(RefusedBefore),
 		"blocked " + string(LeftVanished), "blocked " + string(WaitsForOther),
 		"update " + string(LostTag), "update " + string(LostID), "create " + string(Vanished),
 	}
@@ -139,6 +140,9 @@ func try(seed uint64) (map[string]bool, error) {
 		if err := rules[rule](p); err != nil {
 			return happened, story(rule, err)
 		}
+	}
+	if err := w.clone().inParts(p, happened); err != nil {
+		return happened, story("a plan made in parts is the whole plan", err)
 	}
 	before := w.clone()
 	if err := w.night(p, never); err != nil {

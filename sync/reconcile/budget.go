@@ -22,7 +22,7 @@ type Costs struct {
 func (r *run) budget() plan.Calls {
 	calls := r.spent()
 	if r.Calls == nil {
-		calls = plan.Calls{List: r.mirrored.calls, LookUp: batches(r.lookups), Session: 1}
+		calls = plan.Calls{List: r.mirrored.calls, LookUp: r.lookups, Session: 1}
 	}
 	calls = calls.Plus(r.cost())
 	if rate := r.Costs.RateLimit; rate > 0 {
@@ -80,7 +80,10 @@ func (r *run) cost() plan.Calls {
 	updates := r.Plan.Count(plan.Update) + r.Plan.Count(plan.Adopt) + r.Plan.Count(plan.Release) + parkings
 	deletes := r.Plan.Count(plan.Delete)
 	calls.Write = r.Plan.Count(plan.Create) + updates + deletes
-	calls.LookUp = looks + (&apply.Applier{DeletesALook: r.deletesALook(), Troubled: r.troubled}).DeleteLooks(r.Plan.Operations)
+	calls.LookUp = looks
+	if deletes > 0 {
+		calls.LookUp += (&apply.Applier{DeletesALook: r.deletesALook(), Troubled: r.troubled}).DeleteLooks(r.Plan.All())
+	}
 	opened := 0
 	if reads := updates + members; r.Costs.OwnerUpdates {
 		calls.Session += 2 * reads // in and out
@@ -178,12 +181,4 @@ func (r *run) rings() (parkings, members, looks int) {
 		}
 	}
 	return parkings, members, looks
-}
-
-func batches(l plan.Lookups) int {
-	n := 0
-	for _, values := range [][]string{l.IDs, l.ExternalIDs, l.Logins, l.Emails} {
-		n += (len(values) + lookupBatch - 1) / lookupBatch
-	}
-	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 func (p *Pipeline) Compare(ctx context.Context, old *Pipeline, order Order) (now, before *Result, err error) {
 	data := &replay{source: p.Source}
 	here, there := *p, *old
+	here.HoldMost, there.HoldMost = math.MaxInt, math.MaxInt
 	here.Source, there.Source = data, data
 	here.Service = &remembered{Service: p.Service, lists: map[listing]*listed{}, found: map[account.Key]map[string][]account.Account{}}
 	there.Service, there.StateDir = here.Service, here.StateDir

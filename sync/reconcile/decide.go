@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
-	"golang.org/x/sync/errgroup"
-
-	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
@@ -43,7 +39,9 @@ func (r *run) decide(ctx context.Context) bool {
 		_ = reader.Close() // nothing was read
 		return r.stop(ctx, err)
 	}
-	read, err := r.read(ctx, reader, r.mirrored.sieve, r.salt(&policy))
+	spool := &spool{tape: tape{folder: r.StateDir}}
+	defer spool.close()
+	read, err := r.read(ctx, reader, r.mirrored.sieve, r.salt(&policy), spool)
 	if err != nil {
 		return r.refuse(ctx, err)
 	}
@@ -53,9 +51,6 @@ func (r *run) decide(ctx context.Context) bool {
 		return r.unread(ctx, verdict)
 	}
 	r.judge(verdict)
-	if verdict.Completeness.Usable() {
-		r.present = present(read)
-	}
 	remembered, observed, err := r.recollect(ctx, r.mirrored.concerned())
 	if err != nil {
 		return r.stop(ctx, err)
@@ -65,30 +60,25 @@ func (r *run) decide(ctx context.Context) bool {
 	if err != nil {
 		return r.stop(ctx, err)
 	}
-	if err := r.look(ctx, read.desired, remembered); err != nil {
-		return r.stop(ctx, err)
-	}
 	unknown := r.absenceUnknown(verdict, read.rejects)
 	r.unknown = unknown
 	r.counts = unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))
 	r.evidence = verdict.Evidence
-	survey := plan.NewSurvey(plan.Input{
-		Desired: slices.Values(read.desired), Observed: slices.Values(observed), Known: known(remembered),
+	others, err := r.planAll(ctx, read, remembered, plan.Input{
+		Observed: slices.Values(observed), Known: known(remembered),
 		Rejects: read.rejects, Agreeing: read.passed, AbsenceUnknown: unknown, Policy: policy, ConfigDigest: r.Digest,
 		RetryRefused: r.order.RetryRefused, CountsAsRead: r.counts, Now: r.now,
 	})
-	r.unlisted, r.knownAs = survey.Unlisted(), survey.KnownAs
-	r.lookups = survey.Lookups()
-	found, err := r.lookUp(ctx, r.lookups)
+	if err == nil {
+		r.noAlbum()
+		err = r.fillCells(ctx, others)
+	}
+	if err == nil {
+		r.Run.Reviewed, err = r.reviewed()
+	}
 	if err != nil {
 		return r.stop(ctx, err)
 	}
-	r.Plan = survey.Build(found)
-	r.noAlbum()
-	if err := r.fillCells(ctx, read.desired); err != nil {
-		return r.stop(ctx, err)
-	}
-	r.Run.Reviewed = r.reviewed()
 	r.tallyPlan()
 	return verdict.Completeness.Usable()
 }
@@ -163,53 +153,4 @@ func (r *run) absenceUnknown(verdict record.Verdict, rejects []plan.Reject) stri
 		}
 	}
 	return ""
-}
-
-// lookUp asks ConnectyCube about everything that planned sign-ups would claim.
-func (r *run) lookUp(ctx context.Context, lookups plan.Lookups) ([]account.Account, error) {
-	var found []account.Account
-	looks := []struct {
-		key    account.Key
-		values []string
-	}{
-		{account.ByID, lookups.IDs},
-		{account.ByExternalID, lookups.ExternalIDs},
-		{account.ByLogin, lookups.Logins},
-		{account.ByEmail, lookups.Emails},
-	}
-	total := 0
-	for _, look := range looks {
-		total += len(look.values)
-	}
-	if total == 0 {
-		return nil, nil
-	}
-	r.order.Progress.Phase("look up", total)
-	var mu sync.Mutex
-	before := ctx
-	group, ctx := errgroup.WithContext(ctx)
-	crew := account.NewCrew(r.Workers, r.Width)
-	for _, look := range looks {
-		for batch := range slices.Chunk(look.values, lookupBatch) {
-			if !crew.Enter(ctx.Done()) {
-				break
-			}
-			group.Go(func() error {
-				defer crew.Leave()
-				accounts, err := r.Service.Find(ctx, look.key, batch)
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				found = append(found, accounts...)
-				r.order.Progress.Step(len(batch))
-				return nil
-			})
-		}
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return found, before.Err()
 }

@@ -29,7 +29,7 @@ func (r *run) policy(ctx context.Context) (plan.Policy, error) {
 			policy.Protected.IDs = append(slices.Clone(policy.Protected.IDs), id)
 		}
 	}
-	r.spare = policy.Spares
+	r.policyNow, r.spare = policy, policy.Spares
 	return policy, nil
 }
 

@@ -161,7 +161,11 @@ func (n *nightly) seen(t *testing.T, p *reconcile.Pipeline, order reconcile.Orde
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(data) + result.Plan.Digest() + fmt.Sprint(result.Run.Trips, result.Run.Tally), result.Header.Calls.List
+	digest, err := result.Plan.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data) + digest + fmt.Sprint(result.Run.Trips, result.Run.Tally), result.Header.Calls.List
 }
 
 // forgetful is the pipeline with a copy of its state in which nobody agrees.

@@ -45,8 +45,12 @@ func (r *run) guard() []plan.Trip {
 
 // reviewed recognises what a person sees of a run: the plan, the read behind it, and the configuration. Two plans
 // without operations are not the same if they were made from different data.
-func (r *run) reviewed() string {
+func (r *run) reviewed() (string, error) {
+	digest, err := r.Plan.Digest()
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.New()
-	fmt.Fprintln(sum, r.Plan.Digest(), r.Digest, r.Plan.Present(), r.Plan.Owned, len(r.Plan.Rejects), r.evidence.SHA256)
-	return hex.EncodeToString(sum.Sum(nil)[:16])
+	fmt.Fprintln(sum, digest, r.Digest, r.Plan.Present(), r.Plan.Owned, len(r.Plan.Rejects), r.evidence.SHA256)
+	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
 }

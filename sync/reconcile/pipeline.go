@@ -50,6 +50,7 @@ type Pipeline struct {
 	KeepRuns int
 
 	FullEvery int // at least every so many runs accounts are listed in full; 0: seven
+	HoldMost  int // a plan holds in memory the sign-ups of at most so many newcomers; 0: ten thousand
 
 	// Expel removes whom the service made of a sign-in as an account's user; nil where nothing is done as one.
 	Expel apply.Expel
@@ -104,6 +105,15 @@ type Result struct {
 	Gone []state.Outcome
 	// Differences are what the sample shows other than planned.
 	Differences []state.Difference
+
+	aside *tape // the sign-ups that the plan doesn't hold
+}
+
+// Close frees what a large plan has on the disk. After it the plan can't be used. No result needn't be closed.
+func (r *Result) Close() {
+	if r != nil && r.aside != nil {
+		r.aside.close()
+	}
 }
 
 // ErrSample refuses to send the sample's invented users to a live service.
@@ -171,7 +181,9 @@ func (r *run) conclude(ctx context.Context, permitted bool) (*Result, error) {
 	} else {
 		r.notAttempted()
 	}
-	r.sortOutcomes()
+	if err := r.sortOutcomes(); err != nil {
+		r.stop(ctx, err)
+	}
 	r.Troubles = append(r.Troubles, r.later...)
 	if err := r.finish(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
@@ -203,9 +215,10 @@ type run struct {
 	columns     []string // of the source
 	hidden      []string // of them, those whose cells are never kept
 	saved       bool     // the plan was saved before; nothing was read or listed
-	lookups     plan.Lookups
-	afterRun    int64 // the newest run before this one
+	lookups     int      // calls
+	afterRun    int64    // the newest run before this one
 	spare       func(plan.Kind, account.Account) string
+	policyNow   plan.Policy
 	callsBefore map[string]int          // the run
 	forecast    *forecaster             // of the end of the apply phase; nil before it, and where calls aren't counted
 	deadline    *deadline               // nil: none
@@ -329,13 +342,34 @@ func (r *run) apply(ctx context.Context) {
 		Spare:   r.spare,
 		Observe: r.observe,
 	}
-	if err := applier.Apply(ctx, r.order.Stop, r.Plan.Operations); err != nil {
+	if applier.Agree, err = r.agreeing(ctx); err != nil {
+		r.stop(ctx, err)
+		r.notAttempted()
+		return
+	}
+	if err := applier.ApplyAll(ctx, r.order.Stop, r.Plan.All()); err != nil {
 		r.stop(ctx, err)
 		return
 	}
 	r.Run.Status = state.Applied
 	r.setAvatars(ctx)
 	r.sendResets(ctx)
+}
+
+// agreeing returns what says of somebody signed up that they agree from the start; nil where nobody may be given an agreement,
+// because others have one that the plan's read knows nothing of.
+func (r *run) agreeing(ctx context.Context) (func(*plan.Operation, *account.Account) plan.Agreement, error) {
+	switch {
+	case r.Plan.Count(plan.Create) == 0:
+		return nil, nil
+	case !r.saved:
+		return r.policyNow.SignedUp, r.store.Disagree(ctx, r.rows)
+	}
+	others, err := r.store.Agreements(ctx)
+	if err != nil || others.Len() > 0 {
+		return nil, err
+	}
+	return r.policyNow.SignedUp, nil
 }
 
 // finish writes down how the run ended; an applied one becomes the baseline.

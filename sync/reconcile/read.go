@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 
@@ -28,14 +27,15 @@ const (
 
 // source is a read of the pipeline's source: whom it holds back for the planner, and how it ended.
 type source struct {
-	desired []plan.Desired // sorted by external ID
+	spool   *spool // the users
+	crowd   *plan.Crowd
 	rejects []plan.Reject
 	passed  int // records that agree with their accounts: see plan.Sieve
 	verdict record.Verdict
 }
 
 // records returns how many were read.
-func (s *source) records() int { return len(s.desired) + len(s.rejects) + s.passed }
+func (s *source) records() int { return s.spool.count + len(s.rejects) + s.passed }
 
 // begun is a read whose first answer is known: before the service is asked for anything, it is clear that the source can
 // be read, and that it isn't the sample.
@@ -90,13 +90,14 @@ func (r *run) real(externalID string, rec *record.Record) error {
 
 // read reads the source to its end: again from the start where a read was cut off, and where the sieve finds that it
 // passed somebody over too early. An error means that the run must not go on at all.
-func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest) (*source, error) {
+func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest, into *spool) (*source, error) {
 	for try, passes := 1, 1; ; passes++ {
 		if passes > readTries {
 			sieve.Hold() // a source that says something else each time
 		}
 		sieve.Restart()
-		s, err := r.readOnce(ctx, reader, sieve, salt)
+		into.close()
+		s, err := r.readOnce(ctx, reader, sieve, salt, into)
 		if err != nil || ctx.Err() != nil {
 			return s, err
 		}
@@ -104,21 +105,19 @@ func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt u
 		if cutOff := !s.verdict.Completeness.Usable() && s.verdict.Retryable; cutOff && try < readTries {
 			try++
 		} else if again, err := sieve.Again(ctx); err != nil || !again {
-			slices.SortStableFunc(s.desired, func(a, b plan.Desired) int {
-				return strings.Compare(a.User.ExternalID, b.User.ExternalID)
-			})
 			return s, err
 		}
 		var verdict record.Verdict
 		if reader, verdict, err = r.open(ctx); reader == nil {
 			sieve.Restart()
-			return &source{verdict: verdict}, err
+			into.close()
+			return &source{spool: into, crowd: &plan.Crowd{}, verdict: verdict}, err
 		}
 	}
 }
 
 // readOnce reads in one goroutine and maps in another.
-func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest) (*source, error) {
+func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest, spool *spool) (*source, error) {
 	r.order.Progress.Phase("read", 0)
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan []answer, readAhead)
@@ -132,7 +131,7 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 	defer reading.Wait()
 	defer cancel()
 
-	s := &source{}
+	s := &source{spool: spool, crowd: &plan.Crowd{}}
 	into := intake{run: r, source: s, sieve: sieve, salt: salt}
 	for batch := range batches {
 		n := 0
@@ -140,7 +139,7 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 			switch err := into.take(ctx, &batch[i]); {
 			case err == nil:
 				n += batch[i].records()
-			case errors.Is(err, ErrSample):
+			case errors.Is(err, ErrSample), into.stuck:
 				return s, err
 			default:
 				s.verdict = reader.Verdict()
@@ -206,6 +205,7 @@ type intake struct {
 	sieve  *plan.Sieve
 	salt   user.Digest
 	digest user.Digester
+	stuck  bool // a user couldn't be put aside
 }
 
 // take maps a record, unless it may be passed over. An error is the end of the read.
@@ -250,8 +250,10 @@ func (in *intake) take(ctx context.Context, a *answer) error {
 	if err := in.pictures.carried(ctx, &d, rec); err != nil {
 		return err
 	}
-	in.source.desired = append(in.source.desired, d)
-	return nil
+	in.source.crowd.Record(&u)
+	err = in.source.spool.add(&d)
+	in.stuck = err != nil
+	return err
 }
 
 func (in *intake) reject(bad *record.RejectError, cells []record.Value) {
@@ -279,16 +281,16 @@ func (r *run) salt(policy *plan.Policy) user.Digest {
 }
 
 // present gathers whom a read showed, with what it wants of the fields that are merged; those who were passed over are
-// as they were.
-func present(s *source) map[string]plan.Mine {
-	all := make(map[string]plan.Mine, len(s.desired))
-	for _, reject := range s.rejects {
+// as they were, and of newcomers nothing is known that could change.
+func present(desired []plan.Desired, rejects []plan.Reject) map[string]plan.Mine {
+	all := make(map[string]plan.Mine, len(desired))
+	for _, reject := range rejects {
 		if reject.ExternalID != "" {
 			all[reject.ExternalID] = plan.Mine{}
 		}
 	}
-	for i := range s.desired {
-		all[s.desired[i].User.ExternalID] = plan.Merged(s.desired[i].User.Values)
+	for i := range desired {
+		all[desired[i].User.ExternalID] = plan.Merged(desired[i].User.Values)
 	}
 	return all
 }

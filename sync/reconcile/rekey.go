@@ -65,7 +65,9 @@ func (p *Pipeline) Rekey(ctx context.Context, name string, wanted []plan.Rename,
 		} else {
 			r.notAttempted()
 		}
-		r.sortOutcomes()
+		if err := r.sortOutcomes(); err != nil {
+			return nil, err
+		}
 		r.Run.EndedAt = time.Now().UTC()
 		if err := r.store.Finish(context.WithoutCancel(ctx), r.Run, nil, r.KeepRuns); err != nil {
 			return nil, err
@@ -99,8 +101,8 @@ func (r *run) planRekey(ctx context.Context, wanted []plan.Rename) bool {
 	for i := range wanted {
 		names[i] = wanted[i].New
 	}
-	r.lookups = plan.Lookups{ExternalIDs: names}
-	found, err := r.lookUp(ctx, r.lookups)
+	total, values := valuesOf(plan.Lookups{ExternalIDs: names})
+	found, err := r.lookUp(ctx, total, values)
 	if err != nil {
 		return r.stop(ctx, err)
 	}

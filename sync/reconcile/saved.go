@@ -108,7 +108,8 @@ func (r *run) readyAgain(ctx context.Context) bool {
 	if !r.settle(ctx) {
 		return false
 	}
-	found, err := r.lookUp(ctx, r.Plan.Concerned())
+	total, values := valuesOf(r.Plan.Concerned())
+	found, err := r.lookUp(ctx, total, values)
 	if err != nil {
 		return r.stop(ctx, err)
 	}

@@ -35,6 +35,9 @@ func (r *run) notAttempted() {
 		op := &r.Plan.Operations[i]
 		r.count(state.Outcome{Operation: *op, Ending: state.NotAttempted})
 	}
+	if r.Plan.SignUps != nil {
+		r.Run.Tally.NotAttempted += r.Plan.SignUps.Count
+	}
 	r.Run.Tally.Avatars.NotAttempted = r.Plan.AvatarsSent()
 }
 
@@ -50,8 +53,15 @@ func (r *run) observe(outcome state.Outcome) {
 		r.Gone = append(r.Gone, outcome)
 	}
 	if outcome.Operation.Step != plan.Park && outcome.Ending != state.NotAttempted && (outcome.Ending != state.DoneApplied || outcome.Ignored > 0) && !byPolicy(outcome) {
-		r.Troubles = append(r.Troubles, outcome)
+		r.Troubles = append(r.Troubles, bare(outcome))
 	}
+}
+
+// bare is an outcome without what its operation writes: there may be many to remember.
+func bare(outcome state.Outcome) state.Outcome {
+	op := &outcome.Operation
+	op.Changes, op.Parked, op.Account, op.Mine, outcome.Account, outcome.Learned = nil, nil, nil, plan.Mine{}, nil, nil
+	return outcome
 }
 
 // byPolicy reports whether an operation wasn't sent because the configuration says so.
@@ -109,11 +119,21 @@ func (r *run) saidLockedOut(accountID int64) bool {
 }
 
 // sortOutcomes puts outcomes, which end in any order, into the order of the plan.
-func (r *run) sortOutcomes() {
+func (r *run) sortOutcomes() error {
 	place := make(map[string]int, len(r.Troubles)+len(r.Gone))
-	if r.Plan != nil {
-		for i := range r.Plan.Operations {
-			place[r.Plan.Operations[i].ExternalID] = i
+	for _, outcome := range slices.Concat(r.Troubles, r.Gone) {
+		place[outcome.Operation.ExternalID] = 0
+	}
+	if len(place) > 0 {
+		n := 0
+		for op, err := range r.Plan.All() {
+			if err != nil {
+				return err
+			}
+			if _, wanted := place[op.ExternalID]; wanted {
+				place[op.ExternalID] = n
+			}
+			n++
 		}
 	}
 	byPlace := func(a, b state.Outcome) int {
@@ -121,6 +141,7 @@ func (r *run) sortOutcomes() {
 	}
 	slices.SortStableFunc(r.Troubles, byPlace)
 	slices.SortStableFunc(r.Gone, byPlace)
+	return nil
 }
 
 // absent returns the external IDs of those whose absence this read may count.

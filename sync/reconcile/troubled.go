@@ -35,10 +35,15 @@ func (r *run) keepTroubled(ctx context.Context) error {
 	if r.nowTroubled == nil {
 		return nil
 	}
-	if !r.saved {
+	if !r.saved && len(r.nowTroubled) > 0 {
 		named := make(map[user.Digest]bool, len(r.nowTroubled))
-		for i := range r.Plan.Operations {
-			named[plan.KeyOf(r.Plan.Operations[i].ExternalID)] = true
+		for op, err := range r.Plan.All() {
+			if err != nil {
+				return err
+			}
+			if key := plan.KeyOf(op.ExternalID); r.nowTroubled[key] != 0 {
+				named[key] = true
+			}
 		}
 		maps.DeleteFunc(r.nowTroubled, func(key user.Digest, _ int64) bool { return !named[key] })
 	}

@@ -54,8 +54,9 @@ type ExplainedCell struct {
 }
 
 // Explain returns what the plan of a run says about whoever text names: by external ID, account id, login, e-mail, or
-// the position of a record. Nobody is returned whom the plan leaves as they are without a word.
-func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, text string) []Explanation {
+// the position of a record. Nobody is returned whom the plan leaves as they are without a word. An error means that the plan
+// can't be read on.
+func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, text string) ([]Explanation, error) {
 	e := explainer{run: run, file: file, text: text}
 	e.id, _ = strconv.ParseInt(text, 10, 64) // 0 is no account's
 	for _, outcome := range Endings(file.Plan, outcomes) {
@@ -63,6 +64,9 @@ func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, tex
 		if op.Step != plan.Park && (e.named(op.ExternalID, op.AccountID, op.Position) || e.holds(op)) {
 			e.operation(op, outcome)
 		}
+	}
+	if err := e.signUps(); err != nil {
+		return nil, err
 	}
 	for i := range file.Plan.Rejects {
 		if r := &file.Plan.Rejects[i]; e.named(r.ExternalID, 0, r.Position) || e.inCells(r) {
@@ -77,7 +81,23 @@ func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, tex
 	if len(e.found) == 0 {
 		e.remarksAlone()
 	}
-	return e.found
+	return e.found, nil
+}
+
+// signUps explains those that the plan doesn't hold: a plan that was made a moment ago, and of which nothing was begun.
+func (e *explainer) signUps() error {
+	if e.file.Plan.SignUps == nil {
+		return nil
+	}
+	for op, err := range e.file.Plan.SignUps.Each {
+		if err != nil {
+			return err
+		}
+		if e.named(op.ExternalID, op.AccountID, op.Position) || e.holds(op) {
+			e.operation(op, state.Outcome{Operation: *op, Ending: state.NotAttempted})
+		}
+	}
+	return nil
 }
 
 // Unchanged is the explanation of a known account that the plan doesn't mention.

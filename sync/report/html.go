@@ -75,8 +75,13 @@ func (r Review) WriteHTML(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	r.failed = new(error)
+	shown := r.page()
+	if *r.failed != nil {
+		return *r.failed
+	}
 	out := bufio.NewWriterSize(w, 64<<10)
-	if err := t.Execute(out, r.page()); err != nil {
+	if err := t.Execute(out, shown); err != nil {
 		return err
 	}
 	return out.Flush()

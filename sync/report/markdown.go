@@ -15,6 +15,7 @@ const markdownMost = 64_000
 // WriteMarkdown writes the plan as a comment for a pull request, in the Markdown of GitHub and GitLab: a summary,
 // the guards, and each group in a section that folds. It is cut so that it fits, every group equally, and says so.
 func (r Review) WriteMarkdown(w io.Writer) error {
+	r.failed = new(error)
 	head := r.markdownHead()
 	const note = 300 // bytes, for the line that says that it was cut
 	room := markdownMost - len(head) - note
@@ -40,6 +41,9 @@ func (r Review) WriteMarkdown(w io.Writer) error {
 	}
 	if left > 0 {
 		head += fmt.Sprintf("\n_Cut to fit a comment, not shown here: %s. The page, the text and the plan's file have them all._\n", plan.Number(left))
+	}
+	if *r.failed != nil {
+		return *r.failed
 	}
 	_, err := io.WriteString(w, head+body.String())
 	return err

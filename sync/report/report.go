@@ -3,6 +3,8 @@
 package report
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -288,21 +290,39 @@ type trouble struct {
 	Words      string          `json:"words,omitempty"`
 }
 
-// WriteJSON writes the report for machines: one JSON object with run, plan, troubles and calls, on one line.
+// WriteJSON writes the report for machines: one JSON object with run, plan, troubles and calls, on one line. The plan is
+// written as it is read: it may be larger than memory.
 func (r Report) WriteJSON(w io.Writer) error {
 	troubles := make([]trouble, 0, len(r.Troubles))
 	for _, outcome := range r.Troubles {
 		op := outcome.Operation
 		troubles = append(troubles, trouble{op.Kind, op.ExternalID, op.AccountID, op.Position, outcome.Ending, outcome.Words})
 	}
-	encoder := json.NewEncoder(w)
+	var around bytes.Buffer
+	encoder := json.NewEncoder(&around)
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(struct {
+	err := encoder.Encode(struct {
 		Run         state.Run          `json:"run"`
-		Plan        *plan.Plan         `json:"plan"`
+		Plan        json.RawMessage    `json:"plan"`
 		Troubles    []trouble          `json:"troubles"`
 		Differences []state.Difference `json:"differences,omitempty"`
 		Calls       map[string]int     `json:"calls,omitempty"`
 		Approve     string             `json:"approve,omitempty"`
-	}{r.Run, r.Plan, troubles, r.Differences, r.Calls, r.Approve})
+	}{r.Run, json.RawMessage(planGoesHere), troubles, r.Differences, r.Calls, r.Approve})
+	if err != nil {
+		return err
+	}
+	before, after, _ := strings.Cut(around.String(), planGoesHere)
+	out := bufio.NewWriterSize(w, 64<<10)
+	_, _ = out.WriteString(before) // Flush tells
+	if r.Plan == nil {
+		_, _ = out.WriteString("null")
+	} else if err := r.Plan.WriteJSON(out); err != nil {
+		return err
+	}
+	_, _ = out.WriteString(after)
+	return out.Flush()
 }
+
+// planGoesHere stands for the plan meanwhile. No text of a run can look like it: within one, quotes are escaped.
+const planGoesHere = `{"plan":"goes here"}`

@@ -18,6 +18,8 @@ type Review struct {
 	Run      *state.Run
 	Troubles []state.Outcome
 	Listed   *state.Listed // how the accounts were listed; nil where none were
+
+	failed *error // that the operations can't be read on
 }
 
 // group is a part of a plan. Its entries are made as they are walked, since there may be more than anybody reads.
@@ -57,12 +59,16 @@ func (r Review) groups() []group {
 		return e
 	})}}
 	for _, kind := range plan.Kinds() {
-		all = append(all, group{string(kind), p.Count(kind), operations(p, func(op *plan.Operation) bool {
+		from := plan.Held(p.Operations)
+		if kind == plan.Create {
+			from = p.All()
+		}
+		all = append(all, group{string(kind), p.Count(kind), r.operations(from, func(op *plan.Operation) bool {
 			return op.Kind == kind && op.Step != plan.Park && op.Blocked == ""
 		})})
 	}
 	return append(all,
-		group{"not sent", p.Blocked(), operations(p, func(op *plan.Operation) bool { return op.Blocked != "" })},
+		group{"not sent", p.Blocked(), r.operations(plan.Held(p.Operations), func(op *plan.Operation) bool { return op.Blocked != "" })},
 		group{"rejected", len(p.Rejects), each(p.Rejects, func(r *plan.Reject) entry {
 			return entry{id: plan.Printable(r.ExternalID), position: plan.Printable(string(r.Position)), detail: plan.Printable(r.Detail), reason: plan.Printable(string(r.Reason))}
 		})},
@@ -97,10 +103,13 @@ func each[T any](all []T, tell func(*T) entry) iter.Seq[entry] {
 	}
 }
 
-func operations(p *plan.Plan, in func(*plan.Operation) bool) iter.Seq[entry] {
+func (r Review) operations(from iter.Seq2[*plan.Operation, error], in func(*plan.Operation) bool) iter.Seq[entry] {
 	return func(yield func(entry) bool) {
-		for i := range p.Operations {
-			op := &p.Operations[i]
+		for op, err := range from {
+			if err != nil {
+				*r.failed = err
+				return
+			}
 			if in(op) && !yield(operation(op)) {
 				return
 			}

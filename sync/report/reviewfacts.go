@@ -128,6 +128,9 @@ func (r Review) reasons() []fact {
 		}
 	}
 	p := r.File.Plan
+	if p.SignUps != nil {
+		add(plan.NewRecord)
+	}
 	for i := range p.Operations {
 		add(cmp.Or(p.Operations[i].Blocked, p.Operations[i].Reason))
 	}

@@ -117,9 +117,9 @@ func TestExplain(t *testing.T) {
 		{"", nil},
 	} {
 		t.Run("who-is-"+test.who, func(t *testing.T) {
-			found := report.Explain(run, storedPlan(), storedOutcomes(), test.who)
-			if (len(found) == 1) != (test.want != nil) {
-				t.Fatalf("%d were found", len(found))
+			found, err := report.Explain(run, storedPlan(), storedOutcomes(), test.who)
+			if err != nil || (len(found) == 1) != (test.want != nil) {
+				t.Fatalf("%d were found: %v", len(found), err)
 			}
 			var out bytes.Buffer
 			if err := report.WriteExplanation(&out, found); err != nil {

@@ -61,6 +61,26 @@ func (s *Store) readAgreements(ctx context.Context, tx *sql.Tx) (a *Agreements, 
 	return a, err
 }
 
+// Disagree takes the agreements of these rows away. A run does it with those concerned before it signs anybody up: whoever
+// agrees from then on, it has found to agree itself, and whom it signs up may be given theirs at once.
+func (s *Store) Disagree(ctx context.Context, rows []int64) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return s.write(ctx, "taking agreements away", func(ctx context.Context, tx *sql.Tx) error {
+		known, err := openBook(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := known.disagree(ctx, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Claiming returns the rows with an agreement whose records claim one of these logins and e-mails. It reads them from the
 // file; where a run has written agreements there since, that is an error.
 func (a *Agreements) Claiming(ctx context.Context, claims map[user.Digest]bool) ([]int64, error) {

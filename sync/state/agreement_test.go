@@ -527,3 +527,51 @@ func TestListingIsKept(t *testing.T) {
 	finish(t, s, begin(t, s), End{Listing: &Listing{Watermark: monday.AddDate(0, 0, 1)}}, 0)
 	check(Listing{Watermark: monday.AddDate(0, 0, 1)})
 }
+
+// Who was signed up agrees from the commit on that records it, unless there is something else to think of.
+func TestSignUpsAgreeFromTheStart(t *testing.T) {
+	one := sampleAccount(1, "E1")
+	signUp := plan.Operation{Kind: plan.Create, ExternalID: "E1"}
+	tests := map[string]struct {
+		change func(*Outcome)
+		want   bool
+	}{
+		"as-planned":        {func(*Outcome) {}, true},
+		"without-agreement": {func(o *Outcome) { o.Agreement = plan.Agreement{} }, false},
+		"failed":            {func(o *Outcome) { o.Ending, o.Refused, o.Account = DoneFailed, true, nil }, false},
+		"in-doubt":          {func(o *Outcome) { o.Ending, o.Account = DoneUnknown, nil }, false},
+		"without-answer":    {func(o *Outcome) { o.Account = nil }, false},
+		"an-update":         {func(o *Outcome) { o.Operation.Kind = plan.Update }, false},
+		"learned-something": {func(o *Outcome) { o.Learned = []plan.Learned{{Field: user.Phone, Sent: "1", Got: "2"}} }, false},
+		"another-id-stays":  {func(o *Outcome) { o.KeptID = new("E9") }, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t, t.TempDir())
+			outcome := Outcome{Operation: signUp, Ending: DoneApplied, Account: &one, Agreement: agreementOf(one)}
+			test.change(&outcome)
+			write(t, s, begin(t, s), outcome)
+			agreed, _ := agreementsByID(t, s)
+			if got := agreed["E1"] == agreementOf(one); got != test.want || len(agreed) > 1 {
+				t.Errorf("agreements: %v", agreed)
+			}
+		})
+	}
+	t.Run("until-it-is-taken-away", func(t *testing.T) {
+		s := openStore(t, t.TempDir())
+		two := sampleAccount(2, "E2")
+		write(t, s, begin(t, s), Outcome{Operation: signUp, Ending: DoneApplied, Account: &one, Agreement: agreementOf(one)},
+			Outcome{Operation: plan.Operation{Kind: plan.Create, ExternalID: "E2"}, Ending: DoneApplied, Account: &two, Agreement: agreementOf(two)})
+		agreements, err := s.Agreements(t.Context())
+		if err != nil || agreements.Len() != 2 {
+			t.Fatalf("%d agree, %v", agreements.Len(), err)
+		}
+		row, _ := agreements.Find(plan.KeyOf("E1"))
+		if err := s.Disagree(t.Context(), []int64{row}); err != nil {
+			t.Fatal(err)
+		}
+		if agreed, open := agreementsByID(t, s); len(agreed) != 1 || agreed["E2"].Key == 0 || !slices.Equal(open, []string{"E1"}) {
+			t.Errorf("agreements: %v, open: %v", agreed, open)
+		}
+	})
+}

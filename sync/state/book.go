@@ -105,6 +105,9 @@ func (b *book) disagree(ctx context.Context, row int64) error {
 
 // agree gives agreements to rows.
 func (b *book) agree(ctx context.Context, rows []agreed) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	if err := b.set(ctx, rows); err != nil {
 		return err
 	}

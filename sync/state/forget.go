@@ -69,14 +69,13 @@ func (s *Store) forgetIn(path string, t *Traces) error {
 	if err := errors.Join(ignoreBadPlan(err), opened.Close()); err != nil {
 		return err
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return os.Remove(path)
-	case file.Forget(&t.Person) == 0:
-		return nil
-	default:
-		return WriteNew(path, file)
 	}
+	if lines, err := file.Forget(&t.Person); err != nil || lines == 0 {
+		return err
+	}
+	return WriteNew(path, file)
 }
 
 // ignoreBadPlan makes nothing of a plan that isn't as it was written.

@@ -75,6 +75,7 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 			return err
 		}
 		departed := 0
+		var signedUp []agreed
 		for i := range outcomes {
 			o := &outcomes[i]
 			op := &o.Operation
@@ -85,37 +86,61 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 			if _, err := end.ExecContext(ctx, run, op.ExternalID, op.Kind, op.Step, id, op.Position, o.Ending, o.Words); err != nil {
 				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
 			}
-			if o.Ending != DoneApplied && !o.Refused {
-				continue
-			}
-			if err := s.end(ctx, known, run, o); err != nil {
+			agrees, err := s.end(ctx, known, run, o)
+			if err != nil {
 				return err
 			}
+			signedUp = append(signedUp, agrees...)
 			if o.Ending == DoneApplied && leaves(op.Kind) {
 				departed++
 			}
+		}
+		if err := known.agree(ctx, signedUp); err != nil {
+			return err
 		}
 		return s.depart(ctx, tx, run, departed)
 	})
 }
 
-// end takes in how an operation ended, and what is owed to whoever was signed up.
-func (s *Store) end(ctx context.Context, known *book, run int64, o *Outcome) error {
-	if err := known.end(ctx, run, o); err != nil || o.Ending != DoneApplied || o.Operation.Kind != plan.Create {
-		return err
+// end takes in how an operation ended, and what is owed to whoever was signed up. It returns the agreement to give, if there is
+// one.
+func (s *Store) end(ctx context.Context, known *book, run int64, o *Outcome) ([]agreed, error) {
+	agrees, err := known.end(ctx, run, o)
+	if err != nil || o.Ending != DoneApplied || o.Operation.Kind != plan.Create {
+		return agrees, err
 	}
-	return s.owe(ctx, known, o.Operation.ExternalID)
+	return agrees, s.owe(ctx, known, o.Operation.ExternalID)
 }
 
-// end takes in how an operation ended, under the external ID that the account has after it.
-func (b *book) end(ctx context.Context, run int64, o *Outcome) error {
+// end takes in how an operation ended, under the external ID that the account has after it. It returns the agreement to
+// give, if there is one.
+func (b *book) end(ctx context.Context, run int64, o *Outcome) ([]agreed, error) {
 	op := &o.Operation
+	if o.Ending != DoneApplied && !o.Refused {
+		return nil, nil
+	}
 	if o.Ending == DoneApplied && op.Reason == plan.Rekeyed {
 		if err := b.rename(ctx, *op.ExternalIDBefore, op.ExternalID); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return b.update(ctx, op.ExternalID, func(e *entry) { e.end(run, o) })
+	e, _, err := b.entry(ctx, op.ExternalID)
+	if err != nil {
+		return nil, err
+	}
+	e.end(run, o)
+	if err := b.store(ctx, &e); err != nil || !e.agreesFromStart(o) {
+		return nil, err
+	}
+	return []agreed{{e.number, o.Agreement}}, nil
+}
+
+// agreesFromStart reports whether an entry may get its agreement with the outcome of the sign-up that made it: there is nothing
+// else that a later run has to think of.
+func (e *entry) agreesFromStart(o *Outcome) bool {
+	n := &e.notes
+	return o.Agreement.Key != 0 && o.Ending == DoneApplied && o.Operation.Kind == plan.Create && e.account.ID != 0 &&
+		len(n.Learned) == 0 && n.Absence == nil && n.KeptID == nil && n.Parked == nil
 }
 
 // depart counts applied releases and deletes of the run.

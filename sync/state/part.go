@@ -21,7 +21,7 @@ import (
 // it claims, which most runs don't ask for, in another.
 //
 // Whatever is written of a row makes it open in the same commit: it stands in the table unagreed, and what its slots say
-// is void. So a write touches no part; only the end of an applied run does, and a row's end, so that the next row of the
+// is void. So a write touches no part; only a sign-up and the end of an applied run do, and a row's end, so that the next row of the
 // same number doesn't inherit anything.
 const (
 	partSize    = 4032 // slots of both sizes fill it

@@ -9,7 +9,7 @@
 //	table        | holds
 //	-------------+------------------------------------------------------------------
 //	known        | one row an external ID: the mirror's account and what was learned
-//	agreement    | digests of the rows that the last applied run found equal to their records, packed
+//	agreement    | digests of the rows that the last applied run found equal to their records, or signed up, packed
 //	claim        | digests of the logins and e-mails that those records claim, packed
 //	unagreed     | the rows without a valid agreement
 //	journal      | one row an operation of a kept run: opened, then how it ended

@@ -1,6 +1,6 @@
 // Command bench measures the program against an emulator in another process, over loopback:
 //
-//	import  how fast a first import is without a limit
+//	import  how fast a first import is without a limit, and how much memory it and the run after it take; it fails above 300 MB
 //	limits  how well limits are used and kept, the server's own among them, and how long whole runs take far away; it fails
 //	        when a limit is exceeded or wasted, or when a run takes longer than its calls, or makes others than it announced
 //	plan    how fast, and in how much memory, a few differences are found among many users, from a CSV file and a warm
@@ -43,7 +43,7 @@ func main() {
 // options are what to measure, and how large.
 type options struct {
 	part   string    // "": all
-	users  int       // of the plan
+	users  int       // of the import and of the plan
 	rounds int       // of the plan
 	logs   io.Writer // as the field of bench
 }
@@ -71,7 +71,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	flags := flag.NewFlagSet("bench [import|limits|plan]", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&o.users, "n", 1_000_000, "users of the plan, a multiple of 100")
+	flags.IntVar(&o.users, "n", 1_000_000, "users of the import and of the plan, a multiple of 100")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of the plan that are measured")
 	verbose := flags.Bool("v", false, "show what the measured commands log, the time of each phase for instance")
 	if err := flags.Parse(args); err != nil {
@@ -106,7 +106,9 @@ type part struct {
 
 func parts() []part {
 	return []part{
-		{"import", func(b *bench, ctx context.Context, _ options, out io.Writer) error { return b.firstImport(ctx, out) }},
+		{"import", func(b *bench, ctx context.Context, o options, out io.Writer) error {
+			return b.firstImport(ctx, o.users, out)
+		}},
 		{"limits", func(b *bench, ctx context.Context, _ options, out io.Writer) error { return b.limits(ctx, out) }},
 		{"plan", func(b *bench, ctx context.Context, o options, out io.Writer) error {
 			return b.planning(ctx, o, out)

@@ -1,0 +1,191 @@
+package reconcile
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"cubesync/sync/account"
+	"cubesync/sync/plan"
+	"cubesync/sync/state"
+)
+
+const (
+	// signUpBatch is how many newcomers are planned at once.
+	signUpBatch = 1000
+	// holdMost is how many newcomers' sign-ups a plan holds in memory, where the pipeline doesn't say.
+	holdMost = 10_000
+)
+
+// planAll makes the plan of a read, whose input lacks the records, and returns those that weren't planned as newcomers'.
+// Everybody is looked up first; then the newcomers are planned a few at a time, and all others together, by one planner.
+//
+//	spool ──▶ who meets nobody ──▶ look-ups find nobody ──▶ planned in batches ──▶ tape ──┐
+//	            └──▶ all others ◀───────┘ found                                           ├──▶ plan
+//	                     └──▶ planned together, with accounts, rejects and what is known ─┘
+func (r *run) planAll(ctx context.Context, read *source, remembered []state.Remembered, in plan.Input) ([]plan.Desired, error) {
+	for _, reject := range in.Rejects {
+		read.crowd.Reject(reject.ExternalID)
+	}
+	for a := range in.Observed {
+		read.crowd.Account(&a)
+	}
+	for k := range in.Known {
+		read.crowd.Known(&k)
+	}
+	read.crowd.Settle()
+
+	others, claims, err := read.others()
+	if err != nil {
+		return nil, err
+	}
+	r.show(read, others)
+	in.Desired = slices.Values(others)
+	found, err := r.lookUpAll(ctx, read, claims, plan.NewSurvey(in).Lookups())
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		read.crowd.Found(&found[i])
+	}
+	r.aside = &tape{folder: r.StateDir}
+	signUps, others, err := read.planNewcomers(in, r.aside)
+	if err != nil {
+		return nil, err
+	}
+	r.show(read, others)
+	if err := r.look(ctx, others, remembered); err != nil {
+		return nil, err
+	}
+	in.Desired = slices.Values(others)
+	survey := plan.NewSurvey(in)
+	r.unlisted, r.knownAs = survey.Unlisted(), survey.KnownAs
+	r.Plan = survey.Build(found)
+	return others, r.join(signUps)
+}
+
+// show remembers who is present.
+func (r *run) show(read *source, others []plan.Desired) {
+	if read.verdict.Completeness.Usable() {
+		r.present = present(others, read.rejects)
+	}
+}
+
+// newcomer reports whether a user is planned by themselves. Who has a picture is planned with all others: their sign-up isn't
+// all that is planned for them.
+func (s *source) newcomer(d *plan.Desired) bool {
+	return d.Picture.Stamp == "" && s.crowd.Newcomer(&d.User)
+}
+
+// others returns the users who are no newcomers, and how many values the newcomers' sign-ups would claim.
+func (s *source) others() (others []plan.Desired, claims int, err error) {
+	for d, err := range s.spool.sorted() {
+		switch {
+		case err != nil:
+			return nil, 0, err
+		case s.newcomer(&d):
+			n, _ := valuesOf(plan.NewcomerLookups(&d.User))
+			claims += n
+		default:
+			others = append(others, d)
+		}
+	}
+	return others, claims, nil
+}
+
+// lookUpAll looks up what the newcomers' sign-ups would claim, and what the plan of all others needs.
+func (r *run) lookUpAll(ctx context.Context, read *source, claims int, ofOthers plan.Lookups) ([]account.Account, error) {
+	total, values := valuesOf(ofOthers)
+	return r.lookUp(ctx, total+claims, func(yield func(asked, error) bool) {
+		for one, err := range values {
+			if !yield(one, err) {
+				return
+			}
+		}
+		for d, err := range read.spool.sorted() {
+			if err != nil {
+				yield(asked{}, err)
+				return
+			}
+			if !read.newcomer(&d) {
+				continue
+			}
+			_, values := valuesOf(plan.NewcomerLookups(&d.User))
+			for one, err := range values {
+				if !yield(one, err) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// planNewcomers puts the newcomers' sign-ups aside and returns how many they are, and all others.
+func (s *source) planNewcomers(in plan.Input, to *tape) (signUps int, others []plan.Desired, err error) {
+	var batch []plan.Desired
+	var text, entry []byte
+	decide := func() error {
+		planned, rest := plan.NewcomerPlan(in, batch)
+		text = text[:0]
+		for i := range planned {
+			entry = appendSignUp(entry[:0], &planned[i])
+			text = appendEntry(text, entry)
+		}
+		signUps += len(planned)
+		others = append(others, rest...)
+		batch = batch[:0]
+		return to.add(text)
+	}
+	for d, err := range s.spool.sorted() {
+		if err != nil {
+			return 0, nil, err
+		}
+		if !s.newcomer(&d) {
+			others = append(others, d)
+			continue
+		}
+		if batch = append(batch, d); len(batch) < signUpBatch {
+			continue
+		}
+		if err := decide(); err != nil {
+			return 0, nil, err
+		}
+	}
+	if err := decide(); err != nil {
+		return 0, nil, err
+	}
+	slices.SortStableFunc(others, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
+	return signUps, others, nil
+}
+
+// join adds the sign-ups that were put aside to the plan, which holds them where they are few.
+func (r *run) join(count int) error {
+	if err := r.Plan.Join(count, signUpsOn(r.aside)); err != nil {
+		return err
+	}
+	most := r.HoldMost
+	if most == 0 {
+		most = holdMost
+	}
+	if count > most {
+		return nil
+	}
+	defer r.aside.close()
+	return r.Plan.Hold()
+}
+
+// signUpsOn yields the sign-ups on a tape.
+func signUpsOn(t *tape) iter.Seq2[*plan.Operation, error] {
+	return func(yield func(*plan.Operation, error) bool) {
+		for entry, err := range newEntries(t.part(0, t.size())).all() {
+			var op plan.Operation
+			if err == nil {
+				op, err = readSignUp(entry)
+			}
+			if !yield(&op, err) || err != nil {
+				return
+			}
+		}
+	}
+}

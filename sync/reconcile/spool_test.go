@@ -1,0 +1,175 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/sync/plan"
+	"cubesync/sync/record"
+	"cubesync/sync/user"
+)
+
+// crowdOf are users in no order, some of whom share an external ID, with as much to say as makes the spool use the disk.
+func crowdOf(n, letters int) []plan.Desired {
+	random := rand.New(rand.NewPCG(1, 2))
+	all := make([]plan.Desired, n)
+	for i := range all {
+		d := &all[i]
+		d.User.ExternalID = fmt.Sprintf("E%d", random.IntN(n))
+		d.Position, d.Digest = record.Position(fmt.Sprintf("users.csv:%d", i+2)), user.Digest(random.Uint64())
+		d.User.Values[user.Email], d.User.Values[user.FullName] = user.Text("é@example.com"), user.Text("")
+		if i%2 == 0 {
+			d.Picture = plan.Picture{Stamp: fmt.Sprint(i), SHA256: "8e", Bytes: i * 1000, Source: "é.png", Problem: "none"}
+		}
+		d.User.Values[user.CustomData] = user.Text(strings.Repeat("x", letters))
+	}
+	return all
+}
+
+func gathered(t *testing.T, s *spool) []plan.Desired {
+	t.Helper()
+	var all []plan.Desired
+	for d, err := range s.sorted() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+func TestSpoolSorts(t *testing.T) {
+	for name, size := range map[string]struct{ users, letters, stretches int }{
+		"nobody": {0, 0, 0}, "in-memory": {1000, 10, 0}, "on-the-disk": {1000, 60_000, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			s := &spool{tape: tape{folder: folder}}
+			defer s.close()
+			want := crowdOf(size.users, size.letters)
+			for i := range want {
+				if err := s.add(&want[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			slices.SortStableFunc(want, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
+			for range 2 {
+				if diff := cmp.Diff(len(want), len(gathered(t, s))); diff != "" {
+					t.Error(diff)
+				}
+				for i, got := range gathered(t, s) {
+					if got != want[i] {
+						t.Fatalf("number %d is %+v, want %+v", i, got, want[i])
+					}
+				}
+			}
+			if s.count != size.users || len(s.stretches) != size.stretches {
+				t.Errorf("%d users in %d stretches", s.count, len(s.stretches))
+			}
+			if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+				t.Errorf("the folder holds %v, %v", left, err)
+			}
+			s.close()
+			if n := len(gathered(t, s)); n > 0 || s.count > 0 {
+				t.Errorf("%d are left after it was closed", n)
+			}
+		})
+	}
+}
+
+// What was put aside is for its owner only, and goes among the temporary files where the folder can't be written.
+func TestTapeFile(t *testing.T) {
+	elsewhere := t.TempDir()
+	t.Setenv("TMPDIR", elsewhere)
+	for name, folder := range map[string]string{"in-its-folder": t.TempDir(), "elsewhere": filepath.Join(t.TempDir(), "missing")} {
+		t.Run(name, func(t *testing.T) {
+			s := &tape{folder: folder}
+			defer s.close()
+			text := []byte(strings.Repeat("0123456789abcdef", tapeRoom/16-1))
+			for range 3 {
+				if err := s.add(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			info, err := s.file.Stat()
+			if err != nil || info.Mode().Perm() != 0o600 || info.Size() != s.filed || s.filed == 0 || len(s.rest) == 0 {
+				t.Fatalf("%v, %v: %d bytes on the disk, %d in memory", info.Mode(), err, s.filed, len(s.rest))
+			}
+			if in := filepath.Dir(s.file.Name()); (in == folder) != (name == "in-its-folder") {
+				t.Errorf("it lies in %s", in)
+			}
+			size := int64(len(text))
+			for _, part := range [][2]int64{{0, 0}, {5, 9}, {0, 3 * size}, {s.filed - 3, s.filed + 3}, {s.filed, s.filed + 5}, {3*size - 1, 3 * size}} {
+				var got []byte
+				buffer := make([]byte, 1000)
+				for in := s.part(part[0], part[1]); ; {
+					n, err := in.Read(buffer)
+					got = append(got, buffer[:n]...)
+					if err != nil {
+						break
+					}
+				}
+				want := strings.Repeat(string(text), 3)[part[0]:part[1]]
+				if string(got) != want {
+					t.Errorf("from %d to %d: %d bytes", part[0], part[1], len(got))
+				}
+			}
+		})
+	}
+}
+
+func TestSpoolWithoutRoom(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("TMPDIR", nowhere)
+	s := &tape{folder: nowhere}
+	err := s.add(make([]byte, tapeRoom))
+	if err == nil || !strings.Contains(err.Error(), "putting users aside on the disk") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEntriesComeBack(t *testing.T) {
+	op := plan.Operation{
+		Kind: plan.Create, Reason: plan.NewRecord, ExternalID: "E1", Position: "users.csv:2", Digest: "abc", Record: 1 << 63,
+		Changes: []plan.Change{{Field: user.Login, After: "ann"}, {Field: user.Tags, After: "a,b"}},
+		Mine:    plan.Mine{CustomData: user.Text(""), Tags: user.Text("a")},
+	}
+	if !op.IsSignUp() {
+		t.Fatal("it is no sign-up")
+	}
+	entry := string(appendSignUp(nil, &op))
+	got, err := readSignUp(entry)
+	if diff := cmp.Diff(op, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	d := crowdOf(1, 5)[0]
+	record := string(appendDesired(nil, &d))
+	if got, err := readDesired(record); got != d || err != nil {
+		t.Errorf("got %+v, %v, want %+v", got, err, d)
+	}
+	for i := range len(entry) {
+		if _, err := readSignUp(entry[:i]); !errors.Is(err, errTape) {
+			t.Fatalf("%d bytes of a sign-up: %v", i, err)
+		}
+	}
+	for i := range len(record) {
+		if _, err := readDesired(record[:i]); !errors.Is(err, errTape) {
+			t.Fatalf("%d bytes of a user: %v", i, err)
+		}
+	}
+	for _, cut := range []int{1, 3} {
+		text := appendEntry(nil, []byte(entry))
+		broken := newEntries(strings.NewReader(string(text[:len(text)-cut])))
+		if _, err := broken.next(); !errors.Is(err, errTape) {
+			t.Errorf("an entry without its end: %v", err)
+		}
+	}
+}
