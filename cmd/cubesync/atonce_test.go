@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -132,7 +131,7 @@ func (w *killWorld) reads(file, line string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.Fatal(fmt.Sprintf("it never came to %s", line))
+			w.Fatalf("it never came to %s", line)
 		}
 	}
 }

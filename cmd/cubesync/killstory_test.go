@@ -101,12 +101,12 @@ func renamed(w *killWorld, staff []worker) {
 	for i := range changed {
 		changed[i].name += " the Second"
 	}
-	w.site.staff(changed)
+	w.staff(changed)
 }
 
 func someLeave(w *killWorld, staff []worker) {
 	w.Helper()
-	w.site.staff(staff[leaving:])
+	w.staff(staff[leaving:])
 }
 
 // swapped lets pairs and a three exchange what is unique.
@@ -117,7 +117,7 @@ func swapped(w *killWorld, staff []worker) {
 	s[2].login, s[3].login = s[3].login, s[2].login
 	s[4].email, s[5].email, s[6].email = s[5].email, s[6].email, s[4].email
 	s[7].login, s[7].email, s[8].login, s[8].email = s[8].login, s[8].email, s[7].login, s[7].email
-	w.site.staff(s)
+	w.staff(s)
 }
 
 // rekeyed gives half of them other keys, and the source speaks of them by these from now on.
@@ -131,7 +131,7 @@ func rekeyed(w *killWorld, staff []worker) {
 		rows = append(rows, []string{was, s[i].id})
 	}
 	w.table("map.csv", rows)
-	w.site.staff(s)
+	w.staff(s)
 }
 
 // night prepares the world of a story up to the moment when its command is run.

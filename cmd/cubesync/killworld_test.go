@@ -31,7 +31,6 @@ type killWorld struct {
 	server *emulator.Server
 	web    *httptest.Server
 	open   atomic.Int64 // connections
-	runs   int          // of the program
 }
 
 const killConfig = `

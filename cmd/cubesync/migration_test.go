@@ -20,12 +20,12 @@ func TestMigrationInterruptedAHundredTimes(t *testing.T) {
 	binary := buildFailpoints(t)
 	staff := staffOf(size)
 	undisturbed := openKillWorld(t, binary, emulator.Options{}, nil, nil)
-	undisturbed.site.staff(staff)
+	undisturbed.staff(staff)
 	undisturbed.must(exitInSync, "sync", "--yes")
 	want := people(undisturbed.accounts())
 
 	w := openKillWorld(t, binary, emulator.Options{}, nil, nil)
-	w.site.staff(staff)
+	w.staff(staff)
 	random := rand.New(rand.NewPCG(1, 2))
 	for n := range kills {
 		moments := []string{
