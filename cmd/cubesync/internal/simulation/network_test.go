@@ -23,6 +23,7 @@ type network struct {
 	server *emulator.Server
 	wire   http.RoundTripper
 
+	tracing  sync.Mutex // of trace and broken, whoever holds mu
 	mu       sync.Mutex
 	truth    *truth
 	calm     bool // nothing goes wrong
@@ -94,6 +95,8 @@ func (n *network) rest() { n.passed = n.now() }
 func (n *network) now() time.Duration { return n.passed + time.Since(n.woke) }
 
 func (n *network) note(format string, about ...any) {
+	n.tracing.Lock()
+	defer n.tracing.Unlock()
 	fmt.Fprintf(&n.trace, "%v ", (n.now() - longAgo).Round(time.Microsecond))
 	fmt.Fprintf(&n.trace, format+"\n", about...)
 }
@@ -102,6 +105,8 @@ func (n *network) note(format string, about ...any) {
 func (n *network) breaks(format string, about ...any) {
 	what := fmt.Sprintf(format, about...)
 	n.note("BROKEN: %s", what)
+	n.tracing.Lock()
+	defer n.tracing.Unlock()
 	n.broken = append(n.broken, what)
 }
 
