@@ -34,10 +34,11 @@ build: ## build bin/cubesync, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/cubesync ./cmd/cubesync
 
 test: test-packages $(SDK) ## run all tests with the race detector, real servers included
-	REQUIRE_SERVERS=1 CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
+	REQUIRE_SERVERS=1 CGO_ENABLED=1 go test -race -count=1 -timeout 20m ./...
+	go test ./sync/plan -run '^TestWorlds$$' -count=1 -timeout 15m
 	$(MAKE) --no-print-directory simulation
 
-# The tests above live through the first tenth of these worlds, with the race detector.
+# The race detector watches the first tenth of these worlds, and of those of sync/plan.
 simulation: ## live 2,000 runs through in which everything goes wrong, and print what did
 	GOGC=400 go test ./cmd/cubesync/internal/simulation -run TestSimulation -simulation.worlds 2000 -count=1 -timeout 15m -v | grep -v '^ *\(=== \|--- PASS\)'
 

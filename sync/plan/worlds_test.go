@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	worldCount = flag.Uint64("worlds", 20_000, "how many random worlds TestWorlds tries")
+	worldCount = flag.Uint64("worlds", worldsByDefault, "how many random worlds TestWorlds tries")
 	worldSeed  = flag.Uint64("worlds.seed", 1, "the first world that TestWorlds tries; 0: another one every time")
 )
 
