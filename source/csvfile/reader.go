@@ -27,11 +27,14 @@ type reader struct {
 	source   *Source
 	input    *input
 	frames   *framer
-	rows     gocsv.SimpleDecoder
+	lines    *rowReader
+	rows     gocsv.SimpleDecoder // of lines
 	columns  *record.Columns
 	header   []string
 	exported bool // cubesync wrote the file
 	keyIndex int
+	left     []int           // the columns of which a text says nothing
+	text     []byte          // the last one
 	suspect  bool            // what suspect says of the current record
 	bare     bool            // and, of a suspect one, bareReturn
 	place    []byte          // how every position begins
@@ -42,10 +45,11 @@ type reader struct {
 
 func newReader(s *Source, in *input) *reader {
 	frames := newFramer(in)
+	lines := newRowReader(frames, s.delimiter)
 	return &reader{
-		source: s, input: in, frames: frames,
+		source: s, input: in, frames: frames, lines: lines,
 		place:   append(make([]byte, 0, 64), s.base()+":"...),
-		rows:    gocsv.NewSimpleDecoderFromCSVReader(newRowReader(frames, s.delimiter)),
+		rows:    gocsv.NewSimpleDecoderFromCSVReader(lines),
 		verdict: record.Verdict{Reason: s.base() + " wasn't read to its end", Evidence: in.evidence(false)},
 	}
 }
@@ -69,18 +73,13 @@ func (r *reader) Close() error {
 	return err
 }
 
-// Form is made of the header and of how the file is written.
-func (r *reader) Form() string {
-	return fmt.Sprintf("%q %q %q %t %t", r.header, r.source.delimiter, r.source.null, r.source.hasNull, r.exported)
-}
-
 // Next returns the next record, or what is wrong with it.
 func (r *reader) Next(ctx context.Context) (record.Record, error) {
 	rec, _, err := r.Skim(ctx, func([]byte) bool { return false })
 	return rec, err
 }
 
-// Skim asks for the text of records on one line only.
+// Skim asks about records on one line only.
 func (r *reader) Skim(ctx context.Context, known func(text []byte) bool) (rec record.Record, passed bool, err error) {
 	if r.ended != nil {
 		return record.Record{}, false, r.ended
@@ -89,7 +88,7 @@ func (r *reader) Skim(ctx context.Context, known func(text []byte) bool) (rec re
 		r.end(err)
 		return record.Record{}, false, err
 	}
-	if !r.frames.cut && !r.frames.severalLines() && known(r.frames.raw) {
+	if text := r.skimmed(); text != nil && known(text) {
 		r.verdict.Records++
 		if err := r.frames.skip(); err != nil {
 			r.end(err)

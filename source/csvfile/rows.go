@@ -22,6 +22,7 @@ type rowReader struct {
 
 // cell is where a cell's text stands in its line.
 type cell struct {
+	from       int // with its first quote
 	begin, end int
 	doubled    bool // there are quotes in it, which are written twice
 }
@@ -41,11 +42,16 @@ func (r *rowReader) Read() ([]string, error) {
 	if r.comma == 0 || r.frames.cut || r.frames.severalLines() {
 		return r.Reader.Read()
 	}
-	line := bytes.TrimSuffix(r.frames.raw[:len(r.frames.raw)-1], []byte{'\r'})
+	line := r.line()
 	if !r.split(line) {
 		return r.Reader.Read()
 	}
 	return r.row(line), r.frames.skip()
+}
+
+// line is the framed record without its line break.
+func (r *rowReader) line() []byte {
+	return bytes.TrimSuffix(r.frames.raw[:len(r.frames.raw)-1], []byte{'\r'})
 }
 
 // split finds the cells of a line, false where quotes stand elsewhere than around cells or doubled within them.
@@ -53,7 +59,7 @@ func (r *rowReader) split(line []byte) bool {
 	r.cells = r.cells[:0]
 	quotes := 0
 	for at := 0; ; {
-		c := cell{begin: at, end: len(line)}
+		c := cell{from: at, begin: at, end: len(line)}
 		next := len(line) // where the delimiter stands
 		if at < len(line) && line[at] == '"' {
 			n := c.quoted(line)

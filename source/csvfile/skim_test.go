@@ -77,21 +77,77 @@ func TestSkimOfACutFile(t *testing.T) {
 	}
 }
 
+// What is left may say anything that is no fault; but a line that may be more or less than a record is never known.
+func TestSkimWithoutColumns(t *testing.T) {
+	const header = "seen,id,name,note\n"
+	tests := []struct{ line, text, left string }{ // what known is asked about, and what comes where it says no
+		{"monday,E1,Ann,new\n", "E1,Ann,", "E1"},
+		{"tuesday,E1,Ann,\r\n", "E1,Ann,", "E1"},
+		{",E1,Ann,\n", "E1,Ann,", "E1"},
+		{"\"a \"\"quote\"\", a comma\",E1,\"Ann, PhD\",\"\"\n", "E1,\"Ann, PhD\",", "E1"},
+		{"tab\there,E1,A\x01,東京\n", "E1,A\x01,", "reject"}, // its own text says it
+		{"mon\x01day,E1,Ann,new\n", "", "reject"},
+		{"monday,E1,Ann,n\xffw\n", "", "reject"},
+		{"mon\rday,E1,Ann,new\n", "", "reject"},
+		{"monday,E1,Ann,new,more\n", "", "reject"},
+		{"monday,E1,Ann\n", "", "reject"},
+		{"\"mon\nday\",E1,Ann,new\n", "", "E1"},
+		{"seen,id,name,new\n", "", "id"},
+		{"monday,id,name,note\n", "", "id"},
+	}
+	for _, test := range tests {
+		t.Run(test.line, func(t *testing.T) {
+			reader := skimmer(t, csvfile.Options{Path: write(t, header+test.line), KeyColumn: "id"})
+			reader.Leave([]string{"note", "seen"})
+			left, _, asked := skim(t, reader)
+			if got := strings.Join(asked, "|"); got != test.text || len(left) != 1 || !strings.HasPrefix(left[0], test.left) {
+				t.Errorf("asked about %q, left %q", asked, left)
+			}
+			if test.text == "" {
+				return
+			}
+			reader = skimmer(t, csvfile.Options{Path: write(t, header+test.line)})
+			reader.Leave([]string{"note", "seen"})
+			if left, passed, _ := skim(t, reader, test.text); passed != 1 || len(left) != 0 {
+				t.Errorf("%d passed over, left %q", passed, left)
+			}
+		})
+	}
+}
+
+// The header once more ends a read, whatever is left.
+func TestSkimStopsAtHeader(t *testing.T) {
+	reader := skimmer(t, csvfile.Options{Path: write(t, "id,note\nE1,a\nid,note\n")})
+	reader.Leave([]string{"note"})
+	known := func([]byte) bool { return true }
+	if _, passed, err := reader.Skim(t.Context(), known); err != nil || !passed {
+		t.Fatalf("%t, %v", passed, err)
+	}
+	if _, _, err := reader.Skim(t.Context(), known); err == nil || !strings.Contains(err.Error(), "header") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestForm(t *testing.T) {
 	forms := map[string]string{}
 	for name, file := range map[string]struct {
 		content string
 		options csvfile.Options
+		left    []string
 	}{
-		"plain":         {"id,name\nE1,Ann\n", csvfile.Options{}},
-		"other columns": {"id,title\nE1,Ann\n", csvfile.Options{}},
-		"another order": {"name,id\nE1,Ann\n", csvfile.Options{}},
-		"delimiter":     {"id;name\nE1;Ann\n", csvfile.Options{Delimiter: ';'}},
-		"null":          {"id,name\nE1,Ann\n", csvfile.Options{NullValue: new("")}},
-		"another null":  {"id,name\nE1,Ann\n", csvfile.Options{NullValue: new("-")}},
+		"plain":         {"id,name\nE1,Ann\n", csvfile.Options{}, nil},
+		"other columns": {"id,title\nE1,Ann\n", csvfile.Options{}, nil},
+		"another order": {"name,id\nE1,Ann\n", csvfile.Options{}, nil},
+		"delimiter":     {"id;name\nE1;Ann\n", csvfile.Options{Delimiter: ';'}, nil},
+		"null":          {"id,name\nE1,Ann\n", csvfile.Options{NullValue: new("")}, nil},
+		"another null":  {"id,name\nE1,Ann\n", csvfile.Options{NullValue: new("-")}, nil},
+		"a column left": {"id,name\nE1,Ann\n", csvfile.Options{}, []string{"name"}},
+		"another left":  {"id,name\nE1,Ann\n", csvfile.Options{}, []string{"id"}},
 	} {
 		file.options.Path = write(t, file.content)
-		form := skimmer(t, file.options).Form()
+		reader := skimmer(t, file.options)
+		reader.Leave(file.left)
+		form := reader.Form()
 		if other, same := forms[form]; same {
 			t.Errorf("%s and %s have the form %s", name, other, form)
 		}

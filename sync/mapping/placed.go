@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"slices"
-
 	"cubesync/sync/record"
 	"cubesync/sync/user"
 )
@@ -61,12 +59,6 @@ func (m *Mapper) Key(rec record.Record) (string, bool) {
 	var found problems
 	found.checkExternalID(id, r.firstEmpty(rec))
 	return id, len(found) == 0
-}
-
-// Takes reports whether the rules look at every one of the columns.
-func (m *Mapper) Takes(columns *record.Columns) bool {
-	taken := m.Columns()
-	return !slices.ContainsFunc(columns.Names(), func(name string) bool { return !slices.Contains(taken, name) })
 }
 
 // AddTo appends to a digest everything of the record that User makes the user of: equal digests, equal users. Whether

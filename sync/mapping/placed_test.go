@@ -124,17 +124,3 @@ func TestKeysThatComposeAlike(t *testing.T) {
 		}
 	}
 }
-
-func TestTakes(t *testing.T) {
-	m := mapper(t, mapping.Spec{
-		ExternalID: mapping.Rule{Column: "id"}, Fields: map[user.Field]mapping.Rule{user.FullName: {Template: "{given} {family}"}},
-		Tags: []mapping.TagRule{{Rule: mapping.Rule{Column: "tags"}}}, CustomData: map[string]mapping.Rule{"desk": {Column: "desk"}},
-	})
-	all := []string{"tags", "family", "desk", "id", "given"}
-	if !m.Takes(columns(t, all...)) || !m.Takes(columns(t, all[1:]...)) {
-		t.Error("a column that it looks at isn't taken")
-	}
-	if m.Takes(columns(t, append(all, "exported_at")...)) {
-		t.Error("it looks at a column that no rule names")
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type replay struct {
 
 type reading struct {
 	columns *record.Columns
+	left    []string
 	form    string
 	answers []answer
 	verdict record.Verdict
@@ -52,11 +54,7 @@ func (r *replay) Open(ctx context.Context) (record.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	said := &reading{columns: reader.Columns()}
-	if s, can := reader.(record.Skimmer); can {
-		said.form = s.Form()
-	}
-	return &recorder{Reader: reader, to: r, reading: said}, nil
+	return &recorder{Reader: reader, to: r, reading: &reading{columns: reader.Columns()}}, nil
 }
 
 // recorder remembers a read that comes to its end.
@@ -64,6 +62,13 @@ type recorder struct {
 	record.Reader
 	to      *replay
 	reading *reading
+}
+
+func (r *recorder) Leave(columns []string) {
+	if s, can := r.Reader.(record.Skimmer); can {
+		s.Leave(columns)
+		r.reading.left, r.reading.form = columns, s.Form()
+	}
 }
 
 func (r *recorder) Form() string { return r.reading.form }
@@ -88,12 +93,14 @@ func nobody([]byte) bool { return false }
 
 type replayReader struct {
 	*reading
-	next  int
-	whole record.Verdict
+	next    int
+	whole   record.Verdict
+	unasked bool // the texts are of other columns
 }
 
 func (r *replayReader) Columns() *record.Columns { return r.columns }
 func (r *replayReader) Form() string             { return r.form }
+func (r *replayReader) Leave(columns []string)   { r.unasked = !slices.Equal(columns, r.left) }
 func (r *replayReader) Close() error             { return nil }
 
 func (r *replayReader) Next(ctx context.Context) (record.Record, error) {
@@ -107,7 +114,7 @@ func (r *replayReader) Skim(ctx context.Context, known func([]byte) bool) (recor
 	}
 	a := r.answers[min(r.next, len(r.answers)-1)]
 	r.next++
-	return a.record, a.text != nil && known(a.text), a.err
+	return a.record, a.text != nil && !r.unasked && known(a.text), a.err
 }
 
 func (r *replayReader) Verdict() record.Verdict {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"cubesync/sync/record"
@@ -46,6 +47,7 @@ type directoryReader struct {
 	*directory
 	columns *record.Columns
 	breaks  error
+	left    []string
 	next    int
 	end     record.Verdict
 }
@@ -54,7 +56,8 @@ func (r *directoryReader) Columns() *record.Columns { return r.columns }
 func (r *directoryReader) Verdict() record.Verdict  { return r.end }
 func (r *directoryReader) Close() error             { return nil }
 
-func (r *directoryReader) Form() string { return r.form }
+func (r *directoryReader) Leave(columns []string) { r.left = columns }
+func (r *directoryReader) Form() string           { return fmt.Sprintf("%s %q", r.form, r.left) }
 
 func (r *directoryReader) Next(ctx context.Context) (record.Record, error) {
 	rec, _, err := r.Skim(ctx, func([]byte) bool { return false })
@@ -63,12 +66,23 @@ func (r *directoryReader) Next(ctx context.Context) (record.Record, error) {
 
 func (r *directoryReader) Skim(_ context.Context, known func([]byte) bool) (record.Record, bool, error) {
 	ended := r.breaks != nil && r.next == r.after || r.next == len(r.persons)
-	if !ended && r.unread[r.next] == nil && known(fmt.Appendf(nil, "%q", r.persons[r.next])) {
+	if !ended && r.unread[r.next] == nil && known(r.text()) {
 		r.next++
 		return record.Record{}, true, nil
 	}
 	rec, err := r.one()
 	return rec, false, err
+}
+
+// text is what the next person's record says in the columns that aren't left.
+func (r *directoryReader) text() []byte {
+	cells := r.persons[r.next]
+	for i, name := range columns {
+		if slices.Contains(r.left, name) {
+			cells[i] = ""
+		}
+	}
+	return fmt.Appendf(nil, "%q", cells)
 }
 
 func (r *directoryReader) one() (record.Record, error) {

@@ -63,6 +63,9 @@ func (r *run) open(ctx context.Context) (*begun, record.Verdict, error) {
 			return nil, record.Verdict{Reason: err.Error(), Evidence: reader.Verdict().Evidence}, nil
 		}
 	}
+	if skims, can := reader.(record.Skimmer); can {
+		skims.Leave(r.unneeded(reader.Columns()))
+	}
 	b := &begun{Reader: reader, first: first(ctx, reader)}
 	if b.first.err == nil {
 		externalID, _ := r.Mapper.Key(b.first.record)

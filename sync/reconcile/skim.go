@@ -41,7 +41,7 @@ func (a *answer) records() int { return max(1, int(a.rows.to-a.rows.from)) }
 type rows struct{ from, to int64 }
 
 // skimmer asks a reader for records, and passes over those that agree with their accounts. Records are known by their
-// text where a mapping looks at all of it; otherwise a column that nobody needs would make everybody known no more.
+// text, without the columns that nobody needs: one of those may say something else every night.
 type skimmer struct {
 	record.Skimmer
 	mapper *mapping.Mapper
@@ -54,10 +54,19 @@ type skimmer struct {
 // changed.
 func (r *run) skimmer(reader record.Reader, sieve *plan.Sieve, salt user.Digest) *skimmer {
 	skims, can := reader.(record.Skimmer)
-	if !can || !r.Mapper.Takes(reader.Columns()) || r.Avatars.files() {
+	if !can || r.Avatars.files() {
 		return nil
 	}
 	return &skimmer{Skimmer: skims, mapper: r.Mapper, skim: sieve.Skim(), salt: saltOf(salt, skims.Form())}
+}
+
+// unneeded are the columns that decide about nobody, be pictures at hand in this run or not.
+func (r *run) unneeded(columns *record.Columns) []string {
+	needed := r.Mapper.Columns()
+	if r.Avatars != nil {
+		needed = append(needed, r.Avatars.Column)
+	}
+	return slices.DeleteFunc(slices.Clone(columns.Names()), func(name string) bool { return slices.Contains(needed, name) })
 }
 
 func saltOf(salt user.Digest, form string) user.Digest {

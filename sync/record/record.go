@@ -167,9 +167,13 @@ type Reader interface {
 type Skimmer interface {
 	Reader
 
+	// Leave names columns that nobody looks at: their cells are no part of a text. It is called before anything is
+	// read, if at all.
+	Leave(columns []string)
+
 	// Form says everything about this read that, beside its text, decides what a record is: two records of the same
-	// text and the same form are the same but for their positions, and neither of them is bad. It is known from the
-	// start.
+	// text and the same form are the same but for their positions and for what is left, and neither of them is bad. It
+	// is known before anything is read.
 	Form() string
 
 	// Skim is Next, but it first asks whether the text of the record is known. One whose text is known is passed over,
