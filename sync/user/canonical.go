@@ -30,7 +30,7 @@ func (f Field) Canonical(text string) string {
 	text = Clean(text)
 	switch f {
 	case Email:
-		return norm.NFC.String(cases.Fold().String(text))
+		return folded(text)
 	case Website:
 		return withoutScheme(text)
 	case Phone:
@@ -40,6 +40,14 @@ func (f Field) Canonical(text string) string {
 	default:
 		return text
 	}
+}
+
+// folded is a text without upper and lower case.
+func folded(text string) string {
+	if Plain(text) { // of ASCII letters, folding makes the lower ones
+		return strings.ToLower(text)
+	}
+	return norm.NFC.String(cases.Fold().String(text))
 }
 
 // digits returns the decimal digits of a text in ASCII, and a text without any as it is: it is no number, and not the

@@ -3,6 +3,9 @@ package user
 import (
 	"testing"
 	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 func TestFieldEqual(t *testing.T) {
@@ -101,4 +104,15 @@ func FuzzCanonicalIsIdempotent(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The shorter way of plain texts is the same as the long one.
+func TestFolded(t *testing.T) {
+	var all []byte
+	for b := byte(' '); b <= '~'; b++ {
+		all = append(all, b)
+	}
+	if got, want := folded(string(all)), norm.NFC.String(cases.Fold().String(string(all))); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
