@@ -1,6 +1,7 @@
 // Command bench measures the program against an emulator in another process, over loopback:
 //
 //	import  how fast a first import is without a limit, and how much memory it and the run after it take; it fails above 300 MB
+//	loops   how many sign-ups a second the apply phase reaches, beside a bare net/http loop over as many; it fails below 0.75
 //	limits  how well limits are used and kept, the server's own among them, and how long whole runs take far away; it fails
 //	        when a limit is exceeded or wasted, or when a run takes longer than its calls, or makes others than it announced
 //	plan    how fast, and in how much memory, a few differences are found among many users, from a CSV file and a warm
@@ -69,7 +70,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		o.part, args = args[0], args[1:]
 	}
-	flags := flag.NewFlagSet("bench [import|limits|plan]", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench [import|loops|limits|plan]", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.users, "n", 1_000_000, "users of the import and of the plan, a multiple of 100")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of the plan that are measured")
@@ -84,7 +85,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var err error
 	switch {
 	case o.part != "" && !known:
-		err = fmt.Errorf("%q can't be measured: write import, limits or plan, or nothing for all of them", o.part)
+		err = fmt.Errorf("%q can't be measured: write import, loops, limits or plan, or nothing for all of them", o.part)
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case o.users < block || o.users%block != 0:
@@ -109,6 +110,7 @@ func parts() []part {
 		{"import", func(b *bench, ctx context.Context, o options, out io.Writer) error {
 			return b.firstImport(ctx, o.users, out)
 		}},
+		{"loops", func(b *bench, ctx context.Context, _ options, out io.Writer) error { return b.loops(ctx, out) }},
 		{"limits", func(b *bench, ctx context.Context, _ options, out io.Writer) error { return b.limits(ctx, out) }},
 		{"plan", func(b *bench, ctx context.Context, o options, out io.Writer) error {
 			return b.planning(ctx, o, out)
