@@ -3,6 +3,7 @@ package csvfile
 import (
 	"bytes"
 	"encoding/csv"
+	"math"
 	"unicode/utf8"
 )
 
@@ -17,6 +18,7 @@ type rowReader struct {
 	frames *framer
 	comma  byte // 0 for a delimiter of several bytes
 	cells  []cell
+	found  int      // quotes
 	room   []string // for the next rows
 }
 
@@ -24,6 +26,7 @@ type rowReader struct {
 type cell struct {
 	from       int // with its first quote
 	begin, end int
+	next       int  // where the next one is, behind the end of the line for the last
 	doubled    bool // there are quotes in it, which are written twice
 }
 
@@ -43,7 +46,7 @@ func (r *rowReader) Read() ([]string, error) {
 		return r.Reader.Read()
 	}
 	line := r.line()
-	if !r.split(line) {
+	if !r.split(line, math.MaxInt) || r.found != r.frames.quotes {
 		return r.Reader.Read()
 	}
 	return r.row(line), r.frames.skip()
@@ -54,16 +57,17 @@ func (r *rowReader) line() []byte {
 	return bytes.TrimSuffix(r.frames.raw[:len(r.frames.raw)-1], []byte{'\r'})
 }
 
-// split finds the cells of a line, false where quotes stand elsewhere than around cells or doubled within them.
-func (r *rowReader) split(line []byte) bool {
+// split finds the cells of a line, as many as are wanted, false where a quoted one doesn't end as it should. Quotes within
+// unquoted cells aren't looked for: found is how many stand where they may.
+func (r *rowReader) split(line []byte, most int) bool {
 	r.cells = r.cells[:0]
-	quotes := 0
+	r.found = 0
 	for at := 0; ; {
 		c := cell{from: at, begin: at, end: len(line)}
 		next := len(line) // where the delimiter stands
 		if at < len(line) && line[at] == '"' {
 			n := c.quoted(line)
-			quotes += n
+			r.found += n
 			next = c.end + 1
 			if n == 0 || next < len(line) && line[next] != r.comma {
 				return false
@@ -72,11 +76,12 @@ func (r *rowReader) split(line []byte) bool {
 			next = at + i
 			c.end = next
 		}
-		r.cells = append(r.cells, c)
-		if next == len(line) {
-			return quotes == r.frames.quotes
-		}
 		at = next + 1
+		c.next = at
+		r.cells = append(r.cells, c)
+		if at > len(line) || len(r.cells) == most {
+			return true
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 )
@@ -21,7 +22,8 @@ func (r *reader) Form() string {
 }
 
 // skimmed returns the text of the framed record, nil where it has none: where a line may be more or less than a record,
-// and where what is left may be bad, or may be the header's.
+// and where what is left may be bad, or may be the header's. What comes after the last cell that is left isn't taken
+// apart: if the same text was a good record's once, it is good here, too.
 func (r *reader) skimmed() []byte {
 	switch {
 	case r.frames.cut || r.frames.severalLines():
@@ -30,20 +32,23 @@ func (r *reader) skimmed() []byte {
 		return r.frames.raw
 	}
 	line := r.lines.line()
-	if r.lines.comma == 0 || !r.lines.split(line) || len(r.lines.cells) != len(r.header) {
+	cells := r.left[len(r.left)-1] + 1
+	if r.lines.comma == 0 || !r.lines.split(line, cells) || len(r.lines.cells) != cells {
+		return nil
+	}
+	if goesOn := r.lines.cells[cells-1].next <= len(line); goesOn != (cells < len(r.header)) {
 		return nil
 	}
 	r.text = r.text[:0]
 	at := 0 // where what isn't copied yet begins
 	for _, i := range r.left {
-		c := r.lines.cells[i]
-		if cell := line[c.begin:c.end]; suspect(cell) || string(cell) == r.header[i] {
+		c := &r.lines.cells[i]
+		cell, unquoted := line[c.begin:c.end], c.from == c.begin
+		if suspect(cell) || unquoted && bytes.IndexByte(cell, '"') >= 0 || string(cell) == r.header[i] {
 			return nil
 		}
 		r.text = append(r.text, line[at:c.from]...)
-		if at = len(line); i+1 < len(r.lines.cells) {
-			at = r.lines.cells[i+1].from
-		}
+		at = min(c.next, len(line))
 	}
 	r.text = append(r.text, line[at:]...)
 	return r.text

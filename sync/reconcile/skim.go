@@ -48,6 +48,9 @@ type skimmer struct {
 	skim   *plan.Skim
 	salt   user.Digest
 	digest user.Digester
+	last   user.Digest // of the text that was asked about last; 0: none was since
+	row    int64       // that agrees with it
+	known  func(text []byte) bool
 }
 
 // skimmer returns how the reader is skimmed; nil where it can't be. A record's text doesn't say whether its photo's file
@@ -57,7 +60,9 @@ func (r *run) skimmer(reader record.Reader, sieve *plan.Sieve, salt user.Digest)
 	if !can || r.Avatars.files() {
 		return nil
 	}
-	return &skimmer{Skimmer: skims, mapper: r.Mapper, skim: sieve.Skim(), salt: saltOf(salt, skims.Form())}
+	s := &skimmer{Skimmer: skims, mapper: r.Mapper, skim: sieve.Skim(), salt: saltOf(salt, skims.Form())}
+	s.known = s.isKnown // made once, and not for each record
+	return s
 }
 
 // unneeded are the columns that decide about nobody, be pictures at hand in this run or not.
@@ -77,19 +82,21 @@ func saltOf(salt user.Digest, form string) user.Digest {
 }
 
 // next asks for a record, or passes one over.
-func (s *skimmer) next(ctx context.Context) (a answer) {
-	var passed bool
-	var row int64
-	a.record, passed, a.err = s.Skim(ctx, func(text []byte) (known bool) {
-		a.digest = s.digestOf(text)
-		row, known = s.skim.Known(a.digest)
-		return known
-	})
+func (s *skimmer) next(ctx context.Context) answer {
+	s.last = 0
+	rec, passed, err := s.Skim(ctx, s.known)
 	if passed {
-		return answer{rows: rows{row, row + 1}}
+		return answer{rows: rows{s.row, s.row + 1}}
 	}
+	a := answer{record: rec, err: err, digest: s.last}
 	s.miss(&a)
 	return a
+}
+
+func (s *skimmer) isKnown(text []byte) (known bool) {
+	s.last = s.digestOf(text)
+	s.row, known = s.skim.Known(s.last)
+	return known
 }
 
 // resume digests the first record of a read, which was asked for before anything was known of anybody.
