@@ -13,30 +13,34 @@ const maxRecordBytes = 1 << 20
 // errTooLong ends a read whose current record is longer than maxRecordBytes.
 var errTooLong = errors.New("longer than 1 MiB")
 
-// framer finds the end of each record before the CSV reader takes it, in the buffer that both share. So there is a cap
-// on what is buffered, the record's own bytes are there to be judged, and its place in the file is known without
-// asking.
+// frame is a record as it stands in the file.
+type frame struct {
+	raw    []byte // with its line break
+	line   int    // that raw begins at, from 1
+	breaks int    // line breaks up to raw's end
+	quotes int    // in raw
+	offset int64  // of raw's first byte in the file
+	cut    bool   // raw doesn't end in a line break
+}
+
+// framer finds the end of each record before the CSV reader gets it. So there is a cap on what is buffered, the record's
+// own bytes are there to be judged, and its place in the file is known without asking.
 //
 // A record ends at the first line feed that an even number of quotes stands before. For strictly quoted CSV that is
 // exactly its end; what isn't strictly quoted the CSV reader refuses, which ends the read.
 type framer struct {
-	in     *bufio.Reader
-	raw    []byte // the current record with its line break, until it is taken from in
-	line   int    // the line that raw begins at, from 1
-	breaks int    // line breaks up to raw's end
-	quotes int    // in raw
-	offset int64  // of raw's first byte in the file
-	end    int64  // of raw's end
-	cut    bool   // raw doesn't end in a line break
+	frame // the current record; raw is good until it is skipped
+	in    *bufio.Reader
+	end   int64 // of raw
 }
 
 func newFramer(in io.Reader) *framer {
-	// The CSV reader takes a buffer that is large enough as its own. Little of it is used as long as records are short.
+	// Little of it is used as long as records are short.
 	return &framer{in: bufio.NewReaderSize(in, maxRecordBytes+1)}
 }
 
 // next goes on to the next record, blank lines included. It returns io.EOF only where nothing is left. Whoever calls it
-// again has taken the record from the buffer, no more and no less.
+// again has skipped the record.
 func (f *framer) next() error {
 	f.line, f.offset = f.breaks+1, f.end
 	f.quotes = 0
@@ -72,8 +76,8 @@ func (f *framer) next() error {
 	}
 }
 
-// blank reports whether the CSV reader would skip the current record.
-func (f *framer) blank() bool {
+// blank reports whether the CSV reader would skip the record.
+func (f *frame) blank() bool {
 	switch string(f.raw) {
 	case "\n", "\r\n", "\r":
 		return true
@@ -81,7 +85,7 @@ func (f *framer) blank() bool {
 	return false
 }
 
-// skip takes the current record from the buffer unread.
+// skip takes the current record from the buffer.
 func (f *framer) skip() error {
 	_, err := f.in.Discard(len(f.raw))
 	return err
@@ -89,7 +93,12 @@ func (f *framer) skip() error {
 
 // severalLines reports whether the record has line breaks in its cells. A pair of stray quotes puts them there too,
 // with another record behind them.
-func (f *framer) severalLines() bool {
+func (f *frame) severalLines() bool {
 	breaks := f.breaks - f.line + 1
 	return breaks > 1 || breaks == 1 && f.cut
+}
+
+// withoutBreak is a record of one line without its line break.
+func (f *frame) withoutBreak() []byte {
+	return bytes.TrimSuffix(f.raw[:len(f.raw)-1], []byte{'\r'})
 }

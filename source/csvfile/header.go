@@ -20,8 +20,9 @@ func (r *reader) readHeader(ctx context.Context) error {
 	if err := r.skipMark(); err != nil {
 		return err
 	}
+	r.ahead.begin()
 	err := r.frame(ctx)
-	raw := bytes.Clone(r.frames.raw)
+	raw := bytes.Clone(r.current.raw)
 	var names []string
 	if err == nil {
 		names, err = r.parse()
@@ -51,13 +52,13 @@ func (r *reader) readHeader(ctx context.Context) error {
 
 // skipMark passes over UTF-8's byte order mark and refuses what begins like something else than UTF-8 text.
 func (r *reader) skipMark() error {
-	start, err := r.frames.in.Peek(4)
+	start, err := r.ahead.frames.in.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if bytes.HasPrefix(start, []byte(byteOrderMark)) {
-		n, err := r.frames.in.Discard(len(byteOrderMark))
-		r.frames.end += int64(n)
+		n, err := r.ahead.frames.in.Discard(len(byteOrderMark))
+		r.ahead.frames.end += int64(n)
 		return err
 	}
 	for _, other := range []struct{ signature, is string }{
@@ -79,7 +80,7 @@ func (r *reader) checkHeader(raw []byte, names []string) error {
 		return errors.New("it contains NUL bytes, so the file is UTF-16 or no text: save it as CSV in UTF-8")
 	case !utf8.Valid(raw):
 		i := invalidAt(raw)
-		return fmt.Errorf("byte %#02x at offset %d of the file isn't UTF-8: save the file as UTF-8", raw[i], r.frames.offset+int64(i))
+		return fmt.Errorf("byte %#02x at offset %d of the file isn't UTF-8: save the file as UTF-8", raw[i], r.current.offset+int64(i))
 	case bareReturn(raw):
 		return errors.New("lines end in a carriage return alone: save the file with LF or CRLF line breaks")
 	}

@@ -35,8 +35,16 @@ type input struct {
 	room  []byte    // where that stands
 	hash  hash.Hash // of what was read ahead, to be asked after the last block was received
 	read  int64     // bytes given out
-	broke bool      // the file system failed while reading
 }
+
+// brokenError is a file system that failed while reading.
+type brokenError struct {
+	path string
+	err  error
+}
+
+func (e *brokenError) Error() string { return fmt.Sprintf("read CSV file %q: %v", e.path, e.err) }
+func (e *brokenError) Unwrap() error { return e.err }
 
 type block struct {
 	text []byte
@@ -117,8 +125,7 @@ func (in *input) Read(p []byte) (int, error) {
 		in.block = <-in.ahead
 		in.room = in.block.text[:cap(in.block.text)]
 		if err := in.block.err; err != nil && !errors.Is(err, io.EOF) {
-			in.broke = true
-			in.block.err = fmt.Errorf("read CSV file %q: %w", in.path, err)
+			in.block.err = &brokenError{in.path, err}
 		}
 	}
 	n := copy(p, in.block.text)

@@ -26,15 +26,15 @@ var errClosed = errors.New("the CSV file was closed before its end")
 type reader struct {
 	source   *Source
 	input    *input
-	frames   *framer
+	ahead    *ahead
+	current  *framed
 	lines    *rowReader
 	rows     gocsv.SimpleDecoder // of lines
 	columns  *record.Columns
 	header   []string
 	exported bool // cubesync wrote the file
 	keyIndex int
-	left     []int           // the columns of which a text says nothing
-	text     []byte          // the last one
+	narrow   *narrower       // nil: a text is of all columns
 	suspect  bool            // what suspect says of the current record
 	bare     bool            // and, of a suspect one, bareReturn
 	place    []byte          // how every position begins
@@ -44,10 +44,9 @@ type reader struct {
 }
 
 func newReader(s *Source, in *input) *reader {
-	frames := newFramer(in)
-	lines := newRowReader(frames, s.delimiter)
+	lines := newRowReader(s.delimiter)
 	return &reader{
-		source: s, input: in, frames: frames, lines: lines,
+		source: s, input: in, ahead: newAhead(in), current: &framed{}, lines: lines,
 		place:   append(make([]byte, 0, 64), s.base()+":"...),
 		rows:    gocsv.NewSimpleDecoderFromCSVReader(lines),
 		verdict: record.Verdict{Reason: s.base() + " wasn't read to its end", Evidence: in.evidence(false)},
@@ -68,6 +67,7 @@ func (r *reader) Close() error {
 	if r.ended == nil {
 		r.end(errClosed)
 	}
+	r.ahead.close()
 	err := r.input.close()
 	r.input = nil
 	return err
@@ -88,12 +88,8 @@ func (r *reader) Skim(ctx context.Context, known func(text []byte) bool) (rec re
 		r.end(err)
 		return record.Record{}, false, err
 	}
-	if text := r.skimmed(); text != nil && known(text) {
+	if text := r.text(); text != nil && known(text) {
 		r.verdict.Records++
-		if err := r.frames.skip(); err != nil {
-			r.end(err)
-			return record.Record{}, false, err
-		}
 		return record.Record{}, true, nil
 	}
 	rec, err = r.take()
@@ -119,7 +115,7 @@ func (r *reader) take() (record.Record, error) {
 	}
 	r.verdict.Records++
 	rec := r.record(row)
-	rec.Uncertain = r.frames.severalLines()
+	rec.Uncertain = r.current.severalLines()
 	return rec, nil
 }
 
@@ -146,33 +142,26 @@ func (r *reader) isHeader(row []string) bool {
 // row returns the cells of the framed line.
 func (r *reader) row() ([]string, error) {
 	// The CSV reader changes line breaks where they stand, so the bytes are judged before.
-	r.suspect = suspect(r.frames.raw)
-	r.bare = r.suspect && bareReturn(r.frames.raw)
+	r.suspect = suspect(r.current.raw)
+	r.bare = r.suspect && bareReturn(r.current.raw)
 	return r.parse()
 }
 
-// frame goes on to the next line that isn't blank.
-func (r *reader) frame(ctx context.Context) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		switch err := r.frames.next(); {
-		case errors.Is(err, errTooLong):
-			return fmt.Errorf("%s: the record that begins here is %w: a quote in it may lack its partner", r.position(), err)
-		case err != nil:
-			return err
-		case !r.frames.blank():
-			return nil
-		}
-		if err := r.frames.skip(); err != nil {
-			return err
-		}
+// frame goes on to the next record.
+func (r *reader) frame(ctx context.Context) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	r.current, err = r.ahead.next()
+	if errors.Is(err, errTooLong) {
+		return fmt.Errorf("%s: the record that begins here is %w: a quote in it may lack its partner", r.position(), err)
+	}
+	return err
 }
 
-// parse takes the framed line apart.
+// parse takes the framed record apart.
 func (r *reader) parse() ([]string, error) {
+	r.lines.frame = &r.current.frame
 	row, err := r.rows.GetCSVRow()
 	if err != nil {
 		return nil, r.quoteError(err)
@@ -190,7 +179,7 @@ func (r *reader) quoteError(err error) error {
 		// The framer hands over whole records, so even an io.EOF here isn't the end of the file.
 		return fmt.Errorf("%s: the record can't be parsed: %s", r.position(), err.Error())
 	}
-	line := r.frames.line + parse.Line - parse.StartLine
+	line := r.current.line + parse.Line - parse.StartLine
 	return fmt.Errorf("%s: quoting breaks at line %d, byte %d: %w: put cells that contain a quote in quotes and double the quote",
 		r.position(), line, parse.Column, parse.Err)
 }
@@ -224,7 +213,7 @@ func (r *reader) judge(row []string) *record.RejectError {
 
 func (r *reader) reject(key, field, problem string) *record.RejectError {
 	return &record.RejectError{
-		Position: r.position(), ExternalID: key, Uncertain: r.frames.severalLines(), Field: field, Problem: problem,
+		Position: r.position(), ExternalID: key, Uncertain: r.current.severalLines(), Field: field, Problem: problem,
 	}
 }
 
@@ -262,7 +251,7 @@ func (r *reader) isNull(cell string) bool { return r.source.hasNull && cell == r
 // one piece of memory.
 func (r *reader) position() record.Position {
 	const piece = 256
-	at := strconv.AppendInt(r.place, int64(r.frames.line), 10)
+	at := strconv.AppendInt(r.place, int64(r.current.line), 10)
 	if r.places.Cap()-r.places.Len() < len(at) {
 		r.places.Reset()
 		r.places.Grow(max(piece, len(at)))
@@ -287,11 +276,11 @@ func (r *reader) end(err error) {
 		v.Retryable = true
 		v.Reason = base + " changed while it was read (" + changed + "): read it again when its writer is done"
 	case !atEnd:
-		v.Retryable = r.input.broke
+		_, v.Retryable = errors.AsType[*brokenError](err)
 		v.Reason = err.Error()
 	case len(r.header) == 0:
 		v.Reason = base + " has no header: an empty file says nothing about anybody; check what writes it"
-	case r.frames.cut:
+	case r.current.cut:
 		v.Reason = base + " doesn't end in a line break and may be cut off: check what writes it; if it is whole, let what writes it end the last row with a line break"
 	default:
 		v.Completeness = record.Plausible

@@ -15,11 +15,17 @@ const recordsAtOnce = 32
 // without line break, wide delimiters. A test holds the two against each other.
 type rowReader struct {
 	*csv.Reader
-	frames *framer
-	comma  byte // 0 for a delimiter of several bytes
-	cells  []cell
-	found  int      // quotes
-	room   []string // for the next rows
+	splitter
+	feed  *bytes.Reader // of the standard library's
+	frame *frame        // that is read next
+	room  []string      // for the next rows
+}
+
+// splitter finds the cells of a line.
+type splitter struct {
+	comma byte // 0 for a delimiter of several bytes, which it doesn't know
+	cells []cell
+	found int // quotes
 }
 
 // cell is where a cell's text stands in its line.
@@ -30,36 +36,36 @@ type cell struct {
 	doubled    bool // there are quotes in it, which are written twice
 }
 
-func newRowReader(frames *framer, comma rune) *rowReader {
-	r := &rowReader{Reader: csv.NewReader(frames.in), frames: frames}
+func newRowReader(comma rune) *rowReader {
+	feed := &bytes.Reader{}
+	r := &rowReader{Reader: csv.NewReader(feed), feed: feed}
 	r.Comma = comma
 	r.FieldsPerRecord = -1 // counted where the key is known
-	if comma < utf8.RuneSelf {
-		r.comma = byte(comma)
-	}
+	r.splitter = newSplitter(comma)
 	return r
 }
 
-// Read takes the framed record from the buffer. The row stays as it is.
-func (r *rowReader) Read() ([]string, error) {
-	if r.comma == 0 || r.frames.cut || r.frames.severalLines() {
-		return r.Reader.Read()
+func newSplitter(comma rune) splitter {
+	if comma < utf8.RuneSelf {
+		return splitter{comma: byte(comma)}
 	}
-	line := r.line()
-	if !r.split(line, math.MaxInt) || r.found != r.frames.quotes {
-		return r.Reader.Read()
-	}
-	return r.row(line), r.frames.skip()
+	return splitter{}
 }
 
-// line is the framed record without its line break.
-func (r *rowReader) line() []byte {
-	return bytes.TrimSuffix(r.frames.raw[:len(r.frames.raw)-1], []byte{'\r'})
+// Read takes the record apart. The row stays as it is.
+func (r *rowReader) Read() ([]string, error) {
+	if f := r.frame; r.comma != 0 && !f.cut && !f.severalLines() {
+		if line := f.withoutBreak(); r.split(line, math.MaxInt) && r.found == f.quotes {
+			return r.row(line), nil
+		}
+	}
+	r.feed.Reset(r.frame.raw)
+	return r.Reader.Read()
 }
 
 // split finds the cells of a line, as many as are wanted, false where a quoted one doesn't end as it should. Quotes within
 // unquoted cells aren't looked for: found is how many stand where they may.
-func (r *rowReader) split(line []byte, most int) bool {
+func (r *splitter) split(line []byte, most int) bool {
 	r.cells = r.cells[:0]
 	r.found = 0
 	for at := 0; ; {

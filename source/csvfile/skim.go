@@ -8,48 +8,77 @@ import (
 
 // Leave makes texts of all columns but these.
 func (r *reader) Leave(columns []string) {
-	r.left = r.left[:0]
+	n := &narrower{splitter: newSplitter(r.source.delimiter), header: r.header}
 	for i, name := range r.header {
 		if slices.Contains(columns, name) {
-			r.left = append(r.left, i)
+			n.left = append(n.left, i)
 		}
 	}
+	if len(n.left) == 0 {
+		return
+	}
+	r.narrow = n
+	theirs := *n // it is used in another goroutine
+	r.ahead.narrow.Store(&theirs)
 }
 
 // Form is made of the header, of what is left, and of how the file is written.
 func (r *reader) Form() string {
-	return fmt.Sprintf("%q %v %q %q %t %t", r.header, r.left, r.source.delimiter, r.source.null, r.source.hasNull, r.exported)
+	var left []int
+	if r.narrow != nil {
+		left = r.narrow.left
+	}
+	return fmt.Sprintf("%q %v %q %q %t %t", r.header, left, r.source.delimiter, r.source.null, r.source.hasNull, r.exported)
 }
 
-// skimmed returns the text of the framed record, nil where it has none: where a line may be more or less than a record,
-// and where what is left may be bad, or may be the header's. What comes after the last cell that is left isn't taken
-// apart: if the same text was a good record's once, it is good here, too.
-func (r *reader) skimmed() []byte {
-	switch {
-	case r.frames.cut || r.frames.severalLines():
+// text returns the text of the current record, nil where it has none.
+func (r *reader) text() []byte {
+	switch f := r.current; {
+	case r.narrow == nil && f.regular():
+		return f.raw
+	case r.narrow == nil:
 		return nil
-	case len(r.left) == 0:
-		return r.frames.raw
+	case f.narrowed:
+		return f.text
+	default: // it was framed before it was known what is left
+		return r.narrow.appendText(make([]byte, 0, len(f.raw)), &f.frame)
 	}
-	line := r.lines.line()
-	cells := r.left[len(r.left)-1] + 1
-	if r.lines.comma == 0 || !r.lines.split(line, cells) || len(r.lines.cells) != cells {
+}
+
+// regular reports whether a record is a line, no more and no less, so that it may have a text.
+func (f *frame) regular() bool { return !f.cut && !f.severalLines() }
+
+// narrower makes texts without the columns that are left.
+type narrower struct {
+	splitter
+	header []string
+	left   []int // columns, rising
+}
+
+// appendText appends the text of a record; it returns nil where that has none: where a line may be more or less than a
+// record, and where what is left may be bad, or may be the header's. What comes after the last cell that is left isn't
+// taken apart: if the same text was a good record's once, it is good here, too.
+func (n *narrower) appendText(to []byte, f *frame) []byte {
+	cells := n.left[len(n.left)-1] + 1
+	if n.comma == 0 || !f.regular() {
 		return nil
 	}
-	if goesOn := r.lines.cells[cells-1].next <= len(line); goesOn != (cells < len(r.header)) {
+	line := f.withoutBreak()
+	if !n.split(line, cells) || len(n.cells) != cells {
 		return nil
 	}
-	r.text = r.text[:0]
+	if goesOn := n.cells[cells-1].next <= len(line); goesOn != (cells < len(n.header)) {
+		return nil
+	}
 	at := 0 // where what isn't copied yet begins
-	for _, i := range r.left {
-		c := &r.lines.cells[i]
+	for _, i := range n.left {
+		c := &n.cells[i]
 		cell, unquoted := line[c.begin:c.end], c.from == c.begin
-		if suspect(cell) || unquoted && bytes.IndexByte(cell, '"') >= 0 || string(cell) == r.header[i] {
+		if suspect(cell) || unquoted && bytes.IndexByte(cell, '"') >= 0 || string(cell) == n.header[i] {
 			return nil
 		}
-		r.text = append(r.text, line[at:c.from]...)
+		to = append(to, line[at:c.from]...)
 		at = min(c.next, len(line))
 	}
-	r.text = append(r.text, line[at:]...)
-	return r.text
+	return append(to, line[at:]...)
 }

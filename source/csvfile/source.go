@@ -71,7 +71,7 @@ func (s *Source) Open(ctx context.Context) (record.Reader, error) {
 	}
 	r := newReader(s, in)
 	if err := r.readHeader(ctx); err != nil {
-		return nil, errors.Join(err, in.close())
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
