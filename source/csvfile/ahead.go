@@ -9,7 +9,7 @@ import (
 // A few batches of records are framed ahead, so that another processor finds where records end than recognises them and
 // takes them apart.
 const (
-	batchBytes = 128 << 10 // of records, unless a single one is longer
+	batchBytes = 256 << 10 // of records, unless a single one is longer
 	batches    = 3
 )
 

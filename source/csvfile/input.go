@@ -16,7 +16,7 @@ import (
 
 // A few blocks are read ahead, so that reading and hashing keep another processor busy than parsing does.
 const (
-	blockBytes = 128 << 10
+	blockBytes = 256 << 10
 	blocks     = 3
 )
 

@@ -538,3 +538,36 @@ func TestAvatarsOfRecordsThatAreKnownByTheirText(t *testing.T) {
 	g.photo(t, "2.png", 22)
 	wantAvatars(t, g.sync(t), state.Extras{Done: 1})
 }
+
+// An address that changes is noticed where nothing else of a record's text does, and no rule of the mapping looks at it.
+func TestAddressesOfRecordsThatAreKnownByTheirText(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(paint(t, len(r.URL.Path)))
+	}))
+	defer server.Close()
+	g := newGallery(t, connectycube.AvatarInField, avatar.Options{
+		From: avatar.FromURL, Plain: true, Hosts: []string{strings.TrimPrefix(server.URL, "http://")}, Reachable: netip.Addr.IsLoopback,
+	})
+	mapper, err := mapping.New(mapping.Spec{ExternalID: mapping.Rule{Column: "id"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "users.csv")
+	export := func(photo string) {
+		if err := os.WriteFile(path, fmt.Appendf(nil, "id,photo\ne1,%s/1\ne2,%[1]s%s\n", server.URL, photo), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	export("/22")
+	source, err := csvfile.New(csvfile.Options{Path: path, KeyColumn: "id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Mapper, g.Source, g.Avatars.Column, g.Accept = mapper, source, "photo", record.Plausible
+	wantAvatars(t, g.sync(t), state.Extras{Done: 2})
+	for range 3 {
+		wantAvatars(t, g.sync(t), state.Extras{})
+	}
+	export("/333")
+	wantAvatars(t, g.sync(t), state.Extras{Done: 1})
+}
