@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
@@ -19,7 +21,8 @@ const (
 )
 
 // planAll makes the plan of a read, whose input lacks the records, and returns those that weren't planned as newcomers'.
-// Everybody is looked up first; then the newcomers are planned a few at a time, and all others together, by one planner.
+// Everybody is looked up first; then the newcomers are planned a few at a time, and all others together meanwhile, by one
+// planner. Should a newcomer turn out to be none, all others are planned again, with them.
 //
 //	spool ──▶ who meets nobody ──▶ look-ups find nobody ──▶ planned in batches ──▶ tape ──┐
 //	            └──▶ all others ◀───────┘ found                                           ├──▶ plan
@@ -46,23 +49,44 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	if err != nil {
 		return nil, err
 	}
-	for i := range found {
-		read.crowd.Found(&found[i])
+	if len(found) > 0 {
+		for i := range found {
+			read.crowd.Found(&found[i])
+		}
+		if others, _, err = read.others(); err != nil {
+			return nil, err
+		}
 	}
-	r.aside = &tape{folder: r.StateDir}
-	signUps, others, err := read.planNewcomers(in, r.aside)
-	if err != nil {
-		return nil, err
-	}
-	r.show(read, others)
 	if err := r.look(ctx, others, remembered); err != nil {
 		return nil, err
 	}
+	var signUps int
+	var none []plan.Desired // who turned out to be no newcomers
+	r.aside = &tape{folder: r.StateDir}
+	var apart errgroup.Group
+	apart.Go(func() (err error) {
+		signUps, none, err = read.planNewcomers(in, r.aside)
+		return err
+	})
+	r.build(read, others, in, found)
+	if err := apart.Wait(); err != nil {
+		return nil, err
+	}
+	if len(none) > 0 {
+		others = append(others, none...)
+		slices.SortStableFunc(others, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
+		r.build(read, others, in, found)
+	}
+	return others, r.join(signUps)
+}
+
+// build plans all others.
+func (r *run) build(read *source, others []plan.Desired, in plan.Input, found []account.Account) {
+	r.show(read, others)
 	in.Desired = slices.Values(others)
 	survey := plan.NewSurvey(in)
 	r.unlisted, r.knownAs = survey.Unlisted(), survey.KnownAs
 	r.Plan = survey.Build(found)
-	return others, r.join(signUps)
 }
 
 // show remembers who is present.
@@ -121,19 +145,19 @@ func (r *run) lookUpAll(ctx context.Context, read *source, claims int, ofOthers 
 	})
 }
 
-// planNewcomers puts the newcomers' sign-ups aside and returns how many they are, and all others.
-func (s *source) planNewcomers(in plan.Input, to *tape) (signUps int, others []plan.Desired, err error) {
+// planNewcomers puts the newcomers' sign-ups aside and returns how many they are, and who turned out to be no newcomers.
+func (s *source) planNewcomers(in plan.Input, to *tape) (signUps int, none []plan.Desired, err error) {
 	var batch []plan.Desired
 	var text, entry []byte
 	decide := func() error {
-		planned, rest := plan.NewcomerPlan(in, batch)
+		planned, others := plan.NewcomerPlan(in, batch)
 		text = text[:0]
 		for i := range planned {
 			entry = appendSignUp(entry[:0], &planned[i])
 			text = appendEntry(text, entry)
 		}
 		signUps += len(planned)
-		others = append(others, rest...)
+		none = append(none, others...)
 		batch = batch[:0]
 		return to.add(text)
 	}
@@ -142,7 +166,6 @@ func (s *source) planNewcomers(in plan.Input, to *tape) (signUps int, others []p
 			return 0, nil, err
 		}
 		if !s.newcomer(&d) {
-			others = append(others, d)
 			continue
 		}
 		if batch = append(batch, d); len(batch) < signUpBatch {
@@ -155,8 +178,7 @@ func (s *source) planNewcomers(in plan.Input, to *tape) (signUps int, others []p
 	if err := decide(); err != nil {
 		return 0, nil, err
 	}
-	slices.SortStableFunc(others, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
-	return signUps, others, nil
+	return signUps, none, nil
 }
 
 // join adds the sign-ups that were put aside to the plan, which holds them where they are few.
