@@ -11,6 +11,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -62,6 +63,9 @@ const (
 	// intentChunk is how many operations one durable commit opens. After a crash all of them that have no outcome
 	// are in doubt, which costs a look-up each; a commit for every operation would cost a disk flush each.
 	intentChunk = 500
+	// recordWithin is how long an outcome waits for others, to be made durable together with them: a commit costs as much as
+	// dozens of outcomes in it. After a crash those that waited are in doubt, too.
+	recordWithin = 20 * time.Millisecond
 	// wavePiece is how many operations of a wave are taken up at once. Workers idle at the end of each piece for as long as one
 	// call takes.
 	wavePiece = 10_000
@@ -210,10 +214,7 @@ func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup,
 		}
 		ready = append(ready, u)
 	}
-	for chunk := range chunks(ready) {
-		if !r.intend(ctx, chunk) {
-			continue
-		}
+	for chunk := range r.opened(ctx, ready) {
 		for _, group := range r.groups(chunk) {
 			if group[0].Kind == plan.Delete { // takes places as it needs them
 				r.deletes.looking <- struct{}{}
@@ -230,6 +231,20 @@ func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup,
 			})
 		}
 	}
+}
+
+// opened gives out chunks that may be sent, and opens each while the one before it is sent.
+func (r *run) opened(ctx context.Context, ready []unit) <-chan []unit {
+	opened := make(chan []unit)
+	go func() {
+		defer close(opened)
+		for chunk := range chunks(ready) {
+			if r.intend(ctx, chunk) {
+				opened <- chunk
+			}
+		}
+	}()
+	return opened
 }
 
 // intend opens a chunk, and reports whether it may be sent. Otherwise its operations end here.
@@ -303,11 +318,12 @@ func (r *run) hindrance(op *plan.Operation, inside map[string]bool) string {
 	return ""
 }
 
-// record makes outcomes durable, as many at a time as have gathered.
+// record makes outcomes durable, as many at a time as gather.
 func (r *run) record(ctx context.Context, outcomes <-chan state.Outcome) {
 	ctx = context.WithoutCancel(ctx) // what was done is written down however the run ends
 	for first := range outcomes {
 		batch := []state.Outcome{first}
+		enough := time.After(recordWithin)
 	gather:
 		for len(batch) < intentChunk {
 			select {
@@ -316,7 +332,7 @@ func (r *run) record(ctx context.Context, outcomes <-chan state.Outcome) {
 					break gather
 				}
 				batch = append(batch, next)
-			default:
+			case <-enough:
 				break gather
 			}
 		}
