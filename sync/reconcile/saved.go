@@ -161,3 +161,18 @@ func (r *run) guardAgain() []plan.Trip {
 	}
 	return trips
 }
+
+// agreedTo is what a person who approves the held plan agrees to see become of those in grace. Only a guard that named
+// them asked about them.
+func agreedTo(file *plan.File, leavers plan.Leavers) map[string]plan.Leavers {
+	if !slices.ContainsFunc(file.Header.Guards, plan.Trip.NamesLeavers) {
+		return nil
+	}
+	agreed := map[string]plan.Leavers{}
+	for _, leaver := range file.Plan.Leavers {
+		if leaver.Reason == plan.InGrace {
+			agreed[leaver.ExternalID] = leavers
+		}
+	}
+	return agreed
+}

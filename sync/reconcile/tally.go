@@ -143,34 +143,3 @@ func (r *run) sortOutcomes() error {
 	slices.SortStableFunc(r.Gone, byPlace)
 	return nil
 }
-
-// absent returns the external IDs of those whose absence this read may count.
-func (r *run) absent() []string {
-	var absent []string
-	for _, leaver := range r.Plan.Leavers {
-		if leaver.Reason != plan.Kept {
-			absent = append(absent, leaver.ExternalID)
-		}
-	}
-	for i := range r.Plan.Operations {
-		if op := &r.Plan.Operations[i]; op.Kind == plan.Delete || op.Kind == plan.Release {
-			absent = append(absent, op.ExternalID)
-		}
-	}
-	return absent
-}
-
-// agreedTo is what a person who approves the held plan agrees to see become of those in grace. Only a guard that named
-// them asked about them.
-func agreedTo(file *plan.File, leavers plan.Leavers) map[string]plan.Leavers {
-	if !slices.ContainsFunc(file.Header.Guards, plan.Trip.NamesLeavers) {
-		return nil
-	}
-	agreed := map[string]plan.Leavers{}
-	for _, leaver := range file.Plan.Leavers {
-		if leaver.Reason == plan.InGrace {
-			agreed[leaver.ExternalID] = leavers
-		}
-	}
-	return agreed
-}
