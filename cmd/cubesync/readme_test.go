@@ -67,6 +67,30 @@ func timeless(text string) string {
 	return regexp.MustCompile(`account \d+`).ReplaceAllString(text, "account N")
 }
 
+// What the README shows of `make test` is what the Makefile installs and runs.
+func TestReadmeShowsMakeTest(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(readReadme(t), "$ make test\n")
+	block, _, _ = strings.Cut(block, "```")
+	packages := regexp.MustCompile(`(?m)^TEST_PACKAGES := (.*)$`).FindStringSubmatch(string(text))
+	recipes := regexp.MustCompile(`(?m)^(?:test|simulation):.*\n((?:\t.*\n)+)`).FindAllStringSubmatch(string(text), -1)
+	if packages == nil || len(recipes) != 2 {
+		t.Fatal("the Makefile doesn't say what `make test` installs and runs")
+	}
+	want := []string{"installing for the tests: " + regexp.MustCompile(`:\S*`).ReplaceAllString(packages[1], "")}
+	for _, recipe := range recipes {
+		want = append(want, strings.Split(strings.NewReplacer("\t", "", "$$", "$", "$(MAKE)", "make").Replace(strings.TrimSpace(recipe[1])), "\n")...)
+	}
+	for _, line := range want {
+		if !strings.Contains("\n"+block, "\n"+line+"\n") {
+			t.Errorf("the README doesn't show %s", line)
+		}
+	}
+}
+
 // Every test, script and golden plan that the README names as proof is there.
 func TestReadmeNamesItsProofs(t *testing.T) {
 	_, promises, _ := strings.Cut(readReadme(t), "## What it promises")
