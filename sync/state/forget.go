@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -255,31 +253,4 @@ func (s *Store) purge(ctx context.Context) error {
 		return fmt.Errorf("state file %s: %s: somebody reads it, so that its log can't be emptied: do it again when they have ended", s.file, doing)
 	}
 	return nil
-}
-
-// OpenExisting opens the state of one pipeline as Open does; nil where there is none.
-func OpenExisting(ctx context.Context, dir string, id Identity) (*Store, error) {
-	info, err := os.Stat(id.file(dir))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the state can't be used: %w; check who may read it", err)
-	}
-	return Open(ctx, dir, id)
-}
-
-// files are those of the state that there are: the database, what belongs to it, and the plans.
-func (s *Store) files() []string {
-	all := []string{s.file, s.file + "-wal", s.file + "-shm", s.file + "-journal"}
-	entries, err := os.ReadDir(s.plans())
-	if err == nil {
-		for _, entry := range entries {
-			all = append(all, filepath.Join(s.plans(), entry.Name()))
-		}
-	}
-	return slices.DeleteFunc(all, func(path string) bool {
-		_, err := os.Stat(path)
-		return err != nil
-	})
 }

@@ -133,3 +133,22 @@ func (s *Store) prunePlans(ctx context.Context) error {
 	}
 	return nil
 }
+
+// planFiles yields the kept plans.
+func (s *Store) planFiles() func(yield func(string, error) bool) {
+	return func(yield func(string, error) bool) {
+		entries, err := os.ReadDir(s.plans())
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, entry := range entries {
+			if plannedBy(entry.Name()) != 0 && !yield(filepath.Join(s.plans(), entry.Name()), nil) {
+				return
+			}
+		}
+	}
+}

@@ -189,3 +189,18 @@ func searched(path string, texts []string) (found []string, read int64, err erro
 		kept = copy(buffer, now[len(now)-longest:]) // a text may lie across the border
 	}
 }
+
+// files are those of the state that there are: the database, what belongs to it, and the plans.
+func (s *Store) files() []string {
+	all := []string{s.file, s.file + "-wal", s.file + "-shm", s.file + "-journal"}
+	entries, err := os.ReadDir(s.plans())
+	if err == nil {
+		for _, entry := range entries {
+			all = append(all, filepath.Join(s.plans(), entry.Name()))
+		}
+	}
+	return slices.DeleteFunc(all, func(path string) bool {
+		_, err := os.Stat(path)
+		return err != nil
+	})
+}

@@ -24,6 +24,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -61,6 +62,18 @@ func Open(ctx context.Context, dir string, id Identity) (*Store, error) {
 	s.reader = open(s.file, "mode=ro&_pragma=busy_timeout(10000)&_pragma=query_only(1)")
 	s.reader.SetMaxOpenConns(4)
 	return s, nil
+}
+
+// OpenExisting opens the state of one pipeline as Open does; nil where there is none.
+func OpenExisting(ctx context.Context, dir string, id Identity) (*Store, error) {
+	info, err := os.Stat(id.file(dir))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the state can't be used: %w; check who may read it", err)
+	}
+	return Open(ctx, dir, id)
 }
 
 // fit brings the file to this version and makes sure that it belongs to this identity.
