@@ -1,197 +1,20 @@
 package reconcile_test
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	_ "modernc.org/sqlite"
-
 	"cubesync/sink/emulator"
-	"cubesync/sync/account"
-	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
-	"cubesync/sync/user"
 )
-
-// nightly is a company of some hundred people and an application, to which something happens every day.
-type nightly struct {
-	*history
-	*rand.Rand
-	hired int
-}
-
-// events are what may happen, each as often as the others.
-func (n *nightly) events() []func(*testing.T) {
-	return []func(*testing.T){
-		n.joins, n.leaves, n.moves, n.moves, n.sharesAnEmail, n.standsTwice, n.standsTwiceOtherwise, n.isRejected, n.isMended,
-		n.changesTheirOwn, n.changesTheirOwn, n.losesTheTag, n.losesTheID, n.takesAnotherID, n.isDeleted, n.strangerComes, n.nothing,
-	}
-}
-
-func (n *nightly) nothing(*testing.T) {}
-
-func (n *nightly) one() *person { return &n.persons[n.IntN(len(n.persons))] }
-
-func (n *nightly) joins(*testing.T) {
-	n.hired++
-	n.persons = append(n.persons, staff(1000 + n.hired)[999+n.hired])
-}
-
-func (n *nightly) leaves(*testing.T) { n.history.leaves(n.one()[0]) }
-func (n *nightly) moves(*testing.T)  { n.one()[4] = fmt.Sprintf("+1 555 %04d", n.IntN(10000)) }
-
-func (n *nightly) sharesAnEmail(*testing.T) { one, other := n.one(), n.one(); one[2] = other[2] }
-func (n *nightly) standsTwice(*testing.T)   { n.persons = append(n.persons, *n.one()) }
-func (n *nightly) isRejected(*testing.T)    { n.one()[2] = "no address" }
-
-func (n *nightly) standsTwiceOtherwise(t *testing.T) {
-	n.standsTwice(t)
-	n.persons[len(n.persons)-1][3] = "Another"
-}
-
-// isMended lets everybody stand in the source once, with an e-mail of their own.
-func (n *nightly) isMended(*testing.T) {
-	slices.SortFunc(n.persons, func(a, b person) int { return cmp.Compare(a[0], b[0]) })
-	n.persons = slices.CompactFunc(n.persons, func(a, b person) bool { return a[0] == b[0] })
-	for i := range n.persons {
-		n.persons[i][2] = n.persons[i][0] + "@example.com"
-	}
-	n.Shuffle(len(n.persons), func(i, j int) { n.persons[i], n.persons[j] = n.persons[j], n.persons[i] })
-}
-
-// write changes an account behind our back.
-func (n *nightly) write(t *testing.T, w account.Write) {
-	t.Helper()
-	found, err := n.Service.Find(t.Context(), account.ByExternalID, []string{n.one()[0]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range found { // one who waits to be signed up, or whose external ID is gone, is let alone
-		if _, err := n.Service.Update(t.Context(), a, func(account.Account) (account.Write, error) { return w, nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func (n *nightly) changesTheirOwn(t *testing.T) {
-	var w account.Write
-	w.Values[user.FullName] = user.Text(fmt.Sprintf("Own %d", n.IntN(100)))
-	n.write(t, w)
-}
-
-func (n *nightly) losesTheTag(t *testing.T) {
-	var w account.Write
-	w.Values[user.Tags] = user.Text("a,b")
-	n.write(t, w)
-}
-
-func (n *nightly) losesTheID(t *testing.T) {
-	n.write(t, account.Write{ExternalID: fmt.Sprintf("lost%d", n.IntN(1e6))})
-}
-
-func (n *nightly) takesAnotherID(t *testing.T) {
-	id := n.one()[0]
-	if found, err := n.Service.Find(t.Context(), account.ByExternalID, []string{id}); err == nil && len(found) == 0 {
-		n.write(t, account.Write{ExternalID: id})
-	}
-}
-
-func (n *nightly) isDeleted(t *testing.T) { n.removed(t, n.one()[0]) }
-
-func (n *nightly) removed(t *testing.T, externalID string) {
-	t.Helper()
-	found, err := n.Service.Find(t.Context(), account.ByExternalID, []string{externalID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range found {
-		if err := n.Service.Delete(t.Context(), a); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// signsUp makes an account with our tag behind our back.
-func (n *nightly) signsUp(t *testing.T, externalID string) {
-	t.Helper()
-	n.hired++
-	u := user.User{ExternalID: externalID}
-	u.Values[user.Login], u.Values[user.Tags] = user.Text(fmt.Sprintf("stranger%d", n.hired)), user.Text(ownerTag)
-	password, err := n.Password(u.ExternalID)
-	if err == nil {
-		_, err = n.Service.Create(t.Context(), u, password)
-	}
-	if err != nil && account.KindOf(err) != account.Conflict { // most services let nobody have somebody's external ID
-		t.Fatal(err)
-	}
-}
-
-func (n *nightly) strangerComes(t *testing.T) { n.signsUp(t, fmt.Sprintf("stranger%d", n.hired)) }
-func (n *nightly) strayComes(t *testing.T)    { n.signsUp(t, "") }
-func (n *nightly) isDoubled(t *testing.T)     { n.signsUp(t, n.one()[0]) }
-
-func (n *nightly) isReplaced(t *testing.T) {
-	id := n.one()[0]
-	n.removed(t, id)
-	n.signsUp(t, id)
-}
-
-// seen is the plan that a preview makes, and how many pages it listed.
-func (n *nightly) seen(t *testing.T, p *reconcile.Pipeline, order reconcile.Order) (text string, pages int) {
-	t.Helper()
-	result, err := p.Preview(t.Context(), order)
-	if err != nil || result.Plan == nil {
-		t.Fatalf("no plan: %v, %+v", err, result)
-	}
-	data, err := json.MarshalIndent(result.Plan, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := result.Plan.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data) + digest + fmt.Sprint(result.Run.Trips, result.Run.Tally), result.Header.Calls.List
-}
-
-// forgetful is the pipeline with a copy of its state in which nobody agrees.
-func (n *nightly) forgetful(t *testing.T) *reconcile.Pipeline {
-	t.Helper()
-	other := *n.Pipeline
-	other.StateDir = t.TempDir()
-	if err := os.CopyFS(other.StateDir, os.DirFS(n.StateDir)); err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(filepath.Join(other.StateDir, "*.db"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("%v, %v", files, err)
-	}
-	db, err := sql.Open("sqlite", files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), "INSERT OR IGNORE INTO unagreed SELECT row, -row FROM known"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return &other
-}
 
 // What is listed and planned of changes only is what is listed and planned in full.
 func TestChangesShowTheWhole(t *testing.T) {
@@ -294,36 +117,6 @@ func (w *world) present(t *testing.T) int {
 	return baseline.Present
 }
 
-// Whoever agreed under another policy is looked at again.
-func TestAnotherPolicy(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	defer func() { _ = w.server.Close() }()
-	w.source.persons = staff(3)
-	wantStatus(t, w.sync(t), state.Applied)
-	wantStatus(t, w.sync(t), state.Applied)
-	w.Policy.Protected.Logins = []string{w.source.persons[1][1]}
-	if result := w.sync(t); result.Run.Tally.Rejected != 1 || result.Run.Tally.Unchanged != 2 {
-		t.Errorf("one is protected now: %+v", result.Run.Tally)
-	}
-}
-
-// company is a world of some people, two quiet nights old.
-func company(t *testing.T, options emulator.Options, then func(*testing.T, *nightly)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n := &nightly{Rand: rand.New(rand.NewPCG(1, 7))}
-		n.history = &history{world: newWorldOf(t, t.TempDir(), options), directory: &directory{persons: staff(250)}, deleted: map[string]time.Time{}}
-		n.Source = n.directory
-		defer func() { _ = n.server.Close() }()
-		defer func() { _ = n.client.Close(context.Background()) }()
-		for range 3 {
-			wantStatus(t, n.sync(t), state.Applied)
-			time.Sleep(day)
-		}
-		then(t, n)
-	})
-}
-
 // Two things that hide each other from the total are noticed all the same.
 func TestTotalThatAgreesByChance(t *testing.T) {
 	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
@@ -404,25 +197,6 @@ func TestHeldRunsListAll(t *testing.T) {
 	})
 }
 
-// Another program may make something else of the same record.
-func TestAnotherProgram(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	defer func() { _ = w.server.Close() }()
-	w.source.persons = staff(3)
-	wantStatus(t, w.sync(t), state.Applied)
-	wantStatus(t, w.sync(t), state.Applied)
-	spec := allColumns()
-	spec.Fields[user.FullName] = mapping.Rule{Template: "Dr. {name}"} // of the same columns
-	mapper, err := mapping.New(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Mapper, w.Version = mapper, "the next"
-	if done := w.sync(t).Run.Tally.Done[plan.Update]; done != 3 {
-		t.Errorf("%d of 3 were looked at again", done)
-	}
-}
-
 // Where only the question for changes isn't answered, all are listed.
 func TestServiceThatCannotTellChanges(t *testing.T) {
 	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
@@ -444,73 +218,6 @@ func TestServiceThatCannotTellChanges(t *testing.T) {
 		}
 		if result.Header.Calls.List < 3 || result.Run.Tally.Unchanged != len(n.persons) {
 			t.Errorf("%d pages were listed: %+v", result.Header.Calls.List, result.Run.Tally)
-		}
-	})
-}
-
-// fickle is a source that gives another person twice at each read.
-type fickle struct {
-	*directory
-	reads int
-}
-
-func (f *fickle) Open(ctx context.Context) (record.Reader, error) {
-	whole := *f.directory
-	whole.persons = append(slices.Clone(f.persons), f.persons[f.reads%len(f.persons)])
-	f.reads++
-	return whole.Open(ctx)
-}
-
-func TestFickleSource(t *testing.T) {
-	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
-		source := &fickle{directory: n.directory}
-		n.Source = source
-		result := n.sync(t)
-		wantStatus(t, result, state.Applied)
-		if source.reads > 6 || result.Run.Tally.Collapsed != 1 || result.Run.Tally.Unchanged != len(n.persons) {
-			t.Errorf("read %d times: %+v", source.reads, result.Run.Tally)
-		}
-	})
-}
-
-// What changes in a column that nobody needs makes nobody known no more.
-func TestUnneededColumn(t *testing.T) {
-	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
-		spec := allColumns()
-		delete(spec.Fields, user.Phone)
-		mapper, err := mapping.New(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.Mapper = mapper
-		n.sync(t)
-		for i := range n.persons {
-			n.persons[i][4] = "+1 555 0199"
-		}
-		n.persons[0][3] = "Another"
-		if result := n.sync(t); len(result.Plan.Agreed) != 0 || result.Run.Tally.Unchanged != len(n.persons)-1 {
-			t.Errorf("%d were looked at without need: %+v", len(result.Plan.Agreed), result.Run.Tally)
-		}
-	})
-}
-
-// The same text under other columns is another record.
-func TestAnotherForm(t *testing.T) {
-	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
-		n.sync(t)
-		n.form = "read otherwise"
-		if result := n.sync(t); len(result.Plan.Agreed) != len(n.persons) {
-			t.Errorf("%d of %d were looked at again", len(result.Plan.Agreed), len(n.persons))
-		}
-	})
-}
-
-func TestFirstRecordIsKnown(t *testing.T) {
-	company(t, emulator.Options{}, func(t *testing.T, n *nightly) {
-		n.sync(t)
-		n.persons[0], n.persons[1] = n.persons[1], n.persons[0]
-		if result := n.sync(t); len(result.Plan.Agreed) != 0 {
-			t.Errorf("%d were looked at again", len(result.Plan.Agreed))
 		}
 	})
 }

@@ -171,3 +171,56 @@ func TestChecksumCoversBorders(t *testing.T) {
 		t.Error("a letter that moved from one value to the next isn't noticed")
 	}
 }
+
+func TestDamagedAgreements(t *testing.T) {
+	for name, damage := range map[string]string{
+		"slot":                    "UPDATE agreement SET slots = x'01' || substr(slots, 2)",
+		"number-of-a-part":        "UPDATE agreement SET number = number + 4611686018427387000",
+		"negative-number":         "UPDATE agreement SET number = -1",
+		"cut-off":                 "UPDATE agreement SET slots = substr(slots, 2)",
+		"text":                    "UPDATE agreement SET slots = 'x'",
+		"nothing":                 "UPDATE agreement SET sum = 'x'",
+		"row-without-one":         "UPDATE unagreed SET row = 1",
+		"twin-of-one-without-one": "UPDATE unagreed SET twin = -1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := townOf(t, "E1", "E2")
+			a := sampleAccount(2, "E2")
+			write(t, s, begin(t, s), Outcome{Operation: createOf("E2"), Ending: DoneApplied, Account: &a})
+			execute(t, s.file, damage)
+			_, err := s.Agreements(t.Context())
+			if _, damaged := errors.AsType[*DamagedError](err); !damaged {
+				t.Errorf("got %v, want a DamagedError", err)
+			}
+		})
+	}
+	for name, damage := range map[string]string{
+		"claims":           "UPDATE claim SET slots = x'07' || substr(slots, 2)",
+		"claims-elsewhere": "UPDATE claim SET number = number + 1",
+		"generation":       "UPDATE fact SET value = '\"x\"' WHERE name = 'agreements'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := townOf(t, "E1", "E2")
+			a, err := s.Agreements(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			execute(t, s.file, damage)
+			_, err = a.Claiming(t.Context(), map[user.Digest]bool{1: true})
+			if _, damaged := errors.AsType[*DamagedError](err); !damaged {
+				t.Errorf("got %v, want a DamagedError", err)
+			}
+		})
+	}
+	t.Run("found-by-the-end-of-a-run", func(t *testing.T) {
+		s := townOf(t, "E1", "E2")
+		execute(t, s.file, "UPDATE agreement SET slots = x'01' || substr(slots, 2)")
+		a := agreementOf(sampleAccount(1, "E1"))
+		a.Record = 8
+		end := &End{Rows: []int64{1}, Observed: accounts("E1"), Agreed: map[string]plan.Agreement{"E1": a}, Now: monday}
+		err := s.Finish(t.Context(), Run{ID: begin(t, s), Status: Applied}, end, 0)
+		if _, damaged := errors.AsType[*DamagedError](err); !damaged {
+			t.Errorf("got %v, want a DamagedError", err)
+		}
+	})
+}

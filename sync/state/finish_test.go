@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -354,4 +355,32 @@ func TestRunNumbersAreNeverGivenTwice(t *testing.T) {
 	if next := begin(t, s); next <= last {
 		t.Errorf("run %d follows run %d", next, last)
 	}
+}
+
+func TestListingIsKept(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	check := func(want Listing) {
+		t.Helper()
+		for _, s := range []*Store{s, peek(t, dir)} {
+			if got, err := s.Listing(t.Context()); err != nil || !got.Watermark.Equal(want.Watermark) || got.SinceFull != want.SinceFull {
+				t.Errorf("got %v, %v, want %v", got, err, want)
+			}
+		}
+	}
+	check(Listing{})
+	first := Listing{Watermark: monday, SinceFull: 3}
+	finish(t, s, begin(t, s), End{Listing: &first}, 0)
+	check(first)
+	finish(t, s, begin(t, s), End{}, 0) // it listed nothing
+	first.SinceFull++
+	check(first)
+	if err := s.Finish(context.Background(), Run{ID: begin(t, s), Status: Held}, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s, dir)
+	first.SinceFull++
+	check(first)
+	finish(t, s, begin(t, s), End{Listing: &Listing{Watermark: monday.AddDate(0, 0, 1)}}, 0)
+	check(Listing{Watermark: monday.AddDate(0, 0, 1)})
 }
