@@ -124,13 +124,9 @@ func TestSwapIsJournalledInTwoSteps(t *testing.T) {
 	if n := result.Run.Tally.Done[plan.Update]; n != 2 || result.Run.Tally.Applied != 2 {
 		t.Errorf("%+v", result.Run.Tally)
 	}
-	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
+	store := w.peek(t)
 	var steps []string
-	err = store.Outcomes(t.Context(), result.Run.ID, func(o state.StoredOutcome) error {
+	err := store.Outcomes(t.Context(), result.Run.ID, func(o state.StoredOutcome) error {
 		steps = append(steps, o.ExternalID+string(o.Step)+" "+string(o.Ending))
 		return nil
 	})

@@ -63,15 +63,7 @@ func TestUnchangedAvatarsArePassedOver(t *testing.T) {
 	for range 3 { // set, compared, agreed
 		g.sync(t)
 	}
-	store, err := state.Peek(t.Context(), g.StateDir, g.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	agreements, err := store.Agreements(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := agreements.Len(); n != 10 {
+	if n := g.agreements(t).Len(); n != 10 {
 		t.Errorf("%d of 10 agree", n)
 	}
 	g.photo(t, "9.png", 99)

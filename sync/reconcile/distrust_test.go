@@ -193,11 +193,7 @@ func TestPlansOfALostState(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	w.source.persons = staff(3)
 	result := w.sync(t)
-	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
+	store := w.peek(t)
 	run := result.Run
 	if _, err := reconcile.StoredPlan(store, run); err != nil {
 		t.Error(err)

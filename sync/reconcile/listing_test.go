@@ -105,12 +105,7 @@ func TestQuietNight(t *testing.T) {
 // present is how many persons the baseline has.
 func (w *world) present(t *testing.T) int {
 	t.Helper()
-	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
-	baseline, err := store.Baseline(t.Context())
+	baseline, err := w.peek(t).Baseline(t.Context())
 	if err != nil || baseline == nil {
 		t.Fatalf("baseline %v, %v", baseline, err)
 	}

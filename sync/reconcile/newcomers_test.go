@@ -133,7 +133,7 @@ func TestSignedUpAgreeFromTheStart(t *testing.T) {
 			if _, err := w.Sync(ctx, reconcile.Order{}); err != nil {
 				t.Fatal(err)
 			}
-			agreed := w.agreeing(t)
+			agreed := w.agreements(t).Len()
 			if least, most := min(made, 55)-5, made; agreed < least || agreed > most {
 				t.Errorf("%d were signed up and %d agree", made, agreed)
 			}
@@ -156,7 +156,7 @@ func TestConcernedDisagreeBeforeSignUps(t *testing.T) {
 	w.source.persons = staff(30)
 	w.sync(t)
 	w.sync(t)
-	if n := w.agreeing(t); n != 30 {
+	if n := w.agreements(t).Len(); n != 30 {
 		t.Fatalf("%d agree", n)
 	}
 	w.source.persons = append(w.source.persons[1:], staff(31)[30]) // one is gone, one is new
@@ -166,19 +166,10 @@ func TestConcernedDisagreeBeforeSignUps(t *testing.T) {
 	if _, err := w.Sync(ctx, reconcile.Order{}); err != nil {
 		t.Fatal(err)
 	}
-	if n := w.agreeing(t); n != 29 && n != 30 { // the new one, if its answer still came
+	if n := w.agreements(t).Len(); n != 29 && n != 30 { // the new one, if its answer still came
 		t.Errorf("%d agree after a run that was broken off", n)
 	}
-	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }() // it was only read
-	agreements, err := store.Agreements(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, still := agreements.Find(plan.KeyOf("e0000")); still {
+	if _, still := w.agreements(t).Find(plan.KeyOf("e0000")); still {
 		t.Error("who is gone still agrees")
 	}
 }
@@ -192,7 +183,7 @@ func TestApprovedSignUpsAgree(t *testing.T) {
 	if _, err := w.Approve(t.Context(), 1, reconcile.Order{}); err != nil {
 		t.Fatal(err)
 	}
-	if n := w.agreeing(t); n != 40 {
+	if n := w.agreements(t).Len(); n != 40 {
 		t.Errorf("%d of 40 agree", n)
 	}
 	w.Guards.Creates = plan.Ceiling{}
@@ -202,24 +193,9 @@ func TestApprovedSignUpsAgree(t *testing.T) {
 	if _, err := w.Approve(t.Context(), held.Run.ID, reconcile.Order{}); err != nil {
 		t.Fatal(err)
 	}
-	if n := w.agreeing(t); n != 40 {
+	if n := w.agreements(t).Len(); n != 40 {
 		t.Errorf("%d agree, of whom the plan knew 40", n)
 	}
-}
-
-// agreeing returns how many agree.
-func (w *world) agreeing(t *testing.T) int {
-	t.Helper()
-	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }() // it was only read
-	agreements, err := store.Agreements(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return agreements.Len()
 }
 
 // counting tells of every sign-up that was answered, of one at a time.
@@ -282,12 +258,7 @@ func TestSignUpsOnTheDiskAreAsAllOthers(t *testing.T) {
 	first.Close()
 	wantResets(t, first, state.Extras{Done: 29})
 	w.wantMailed(t, 29)
-	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
-	troubled, err := store.Troubled(t.Context())
+	troubled, err := w.peek(t).Troubled(t.Context())
 	if err != nil || len(troubled) != 1 {
 		t.Errorf("in trouble are %v, %v", troubled, err)
 	}

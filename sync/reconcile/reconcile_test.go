@@ -476,13 +476,9 @@ func TestSettlingFindsWhatWasDone(t *testing.T) {
 		plan.Operation{Kind: plan.Delete, ExternalID: "e0009", AccountID: 987},
 	)
 	wantStatus(t, w.sync(t), state.Applied)
-	store, err := state.Open(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
+	store := w.peek(t)
 	endings := map[string]state.Ending{}
-	err = store.Outcomes(t.Context(), 2, func(o state.StoredOutcome) error {
+	err := store.Outcomes(t.Context(), 2, func(o state.StoredOutcome) error {
 		endings[o.ExternalID] = o.Ending
 		return nil
 	})

@@ -59,11 +59,7 @@ func (w *world) apply(t *testing.T, file *plan.File) *reconcile.Result {
 // stored is the plan that the state keeps of a run.
 func (w *world) stored(t *testing.T, run int64) *plan.File {
 	t.Helper()
-	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := store.Plan(run)
+	file, err := w.peek(t).Plan(run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,11 +164,7 @@ func TestSavedPlanSettlesFirst(t *testing.T) {
 	w.source.persons = staff(3)
 	w.killedWhile(t, plan.Operation{Kind: plan.Create, ExternalID: "e0009"})
 	wantStatus(t, w.apply(t, w.save(t)), state.Applied)
-	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if pending, err := store.Pending(t.Context()); err != nil || len(pending) != 0 {
+	if pending, err := w.peek(t).Pending(t.Context()); err != nil || len(pending) != 0 {
 		t.Errorf("still in doubt: %v, %v", pending, err)
 	}
 }

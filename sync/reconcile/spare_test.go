@@ -117,12 +117,7 @@ func TestAdoptionThatWasNeverSentIsNotApplied(t *testing.T) {
 	}
 	w.killedWhile(t, plan.Operation{Kind: plan.Adopt, ExternalID: "e0001", AccountID: a.ID, Account: &a})
 	w.sync(t)
-	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
-	err = store.Outcomes(t.Context(), 1, func(o state.StoredOutcome) error {
+	err = w.peek(t).Outcomes(t.Context(), 1, func(o state.StoredOutcome) error {
 		if o.Ending != state.NotAttempted {
 			t.Errorf("%s %s: %s %s", o.Kind, o.ExternalID, o.Ending, o.Words)
 		}

@@ -229,3 +229,23 @@ func (w *world) killedOver(t *testing.T, reviewed string, operations ...plan.Ope
 		t.Fatal(err)
 	}
 }
+
+// peek opens the state for reading.
+func (w *world) peek(t *testing.T) *state.Store {
+	t.Helper()
+	store, err := state.Peek(t.Context(), w.StateDir, w.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// agreements are those of the people who are passed over.
+func (w *world) agreements(t *testing.T) *state.Agreements {
+	t.Helper()
+	agreements, err := w.peek(t).Agreements(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return agreements
+}
