@@ -105,7 +105,11 @@ func (r *run) readBack(ctx context.Context, written []state.Outcome) ([]state.Di
 		differences = nil
 		var again []state.Outcome
 		for some := range slices.Chunk(written, mostDeletes) {
-			now, err := r.present(ctx, some)
+			ids := make([]int64, len(some))
+			for i := range some {
+				ids[i] = some[i].Account.ID
+			}
+			now, err := byID(ctx, r.Service, ids...)
 			if err != nil {
 				return nil, err
 			}
@@ -118,22 +122,6 @@ func (r *run) readBack(ctx context.Context, written []state.Outcome) ([]state.Di
 		written = again
 	}
 	return differences, ctx.Err()
-}
-
-func (r *run) present(ctx context.Context, outcomes []state.Outcome) (map[int64]account.Account, error) {
-	ids := make([]string, len(outcomes))
-	for i := range outcomes {
-		ids[i] = strconv.FormatInt(outcomes[i].Account.ID, 10)
-	}
-	found, err := r.Service.Find(ctx, account.ByID, ids)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[int64]account.Account, len(found))
-	for _, a := range found {
-		byID[a.ID] = a
-	}
-	return byID, nil
 }
 
 // differences compares an account with what was planned for it, field by field.

@@ -156,7 +156,7 @@ func (r *run) signingInAgain(ctx context.Context, op plan.Operation, known accou
 	if !slices.ContainsFunc(op.Changes, func(c plan.Change) bool { return c.Field == user.Login || c.Field == user.Email }) {
 		return known
 	}
-	present, err := r.byID(ctx, []plan.Operation{op})
+	present, err := byID(ctx, r.Service, op.AccountID)
 	now, there := present[known.ID]
 	if err != nil || !there {
 		return known
@@ -167,7 +167,7 @@ func (r *run) signingInAgain(ctx context.Context, op plan.Operation, known accou
 
 // refusedInDoubt is the outcome of an update in doubt that was refused when it was repeated.
 func (r *run) refusedInDoubt(ctx context.Context, op plan.Operation, doubt, refused error) state.Outcome {
-	present, err := r.byID(ctx, []plan.Operation{op})
+	present, err := byID(ctx, r.Service, op.AccountID)
 	if err != nil {
 		return r.unknown(ctx, op, doubt, err)
 	}
@@ -261,11 +261,11 @@ func (r *run) done(op plan.Operation, now account.Account, answered []plan.Chang
 		words := fmt.Sprintf("ConnectyCube ignored tags: account %d still carries %q", now.ID, r.OwnerTag)
 		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true}
 	}
-	if held := stillHeld(op, now); held != "" {
+	if held := unmoved(op, plan.Park, now); held != "" {
 		words := fmt.Sprintf("ConnectyCube ignored %s: account %d still has it, so nobody else can", held, now.ID)
 		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true, Account: &now}
 	}
-	if lacking := stillLacking(op, now); lacking != "" {
+	if lacking := unmoved(op, plan.PutBack, now); lacking != "" {
 		words := fmt.Sprintf("ConnectyCube ignored %s: account %d still lacks what it gave up", lacking, now.ID)
 		return state.Outcome{Operation: op, Ending: state.DoneFailed, Words: words, Refused: true, Account: &now}
 	}

@@ -68,7 +68,7 @@ type glance struct {
 
 func (r *run) look(ctx context.Context, group []plan.Operation) glance {
 	at := time.Now()
-	present, err := r.byID(ctx, group)
+	present, err := r.accounts(ctx, group)
 	return glance{at, present, err}
 }
 
@@ -180,13 +180,13 @@ func (r *run) unsent(ctx context.Context, group []plan.Operation, err error) []s
 
 // proveAll looks up what became of the deletes that were asked for.
 func (r *run) proveAll(ctx context.Context, asked []plan.Operation, errs map[int64]error) []state.Outcome {
-	present, err := r.byID(ctx, asked)
+	present, err := r.accounts(ctx, asked)
 	late := func(op plan.Operation) bool {
 		_, there := present[op.AccountID]
 		return there && errs[op.AccountID] == nil
 	}
 	for try := 1; try < maxTries && err == nil && slices.ContainsFunc(asked, late) && pause(ctx, try); try++ {
-		present, err = r.byID(ctx, asked) // a look-up may show a delete a moment after it was answered
+		present, err = r.accounts(ctx, asked) // a look-up may show a delete a moment after it was answered
 	}
 	if err != nil {
 		r.troubled(ctx, asked[0], err) // once: it was one question
@@ -219,18 +219,31 @@ func (r *run) proven(ctx context.Context, op plan.Operation, deleteErr error, pr
 	}
 }
 
-func (r *run) byID(ctx context.Context, group []plan.Operation) (map[int64]account.Account, error) {
-	ids := make([]string, len(group))
+// accounts looks up those of the operations.
+func (r *run) accounts(ctx context.Context, group []plan.Operation) (map[int64]account.Account, error) {
+	ids := make([]int64, len(group))
 	for i, op := range group {
-		ids[i] = strconv.FormatInt(op.AccountID, 10)
+		ids[i] = op.AccountID
 	}
-	found, err := r.Service.Find(ctx, account.ByID, ids)
+	return byID(ctx, r.Service, ids...)
+}
+
+// byID looks accounts up, and returns those that are there.
+func byID(ctx context.Context, service account.Service, ids ...int64) (map[int64]account.Account, error) {
+	present := make(map[int64]account.Account, len(ids))
+	if len(ids) == 0 {
+		return present, nil
+	}
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = strconv.FormatInt(id, 10)
+	}
+	found, err := service.Find(ctx, account.ByID, texts)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[int64]account.Account, len(found))
 	for _, a := range found {
-		byID[a.ID] = a
+		present[a.ID] = a
 	}
-	return byID, nil
+	return present, nil
 }

@@ -250,7 +250,7 @@ func (r *ringRun) putBack(ctx context.Context, step ringStep) error {
 			}
 			return err
 		}
-		if present, lookupErr := r.byID(ctx, []plan.Operation{op}); lookupErr == nil {
+		if present, lookupErr := byID(ctx, r.Service, op.AccountID); lookupErr == nil {
 			if fresh, there := present[op.AccountID]; there {
 				r.now[op.AccountID] = fresh
 			}
@@ -297,22 +297,9 @@ func (s ringStep) back(op plan.Operation, now account.Account) account.Write {
 	return w
 }
 
-// stillLacking names the field that was to be given back and that the account is as much without as before.
-func stillLacking(op plan.Operation, now account.Account) string {
-	if op.Step != plan.PutBack {
-		return ""
-	}
-	for _, c := range op.Changes {
-		if c.Field.Equal(now.Values[c.Field].Text, c.Before) {
-			return c.Field.String()
-		}
-	}
-	return ""
-}
-
-// stillHeld names the field that a parking was to give up and the account still has.
-func stillHeld(op plan.Operation, now account.Account) string {
-	if op.Step != plan.Park {
+// unmoved names the field that such a step of a swap was to write and that the account has as before.
+func unmoved(op plan.Operation, step plan.Step, now account.Account) string {
+	if op.Step != step {
 		return ""
 	}
 	for _, c := range op.Changes {

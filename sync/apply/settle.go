@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -15,21 +14,15 @@ import (
 // whatever is still to be done, the plan that follows finds by itself. Only whom the service may have made of a sign-in, and
 // whom nobody else would find, is removed: see expelMinted. expel is nil where nothing is done as an account's user.
 func Settle(ctx context.Context, service account.Service, ownerTag string, pending []state.Intent, expel Expel) ([]state.Settled, error) {
-	var ids []string
+	var ids []int64
 	for _, intent := range pending {
 		if intent.Kind != plan.Create {
-			ids = append(ids, strconv.FormatInt(intent.AccountID, 10))
+			ids = append(ids, intent.AccountID)
 		}
 	}
-	byID := map[int64]account.Account{}
-	if len(ids) > 0 {
-		found, err := service.Find(ctx, account.ByID, ids)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range found {
-			byID[a.ID] = a
-		}
+	present, err := byID(ctx, service, ids...)
+	if err != nil {
+		return nil, err
 	}
 	made, err := signedUp(ctx, service, pending)
 	if err != nil {
@@ -37,14 +30,14 @@ func Settle(ctx context.Context, service account.Service, ownerTag string, pendi
 	}
 	settled := make([]state.Settled, len(pending))
 	for i, intent := range pending {
-		found, there := byID[intent.AccountID]
+		found, there := present[intent.AccountID]
 		if intent.Kind == plan.Create {
 			found, there = made[i], made[i].ID != 0
 		}
 		settled[i] = became(intent, found, there, ownerTag)
 	}
 	if expel != nil {
-		err = expelMinted(ctx, service, ownerTag, byID, settled, expel)
+		err = expelMinted(ctx, service, ownerTag, present, settled, expel)
 	}
 	return settled, err
 }
