@@ -3,29 +3,14 @@ package connectycube
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"sync"
-
 	"cubesync/sink/emulator"
 	"cubesync/sync/account"
 )
-
-// distant is a transport whose every request takes so long.
-type distant struct {
-	base    http.RoundTripper
-	latency time.Duration
-}
-
-func (d distant) RoundTrip(r *http.Request) (*http.Response, error) {
-	time.Sleep(d.latency / 2)
-	got, err := d.base.RoundTrip(r)
-	time.Sleep(d.latency - d.latency/2)
-	return got, err
-}
 
 // A limit of the service that is lower than ours is found: after a minute nine tenths of it are used, and fewer than one
 // answer in a hundred is a refusal.
@@ -51,17 +36,7 @@ func TestHiddenLimit(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server, err := emulator.Open(emulator.Options{RequestsPerSecond: test.hidden, NoRetryAfter: test.silent})
-				if err != nil {
-					t.Fatal(err)
-				}
-				c, err := New(Options{
-					Endpoint: "http://emulator.invalid", ApplicationID: "1", AuthKey: emulator.DefaultAuthKey, RequestsPerSecond: test.limit,
-					Base: distant{server.Transport(), test.latency},
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				c := far(t, emulator.Options{RequestsPerSecond: test.hidden, NoRetryAfter: test.silent}, test.limit, test.latency)
 				ctx, cancel := context.WithCancel(t.Context())
 				var group sync.WaitGroup
 				for range 2 + int(1.25*test.limit*test.latency.Seconds()) {

@@ -57,12 +57,15 @@ func TestLatencyIsARecentMean(t *testing.T) {
 func far(t *testing.T, o emulator.Options, limit float64, latency time.Duration) *Client {
 	t.Helper()
 	server, err := emulator.Open(o)
+	if err == nil {
+		err = server.SetFaults(1, emulator.Fault{Do: emulator.Slow, Chance: 1, Delay: latency})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := New(Options{
 		Endpoint: "http://emulator.invalid", ApplicationID: "1", AuthKey: emulator.DefaultAuthKey, RequestsPerSecond: limit,
-		Base: distant{server.Transport(), latency},
+		Base: server.Transport(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -19,19 +18,6 @@ import (
 	"cubesync/sync/user"
 )
 
-// distant is a transport whose every request takes so long.
-type distant struct {
-	base    http.RoundTripper
-	latency time.Duration
-}
-
-func (d distant) RoundTrip(r *http.Request) (*http.Response, error) {
-	time.Sleep(d.latency / 2)
-	got, err := d.base.RoundTrip(r)
-	time.Sleep(d.latency - d.latency/2)
-	return got, err
-}
-
 // newDistantWorld is a world under a limit, so far away, whose pipeline chooses its workers by itself. Updates are made as
 // the users themselves, or as the service user where shared.
 func newDistantWorld(t testingT, stateDir string, limit float64, latency time.Duration, shared bool) *world {
@@ -42,7 +28,7 @@ func newDistantWorld(t testingT, stateDir string, limit float64, latency time.Du
 	})
 	options := connectycube.Options{
 		Endpoint: "http://emulator.invalid", ApplicationID: "1", AuthKey: emulator.DefaultAuthKey, AdminKey: emulator.DefaultAdminKey,
-		RequestsPerSecond: limit, Base: distant{w.server.Transport(), latency},
+		RequestsPerSecond: limit, Base: w.server.Transport(),
 	}
 	authority := connectycube.Authority{
 		Updates: connectycube.UpdatesAsOwner, Deletes: connectycube.DeletesAsAdmin,
@@ -55,6 +41,9 @@ func newDistantWorld(t testingT, stateDir string, limit float64, latency time.Du
 		authority.Updates = connectycube.UpdatesAsShared
 	}
 	client, err := connectycube.New(options)
+	if err == nil {
+		err = w.server.SetFaults(1, emulator.Fault{Do: emulator.Slow, Chance: 1, Delay: latency})
+	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
