@@ -104,13 +104,19 @@ func withServer(ts *testscript.TestScript, source string, do func(*server)) {
 	do(s)
 }
 
+// pairs takes arguments of the form name=text apart.
+func pairs(args []string) map[string]string {
+	all := map[string]string{}
+	for _, arg := range args {
+		name, text, _ := strings.Cut(arg, "=")
+		all[name] = text
+	}
+	return all
+}
+
 func counters(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 1)
-	want := map[string]string{}
-	for _, arg := range args[1:] {
-		kind, n, _ := strings.Cut(arg, "=")
-		want[kind] = n
-	}
+	want := pairs(args[1:])
 	withServer(ts, args[0], func(s *server) {
 		all, err := s.counters()
 		ts.Check(err)
@@ -135,8 +141,7 @@ func requests(ts *testscript.TestScript, neg bool, args []string) {
 	withServer(ts, args[0], func(s *server) {
 		all, err := s.counters()
 		ts.Check(err)
-		for _, arg := range args[1:] {
-			kind, want, _ := strings.Cut(arg, "=")
+		for kind, want := range pairs(args[1:]) {
 			if got := strconv.FormatInt(all.ByKind[emulator.Kind(kind)], 10); got != want {
 				ts.Fatalf("the server was asked for %s of %s, want %s; all: %v", got, kind, want, all.ByKind)
 			}
@@ -186,8 +191,7 @@ func lookup(ts *testscript.TestScript, neg bool, args []string) {
 		case account == nil:
 			ts.Fatalf("%s isn't there", args[1])
 		}
-		for _, arg := range args[2:] {
-			field, want, _ := strings.Cut(arg, "=")
+		for field, want := range pairs(args[2:]) {
 			if got := shown(account[field]); got != want {
 				ts.Fatalf("%s of %s is %q, want %q", field, args[1], got, want)
 			}
@@ -213,19 +217,14 @@ func shown(value any) string {
 
 func signup(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 2)
-	fields := map[string]string{"password": "not-derived-by-anybody"}
-	for _, arg := range args[1:] {
-		field, text, _ := strings.Cut(arg, "=")
-		fields[field] = text
-	}
+	fields := pairs(append([]string{"password=not-derived-by-anybody"}, args[1:]...))
 	withServer(ts, args[0], func(s *server) { ts.Check(s.signUp(fields)) })
 }
 
 func faults(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 1)
 	fault := map[string]any{}
-	for _, arg := range args[1:] {
-		field, text, _ := strings.Cut(arg, "=")
+	for field, text := range pairs(args[1:]) {
 		fault[field] = text
 		if n, err := strconv.Atoi(text); err == nil {
 			fault[field] = n

@@ -154,12 +154,21 @@ func TestNewerVersionHasItsOwnError(t *testing.T) {
 	}
 }
 
+// ofVersion makes an empty state as an earlier cubesync did.
+func ofVersion(t *testing.T, version int) (dir, file string) {
+	t.Helper()
+	dir = t.TempDir()
+	file = staff.file(dir)
+	for _, step := range migrations()[:version] {
+		execute(t, file, step)
+	}
+	execute(t, file, fmt.Sprintf("PRAGMA user_version = %d", version))
+	return dir, file
+}
+
 // A state of the first version keeps what it holds when it is opened by this one.
 func TestFirstVersionIsBroughtUpToDate(t *testing.T) {
-	dir := t.TempDir()
-	file := staff.file(dir)
-	execute(t, file, migrations()[0])
-	execute(t, file, "PRAGMA user_version = 1")
+	dir, file := ofVersion(t, 1)
 	execute(t, file, "INSERT INTO run VALUES (1, 5, '{}')")
 	execute(t, file, "INSERT INTO journal VALUES (1, 'E1', 'update', 7, 'users.csv:2', '', '', '')")
 	s := openStore(t, dir)
@@ -172,12 +181,7 @@ func TestFirstVersionIsBroughtUpToDate(t *testing.T) {
 
 // A state of the second version keeps what it holds; nobody in it has an agreement.
 func TestSecondVersionIsBroughtUpToDate(t *testing.T) {
-	dir := t.TempDir()
-	file := staff.file(dir)
-	for _, step := range migrations()[:2] {
-		execute(t, file, step)
-	}
-	execute(t, file, "PRAGMA user_version = 2")
+	dir, file := ofVersion(t, 2)
 	want := []plan.Known{}
 	for i, externalID := range []string{"Z", "a", "E1"} {
 		e := entry{externalID: externalID, account: sampleAccount(int64(i+1), externalID), written: 7}
@@ -214,12 +218,7 @@ func TestSecondVersionIsBroughtUpToDate(t *testing.T) {
 
 // A state of the third version keeps what is in doubt, of which nobody knows with which login it was sent.
 func TestThirdVersionIsBroughtUpToDate(t *testing.T) {
-	dir := t.TempDir()
-	file := staff.file(dir)
-	for _, step := range migrations()[:3] {
-		execute(t, file, step)
-	}
-	execute(t, file, "PRAGMA user_version = 3")
+	dir, file := ofVersion(t, 3)
 	execute(t, file, "INSERT INTO run VALUES (1, 5, '{}')")
 	execute(t, file, "INSERT INTO journal VALUES (1, 'E1', 'create', '', 0, 'users.csv:2', '', '', '')")
 	s := openStore(t, dir)

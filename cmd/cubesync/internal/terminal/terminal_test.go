@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -11,16 +12,21 @@ import (
 	"cubesync/sync/state"
 )
 
+// timeless are lines that don't say when they were written.
+func timeless(out io.Writer) *Lines {
+	withoutTime := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
+	return NewLines(slog.New(slog.NewTextHandler(out, withoutTime)))
+}
+
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		withoutTime := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		}}
-		lines := NewLines(slog.New(slog.NewTextHandler(&out, withoutTime)))
+		lines := timeless(&out)
 		lines.Phase("read", 0)
 		time.Sleep(2 * time.Second)
 		lines.Step(100)
@@ -46,13 +52,7 @@ level=INFO msg="phase ended" phase=apply done=200 per_second=12 of=300 took=16s
 func TestForecastLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		withoutTime := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		}}
-		lines := NewLines(slog.New(slog.NewTextHandler(&out, withoutTime)))
+		lines := timeless(&out)
 		ends := time.Now().Add(time.Hour).UTC()
 		lines.Phase("apply", 300)
 		for range 3 {
