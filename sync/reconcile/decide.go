@@ -8,6 +8,7 @@ import (
 
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
+	"cubesync/sync/spool"
 	"cubesync/sync/state"
 )
 
@@ -39,9 +40,9 @@ func (r *run) decide(ctx context.Context) bool {
 		_ = reader.Close() // nothing was read
 		return r.stop(ctx, err)
 	}
-	spool := &spool{tape: tape{folder: r.StateDir}}
-	defer spool.close()
-	read, err := r.read(ctx, reader, r.mirrored.sieve, r.salt(&policy), spool)
+	users := spool.NewUsers(r.StateDir)
+	defer users.Close()
+	read, err := r.read(ctx, reader, r.mirrored.sieve, r.salt(&policy), users)
 	if err != nil {
 		return r.refuse(ctx, err)
 	}

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
+	"cubesync/sync/spool"
 	"cubesync/sync/state"
 )
 
@@ -24,7 +24,7 @@ const (
 // Everybody is looked up first; then the newcomers are planned a few at a time, and all others together meanwhile, by one
 // planner. Should a newcomer turn out to be none, all others are planned again, with them.
 //
-//	spool ──▶ who meets nobody ──▶ look-ups find nobody ──▶ planned in batches ──▶ tape ──┐
+//	spool ──▶ who meets nobody ──▶ look-ups find nobody ──▶ planned in batches ──▶ aside ─┐
 //	            └──▶ all others ◀───────┘ found                                           ├──▶ plan
 //	                     └──▶ planned together, with accounts, rejects and what is known ─┘
 func (r *run) planAll(ctx context.Context, read *source, remembered []state.Remembered, in plan.Input) ([]plan.Desired, error) {
@@ -60,12 +60,11 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	if err := r.look(ctx, others, remembered); err != nil {
 		return nil, err
 	}
-	var signUps int
 	var none []plan.Desired // who turned out to be no newcomers
-	r.aside = &tape{folder: r.StateDir}
+	r.aside = spool.NewSignUps(r.StateDir)
 	var apart errgroup.Group
 	apart.Go(func() (err error) {
-		signUps, none, err = read.planNewcomers(in, r.aside)
+		none, err = read.planNewcomers(in, r.aside)
 		return err
 	})
 	r.build(read, others, in, found)
@@ -77,7 +76,7 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 		slices.SortStableFunc(others, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
 		r.build(read, others, in, found)
 	}
-	return others, r.join(signUps)
+	return others, r.join()
 }
 
 // build plans all others.
@@ -104,7 +103,7 @@ func (s *source) newcomer(d *plan.Desired) bool {
 
 // others returns the users who are no newcomers, and how many values the newcomers' sign-ups would claim.
 func (s *source) others() (others []plan.Desired, claims int, err error) {
-	for d, err := range s.spool.sorted() {
+	for d, err := range s.users.Sorted() {
 		switch {
 		case err != nil:
 			return nil, 0, err
@@ -127,7 +126,7 @@ func (r *run) lookUpAll(ctx context.Context, read *source, claims int, ofOthers 
 				return
 			}
 		}
-		for d, err := range read.spool.sorted() {
+		for d, err := range read.users.Sorted() {
 			if err != nil {
 				yield(asked{}, err)
 				return
@@ -145,25 +144,23 @@ func (r *run) lookUpAll(ctx context.Context, read *source, claims int, ofOthers 
 	})
 }
 
-// planNewcomers puts the newcomers' sign-ups aside and returns how many they are, and who turned out to be no newcomers.
-func (s *source) planNewcomers(in plan.Input, to *tape) (signUps int, none []plan.Desired, err error) {
+// planNewcomers puts the newcomers' sign-ups aside and returns who turned out to be no newcomers.
+func (s *source) planNewcomers(in plan.Input, to *spool.SignUps) (none []plan.Desired, err error) {
 	var batch []plan.Desired
-	var text, entry []byte
 	decide := func() error {
 		planned, others := plan.NewcomerPlan(in, batch)
-		text = text[:0]
-		for i := range planned {
-			entry = appendSignUp(entry[:0], &planned[i])
-			text = appendEntry(text, entry)
-		}
-		signUps += len(planned)
 		none = append(none, others...)
 		batch = batch[:0]
-		return to.add(text)
+		for i := range planned {
+			if err := to.Add(&planned[i]); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	for d, err := range s.spool.sorted() {
+	for d, err := range s.users.Sorted() {
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 		if !s.newcomer(&d) {
 			continue
@@ -172,18 +169,19 @@ func (s *source) planNewcomers(in plan.Input, to *tape) (signUps int, none []pla
 			continue
 		}
 		if err := decide(); err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 	}
 	if err := decide(); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	return signUps, none, nil
+	return none, nil
 }
 
 // join adds the sign-ups that were put aside to the plan, which holds them where they are few.
-func (r *run) join(count int) error {
-	if err := r.Plan.Join(count, signUpsOn(r.aside)); err != nil {
+func (r *run) join() error {
+	count := r.aside.Len()
+	if err := r.Plan.Join(count, r.aside.All()); err != nil {
 		return err
 	}
 	most := r.HoldMost
@@ -193,21 +191,6 @@ func (r *run) join(count int) error {
 	if count > most {
 		return nil
 	}
-	defer r.aside.close()
+	defer r.aside.Close()
 	return r.Plan.Hold()
-}
-
-// signUpsOn yields the sign-ups on a tape.
-func signUpsOn(t *tape) iter.Seq2[*plan.Operation, error] {
-	return func(yield func(*plan.Operation, error) bool) {
-		for entry, err := range newEntries(t.part(0, t.size())).all() {
-			var op plan.Operation
-			if err == nil {
-				op, err = readSignUp(entry)
-			}
-			if !yield(&op, err) || err != nil {
-				return
-			}
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
+	"cubesync/sync/spool"
 	"cubesync/sync/state"
 )
 
@@ -103,13 +104,13 @@ type Result struct {
 	// Differences are what the sample shows other than planned.
 	Differences []state.Difference
 
-	aside *tape // the sign-ups that the plan doesn't hold
+	aside *spool.SignUps // the sign-ups that the plan doesn't hold
 }
 
 // Close frees what a large plan has on the disk. After it the plan can't be used. No result needn't be closed.
 func (r *Result) Close() {
 	if r != nil && r.aside != nil {
-		r.aside.close()
+		r.aside.Close()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
+	"cubesync/sync/spool"
 	"cubesync/sync/user"
 )
 
@@ -27,7 +28,7 @@ const (
 
 // source is a read of the pipeline's source: whom it holds back for the planner, and how it ended.
 type source struct {
-	spool   *spool // the users
+	users   *spool.Users
 	crowd   *plan.Crowd
 	rejects []plan.Reject
 	passed  int // records that agree with their accounts: see plan.Sieve
@@ -35,7 +36,7 @@ type source struct {
 }
 
 // records returns how many were read.
-func (s *source) records() int { return s.spool.count + len(s.rejects) + s.passed }
+func (s *source) records() int { return s.users.Len() + len(s.rejects) + s.passed }
 
 // begun is a read whose first answer is known: before the service is asked for anything, it is clear that the source can
 // be read, and that it isn't the sample.
@@ -93,13 +94,13 @@ func (r *run) real(externalID string, rec *record.Record) error {
 
 // read reads the source to its end: again from the start where a read was cut off, and where the sieve finds that it
 // passed somebody over too early. An error means that the run must not go on at all.
-func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest, into *spool) (*source, error) {
+func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest, into *spool.Users) (*source, error) {
 	for try, passes := 1, 1; ; passes++ {
 		if passes > readTries {
 			sieve.Hold() // a source that says something else each time
 		}
 		sieve.Restart()
-		into.close()
+		into.Close()
 		s, err := r.readOnce(ctx, reader, sieve, salt, into)
 		if err != nil || ctx.Err() != nil {
 			return s, err
@@ -113,14 +114,14 @@ func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt u
 		var verdict record.Verdict
 		if reader, verdict, err = r.open(ctx); reader == nil {
 			sieve.Restart()
-			into.close()
-			return &source{spool: into, crowd: &plan.Crowd{}, verdict: verdict}, err
+			into.Close()
+			return &source{users: into, crowd: &plan.Crowd{}, verdict: verdict}, err
 		}
 	}
 }
 
 // readOnce reads in one goroutine and maps in another.
-func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest, spool *spool) (*source, error) {
+func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, salt user.Digest, users *spool.Users) (*source, error) {
 	r.order.Progress.Phase("read", 0)
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan []answer, readAhead)
@@ -134,7 +135,7 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 	defer reading.Wait()
 	defer cancel()
 
-	s := &source{spool: spool, crowd: &plan.Crowd{}}
+	s := &source{users: users, crowd: &plan.Crowd{}}
 	into := intake{run: r, source: s, sieve: sieve, salt: salt}
 	for batch := range batches {
 		n := 0
@@ -254,7 +255,7 @@ func (in *intake) take(ctx context.Context, a *answer) error {
 		return err
 	}
 	in.source.crowd.Record(&u)
-	err = in.source.spool.add(&d)
+	err = in.source.users.Add(&d)
 	in.stuck = err != nil
 	return err
 }

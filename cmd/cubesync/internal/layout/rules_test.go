@@ -9,7 +9,7 @@ import (
 // The order of sync/: a package imports what stands before it. report stands aside.
 const (
 	leaves = "sync/record sync/user sync/account"
-	order  = leaves + " sync/mapping sync/plan sync/failpoint sync/state sync/apply sync/avatar sync/reconcile sync/schedule"
+	order  = leaves + " sync/mapping sync/plan sync/failpoint sync/state sync/apply sync/avatar sync/spool sync/reconcile sync/schedule"
 )
 
 // mayImport says which packages of ours a package may import, besides its own sub-packages. cmd/ wires and may import
@@ -23,6 +23,7 @@ func mayImport() map[string]string {
 		"sync/plan":         leaves,
 		"sync/failpoint":    "",
 		"sync/avatar":       leaves,
+		"sync/spool":        leaves + " sync/plan",
 		"sync/state":        before("sync/state"),
 		"sync/apply":        before("sync/apply"),
 		"sync/reconcile":    before("sync/reconcile"),

@@ -1,4 +1,4 @@
-package reconcile
+package spool
 
 import (
 	"bytes"
@@ -11,9 +11,8 @@ import (
 // tapeRoom is how much a tape holds before it goes to the disk.
 const tapeRoom = 4 << 20
 
-// tape is a place to put aside what is too much for memory: bytes are added at its end, and then read, any number of times.
-// What is little stays in memory. The rest lies in a file for its owner only, which has no name, so that nothing of it is
-// left whatever becomes of the process; where a file in use can't lose its name, close removes it.
+// tape is a row of entries: they are added at its end, and then read, any number of times. What is little stays in memory.
+// Where a file in use can't lose its name, close removes it.
 type tape struct {
 	folder string // of the file; where none can be made there, it is made among the system's temporary ones
 	file   *os.File
@@ -23,8 +22,8 @@ type tape struct {
 
 func (t *tape) size() int64 { return t.filed + int64(len(t.rest)) }
 
-func (t *tape) add(text []byte) error {
-	t.rest = append(t.rest, text...)
+func (t *tape) add(entry []byte) error {
+	t.rest = appendEntry(t.rest, entry)
 	if len(t.rest) < tapeRoom {
 		return nil
 	}
@@ -58,14 +57,14 @@ func (t *tape) open() error {
 
 // part reads from one place to another. Several parts may be read at once, when nothing is added any more.
 func (t *tape) part(from, to int64) io.Reader {
-	inFile := io.LimitReader(bytes.NewReader(nil), 0)
+	var parts []io.Reader
 	if from < t.filed {
-		inFile = io.NewSectionReader(t.file, from, min(to, t.filed)-from)
+		parts = append(parts, io.NewSectionReader(t.file, from, min(to, t.filed)-from))
 	}
-	if to <= t.filed {
-		return inFile
+	if to > t.filed {
+		parts = append(parts, bytes.NewReader(t.rest[max(0, from-t.filed):to-t.filed]))
 	}
-	return io.MultiReader(inFile, bytes.NewReader(t.rest[max(0, from-t.filed):to-t.filed]))
+	return io.MultiReader(parts...)
 }
 
 // close frees what the tape takes.

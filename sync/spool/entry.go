@@ -1,4 +1,4 @@
-package reconcile
+package spool
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ import (
 // What lies on a tape are entries, each with its length before it: a user of the source, who begins with the external ID,
 // or a sign-up. Neither holds a password or anything else that isn't in a plan.
 
-var errTape = errors.New("what was put aside on the disk is damaged")
+var errDamaged = errors.New("what was put aside on the disk is damaged")
 
 // appendEntry appends an entry with its length.
 func appendEntry(to, entry []byte) []byte {
@@ -38,14 +38,14 @@ func (e *entries) next() (string, error) {
 		if errors.Is(err, io.EOF) {
 			return "", io.EOF
 		}
-		return "", fmt.Errorf("%w: %w", errTape, err)
+		return "", fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if uint64(cap(e.one)) < size {
 		e.one = make([]byte, size)
 	}
 	e.one = e.one[:size]
 	if _, err := io.ReadFull(e.in, e.one); err != nil {
-		return "", errTape // without the error, which may be io.EOF and would be an end
+		return "", errDamaged // without the error, which may be io.EOF and would be an end
 	}
 	return string(e.one), nil
 }
@@ -122,7 +122,7 @@ func readSignUp(entry string) (op plan.Operation, err error) {
 	op.Mine.CustomData, op.Mine.Tags = in.value(), in.value()
 	count := in.number()
 	if count > uint64(len(user.Values{})) {
-		return op, errTape
+		return op, errDamaged
 	}
 	op.Changes = make([]plan.Change, count)
 	for i := range op.Changes {
@@ -182,7 +182,7 @@ func (c *cursor) value() user.Value {
 
 func (c *cursor) end() error {
 	if c.bad || c.rest != "" {
-		return errTape
+		return errDamaged
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
-package reconcile
+package spool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,7 +19,7 @@ import (
 	"cubesync/sync/user"
 )
 
-// crowdOf are users in no order, some of whom share an external ID, with as much to say as makes the spool use the disk.
+// crowdOf are users in no order, some of whom share an external ID, with as much to say as makes it use the disk.
 func crowdOf(n, letters int) []plan.Desired {
 	random := rand.New(rand.NewPCG(1, 2))
 	all := make([]plan.Desired, n)
@@ -34,10 +36,10 @@ func crowdOf(n, letters int) []plan.Desired {
 	return all
 }
 
-func gathered(t *testing.T, s *spool) []plan.Desired {
+func gathered(t *testing.T, u *Users) []plan.Desired {
 	t.Helper()
 	var all []plan.Desired
-	for d, err := range s.sorted() {
+	for d, err := range u.Sorted() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,39 +48,39 @@ func gathered(t *testing.T, s *spool) []plan.Desired {
 	return all
 }
 
-func TestSpoolSorts(t *testing.T) {
+func TestUsersAreSorted(t *testing.T) {
 	for name, size := range map[string]struct{ users, letters, stretches int }{
 		"nobody": {0, 0, 0}, "in-memory": {1000, 10, 0}, "on-the-disk": {1000, 60_000, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
-			s := &spool{tape: tape{folder: folder}}
-			defer s.close()
+			u := NewUsers(folder)
+			defer u.Close()
 			want := crowdOf(size.users, size.letters)
 			for i := range want {
-				if err := s.add(&want[i]); err != nil {
+				if err := u.Add(&want[i]); err != nil {
 					t.Fatal(err)
 				}
 			}
 			slices.SortStableFunc(want, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
 			for range 2 {
-				if diff := cmp.Diff(len(want), len(gathered(t, s))); diff != "" {
+				if diff := cmp.Diff(len(want), len(gathered(t, u))); diff != "" {
 					t.Error(diff)
 				}
-				for i, got := range gathered(t, s) {
+				for i, got := range gathered(t, u) {
 					if got != want[i] {
 						t.Fatalf("number %d is %+v, want %+v", i, got, want[i])
 					}
 				}
 			}
-			if s.count != size.users || len(s.stretches) != size.stretches {
-				t.Errorf("%d users in %d stretches", s.count, len(s.stretches))
+			if u.Len() != size.users || len(u.stretches) != size.stretches {
+				t.Errorf("%d users in %d stretches", u.Len(), len(u.stretches))
 			}
 			if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 				t.Errorf("the folder holds %v, %v", left, err)
 			}
-			s.close()
-			if n := len(gathered(t, s)); n > 0 || s.count > 0 {
+			u.Close()
+			if n := len(gathered(t, u)); n > 0 || u.Len() > 0 {
 				t.Errorf("%d are left after it was closed", n)
 			}
 		})
@@ -94,7 +96,9 @@ func TestTapeFile(t *testing.T) {
 			s := &tape{folder: folder}
 			defer s.close()
 			text := []byte(strings.Repeat("0123456789abcdef", tapeRoom/16-1))
+			var all []byte
 			for range 3 {
+				all = appendEntry(all, text)
 				if err := s.add(text); err != nil {
 					t.Fatal(err)
 				}
@@ -106,19 +110,13 @@ func TestTapeFile(t *testing.T) {
 			if in := filepath.Dir(s.file.Name()); (in == folder) != (name == "in-its-folder") {
 				t.Errorf("it lies in %s", in)
 			}
-			size := int64(len(text))
-			for _, part := range [][2]int64{{0, 0}, {5, 9}, {0, 3 * size}, {s.filed - 3, s.filed + 3}, {s.filed, s.filed + 5}, {3*size - 1, 3 * size}} {
-				var got []byte
-				buffer := make([]byte, 1000)
-				for in := s.part(part[0], part[1]); ; {
-					n, err := in.Read(buffer)
-					got = append(got, buffer[:n]...)
-					if err != nil {
-						break
-					}
+			size := int64(len(all))
+			for _, part := range [][2]int64{{0, 0}, {5, 9}, {0, size}, {s.filed - 3, s.filed + 3}, {s.filed, s.filed + 5}, {size - 1, size}} {
+				got, err := io.ReadAll(s.part(part[0], part[1]))
+				if err != nil {
+					t.Fatal(err)
 				}
-				want := strings.Repeat(string(text), 3)[part[0]:part[1]]
-				if string(got) != want {
+				if !bytes.Equal(got, all[part[0]:part[1]]) {
 					t.Errorf("from %d to %d: %d bytes", part[0], part[1], len(got))
 				}
 			}
@@ -126,13 +124,42 @@ func TestTapeFile(t *testing.T) {
 	}
 }
 
-func TestSpoolWithoutRoom(t *testing.T) {
+func TestNoRoomOnTheDisk(t *testing.T) {
 	nowhere := filepath.Join(t.TempDir(), "missing")
 	t.Setenv("TMPDIR", nowhere)
 	s := &tape{folder: nowhere}
 	err := s.add(make([]byte, tapeRoom))
 	if err == nil || !strings.Contains(err.Error(), "putting users aside on the disk") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestSignUpsComeBack(t *testing.T) {
+	s := NewSignUps(t.TempDir())
+	defer s.Close()
+	const all = 50
+	long := strings.Repeat("x", 3*tapeRoom/all)
+	for i := range all {
+		op := plan.Operation{ExternalID: fmt.Sprint(i), Changes: []plan.Change{{Field: user.FullName, After: long}}}
+		if err := s.Add(&op); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		n := 0
+		for op, err := range s.All() {
+			if err != nil || op.ExternalID != fmt.Sprint(n) || op.Changes[0].After != long {
+				t.Fatalf("number %d is %q, %v", n, op.ExternalID, err)
+			}
+			n++
+		}
+		if n != all || s.Len() != all || s.tape.file == nil {
+			t.Errorf("%d of %d came back; the file is %v", n, s.Len(), s.tape.file)
+		}
+	}
+	s.Close()
+	for op, err := range s.All() {
+		t.Errorf("%q is left after it was closed, %v", op.ExternalID, err)
 	}
 }
 
@@ -156,19 +183,19 @@ func TestEntriesComeBack(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", got, err, d)
 	}
 	for i := range len(entry) {
-		if _, err := readSignUp(entry[:i]); !errors.Is(err, errTape) {
+		if _, err := readSignUp(entry[:i]); !errors.Is(err, errDamaged) {
 			t.Fatalf("%d bytes of a sign-up: %v", i, err)
 		}
 	}
 	for i := range len(record) {
-		if _, err := readDesired(record[:i]); !errors.Is(err, errTape) {
+		if _, err := readDesired(record[:i]); !errors.Is(err, errDamaged) {
 			t.Fatalf("%d bytes of a user: %v", i, err)
 		}
 	}
 	for _, cut := range []int{1, 3} {
 		text := appendEntry(nil, []byte(entry))
 		broken := newEntries(strings.NewReader(string(text[:len(text)-cut])))
-		if _, err := broken.next(); !errors.Is(err, errTape) {
+		if _, err := broken.next(); !errors.Is(err, errDamaged) {
 			t.Errorf("an entry without its end: %v", err)
 		}
 	}
