@@ -32,7 +32,9 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 		}
 		made, err := r.Service.Create(ctx, u, password)
 		if err == nil {
-			return r.done(op, made, op.Changes)
+			outcome := r.done(op, made, op.Changes)
+			outcome.Late = doubt != nil
+			return outcome
 		}
 		kind := account.KindOf(err)
 		certain := kind != account.Ambiguous && kind != account.Conflict
@@ -48,13 +50,17 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 		case lookupErr != nil:
 			return r.unknown(ctx, op, err, lookupErr)
 		case found != nil && found.ExternalID == op.ExternalID && found.HasTag(r.OwnerTag):
-			return r.done(op, *found, nil)
+			outcome := r.done(op, *found, nil)
+			outcome.Late = doubt != nil // of two that were sent, one made the account
+			return outcome
 		case certain: // perhaps because of what is in doubt, and what look-ups don't show yet
 			return r.unknown(ctx, op, err, nil)
 		case found == nil && kind == account.Conflict && doubt == nil:
 			return r.refused(ctx, op, err)
 		case found != nil:
-			return r.refused(ctx, op, heldBy(err, *found))
+			outcome := r.refused(ctx, op, heldBy(err, *found))
+			outcome.Late = doubt != nil || kind == account.Ambiguous
+			return outcome
 		case u.Values[user.Login].Text == "":
 			return r.unknown(ctx, op, err, nil) // nothing would keep a second account from being made
 		default:
@@ -132,7 +138,7 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 			return keptID(r.done(op, now, sent), w, now)
 		}
 		if moved, ok := errors.AsType[*movedError](err); ok {
-			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error()}
+			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error(), Late: doubt != nil}
 		}
 		switch kind := account.KindOf(err); {
 		case kind == account.Ambiguous:

@@ -115,6 +115,57 @@ func TestCreate(t *testing.T) {
 	}
 }
 
+// Whoever was signed up by a try after one in doubt, or wasn't although one is in doubt, may be signed up by that one yet.
+func TestSignUpThatMayStillBeCarriedOut(t *testing.T) {
+	stranger := []account.Account{with(with(person(5, "E1"), user.Tags, "web"), user.Login, "another")}
+	for name, test := range map[string]struct {
+		accounts []account.Account
+		script   func(string, string, int) fault
+		ending   state.Ending
+		want     bool
+	}{
+		"answered":            {nil, nil, state.DoneApplied, false},
+		"found":               {nil, once("create", 1, fault{lost: true}), state.DoneApplied, false},
+		"answered-second":     {nil, once("create", 1, fault{late: time.Hour}), state.DoneApplied, true},
+		"found-after-two":     {nil, both(once("create", 1, fault{late: time.Hour}), once("create", 2, fault{lost: true})), state.DoneApplied, true},
+		"refused":             {nil, once("create", 1, fault{err: invalid("no")}), state.DoneFailed, false},
+		"taken":               {stranger, once("create", 1, fault{err: kind(account.Conflict)}), state.DoneFailed, false},
+		"taken-after-one":     {stranger, once("create", 1, fault{late: time.Hour}), state.DoneFailed, true},
+		"taken-between-tries": {stranger, both(once("create", 1, fault{late: time.Hour}), once("find", 1, fault{hidden: true}), once("find", 2, fault{hidden: true}), once("create", 2, fault{err: kind(account.Conflict)})), state.DoneFailed, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(test.accounts...)
+				s.service.script = test.script
+				outcomes, err := s.apply(t, signUp("E1"))
+				if got := outcomes["E1"]; err != nil || got.Ending != test.ending || got.Late != test.want {
+					t.Errorf("%s %q, may still be carried out: %t, want %s and %t; %v", got.Ending, got.Words, got.Late, test.ending, test.want, err)
+				}
+			})
+		})
+	}
+}
+
+// An adoption that isn't repeated, as the account has moved meanwhile, may still be carried out as it was sent.
+func TestAdoptionThatMayStillBeCarriedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := ""
+		stray := with(with(person(1, ""), user.Tags, "web"), user.Email, "ann@example.com")
+		adopt := plan.Operation{Kind: plan.Adopt, ExternalID: "E1", AccountID: 1, Account: &stray, ExternalIDBefore: &before,
+			Changes: []plan.Change{{Field: user.Tags, Before: "web", After: "staff,web"}}}
+		s := newStage(stray)
+		s.service.script = both(once("update", 1, fault{late: time.Hour}), once("update", 2, fault{during: func() {
+			s.service.mu.Lock()
+			defer s.service.mu.Unlock()
+			s.service.accounts[1] = with(stray, user.Email, "another@example.com")
+		}}))
+		outcomes, err := s.apply(t, adopt)
+		if got := outcomes["E1"]; err != nil || got.Ending != state.DoneSkipped || !got.Late {
+			t.Errorf("%s %q, may still be carried out: %t; %v", got.Ending, got.Words, got.Late, err)
+		}
+	})
+}
+
 func TestCreateWithoutLoginIsNeverRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()

@@ -26,11 +26,13 @@ const mostAhead = 1 << 18
 //	one                | none                                       |                              | create                           | new-record-is-created
 //	one                | none, but known before                     | vanished: recreate           | create vanished                  | vanished-recreate
 //	one                | none, but known before                     | vanished: leave              | create, blocked left-vanished    | vanished-leave
+//	one                | none; in doubt with another login          |                              | create, blocked in-doubt         | late-sign-up-with-another-login
 //	one                | ours, equal                                |                              | unchanged                        | unchanged-is-not-listed
 //	one                | ours, differs                              |                              | update                           | one-field-differs
 //	one                | ours, tag of another pipeline too          |                              | reject not-ours                  | record-of-two-pipelines
 //	one                | ours, differs                              | updates: off                 | update, blocked not-permitted    | updates-off
 //	one                | ours, differs                              | refused before               | update, blocked refused-before   | refused-before
+//	one                | ours, login differs; in doubt with its own |                              | update, blocked in-doubt         | late-sign-up-keeps-its-login
 //	one                | ours, not listed yet                       |                              | as if it were                    | signed-up-a-moment-ago
 //	one                | known by id, our tag gone                  |                              | update lost-tag                  | lost-tag-is-retagged
 //	one                | known by id, our tag and external ID gone  |                              | update lost-tag                  | lost-tag-and-external-id
@@ -60,6 +62,7 @@ const mostAhead = 1 << 18
 //	one                | not ours, to be adopted                    | no right to                  | adopt, blocked not-permitted     | adopt-without-authority
 //	one                | not ours, to be adopted                    | updates: off                 | adopt, blocked not-permitted     | adopt-with-updates-off
 //	one                | not ours, to be adopted                    | refused before               | adopt, blocked refused-before    | adopt-refused-before
+//	one                | not ours, to be adopted; another in doubt  | adopt                        | adopt, blocked in-doubt          | late-adoption-of-another
 //	one                | two, by different keys                     | adopt                        | reject ambiguous                 | adopt-two-accounts
 //	two                | one, to be adopted by both                 | adopt                        | reject ambiguous, both           | adopt-two-records
 //	one                | not ours, known as another record's        | adopt                        | reject ambiguous                 | adopt-an-account-known-as-anothers
@@ -238,11 +241,14 @@ func (b *builder) add(op Operation, known Known) {
 	b.plan.Operations = append(b.plan.Operations, op)
 }
 
-// judge blocks an operation if the service refused exactly this before.
+// judge blocks an operation if the service refused exactly this before, or if it could end in two accounts.
 func (b *builder) judge(op *Operation, r *Refusal) {
 	op.Digest = b.digest(op)
 	if r != nil && r.Digest == op.Digest && op.Blocked == "" && !b.in.RetryRefused {
 		op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
+	}
+	if why := b.in.Late[op.ExternalID].hinders(op); why != "" && op.Blocked == "" {
+		op.Blocked, op.Detail = InDoubt, why
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected plans in testdata")
 
 // TestGolden makes the plan of every archive in testdata. An archive says its rule in the comment on top and holds
-// desired, observed, known, found, rejects, policy and guard, each of which may be missing, and what is expected:
+// desired, observed, known, found, late, rejects, policy and guard, each of which may be missing, and what is expected:
 // plan.txt, plan.json and, with a guard, trips.txt.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")

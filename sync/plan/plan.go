@@ -126,8 +126,9 @@ type Input struct {
 	Desired  iter.Seq[Desired]
 	Observed iter.Seq[account.Account] // the accounts that carry the owner tag
 	Known    iter.Seq[Known]
-	Rejects  []Reject // records that the source or the mapping rejected
-	Agreeing int      // users who were left out, because their record and their account agree: see Sieve
+	Rejects  []Reject        // records that the source or the mapping rejected
+	Agreeing int             // users who were left out, because their record and their account agree: see Sieve
+	Late     map[string]Late // calls that may still be carried out, by external ID
 
 	// AbsenceUnknown says why a missing record proves nothing in this read; "" when it does. Nobody is released or
 	// deleted while it is set.
@@ -356,6 +357,7 @@ const (
 	UpdatesOff     Reason = "not-permitted"       // blocked: no authority to update, or to adopt
 	RefusedBefore  Reason = "refused-before"      // blocked: the service refused exactly this already
 	LeftVanished   Reason = "left-vanished"       // blocked: the policy doesn't make vanished accounts again
+	InDoubt        Reason = "in-doubt"            // blocked: a call that was never answered may still make it a second account
 	Cycle          Reason = "cycle"               // blocked: a ring of operations, none of which can give way
 	WaitsForOther  Reason = "waits-for"           // blocked: what it waits for isn't sent
 	BadRecord      Reason = "bad-record"          // reject: the source or the mapping refused it

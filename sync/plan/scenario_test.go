@@ -114,6 +114,8 @@ func readScenario(t *testing.T, archive *txtar.Archive) *scenario {
 			s.found = readAccounts(t, part.Data)
 		case "known":
 			s.readKnown(t, part.Data)
+		case "late":
+			s.readLate(t, part.Data)
 		case "rejects":
 			s.input.Rejects = readRejects(t, part.Data)
 		case "policy":
@@ -239,6 +241,22 @@ func (s *scenario) readKnown(t *testing.T, data []byte) {
 		}
 		s.known = append(s.known, k)
 	}
+}
+
+// readLate reads CSV; every call is expected for the same time.
+func (s *scenario) readLate(t *testing.T, data []byte) {
+	t.Helper()
+	s.input.Late = map[string]Late{}
+	rows(t, data, func(_ int, row map[string]string) {
+		late := Late{Login: row["login"], Until: s.input.Now.Add(LateAtMost)}
+		if id := row["account_id"]; id != "" {
+			var err error
+			if late.AccountID, err = strconv.ParseInt(id, 10, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.input.Late[row["external_id"]] = late
+	})
 }
 
 func eachSetting(t *testing.T, data []byte, set func(key, value string) error) {

@@ -18,6 +18,7 @@ func (r Reason) Meaning() string {
 		UpdatesOff:     "the configuration gives no authority to write this account",
 		RefusedBefore:  "ConnectyCube refused exactly this already; it is sent again when something changes",
 		LeftVanished:   "the account disappeared without us, and the configuration doesn't make it again",
+		InDoubt:        "a call that was never answered may still be carried out, and would make a second account",
 		Cycle:          "operations wait for each other in a ring, and none can give way",
 		WaitsForOther:  "what it waits for isn't sent",
 		Moved:          "the account isn't as it was when the plan was made",

@@ -65,9 +65,13 @@ func (r *run) decide(ctx context.Context) bool {
 	r.unknown = unknown
 	r.counts = unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))
 	r.evidence = verdict.Evidence
+	late, err := r.store.Late(ctx)
+	if err != nil {
+		return r.stop(ctx, err)
+	}
 	others, err := r.planAll(ctx, read, remembered, plan.Input{
 		Observed: slices.Values(observed), Known: known(remembered),
-		Rejects: read.rejects, Agreeing: read.passed, AbsenceUnknown: unknown, Policy: policy, ConfigDigest: r.Digest,
+		Rejects: read.rejects, Agreeing: read.passed, Late: late, AbsenceUnknown: unknown, Policy: policy, ConfigDigest: r.Digest,
 		RetryRefused: r.order.RetryRefused, CountsAsRead: r.counts, Now: r.now,
 	})
 	if err == nil {

@@ -67,6 +67,9 @@ func (s *Store) Tick(ctx context.Context, ours, service time.Time) error {
 		return nil // a look
 	}
 	return s.write(ctx, "setting the clock", func(ctx context.Context, tx *sql.Tx) error {
+		if err := expectNoMore(ctx, tx, now.Steady); err != nil {
+			return err
+		}
 		return writeFact(ctx, tx, factClock, now)
 	})
 }

@@ -40,7 +40,7 @@ func (s *Store) Forget(ctx context.Context, t *Traces) error {
 		return s.explain("forgetting somebody", err)
 	}
 	err := s.write(ctx, "forgetting somebody", func(ctx context.Context, tx *sql.Tx) error {
-		for _, forget := range []func(context.Context, *sql.Tx, *plan.Person) error{forgetKnown, forgetJournal, forgetRekeying, forgetTroubled, clearRuns, listAll} {
+		for _, forget := range []func(context.Context, *sql.Tx, *plan.Person) error{forgetKnown, forgetJournal, forgetLate, forgetRekeying, forgetTroubled, clearRuns, listAll} {
 			if err := forget(ctx, tx, &t.Person); err != nil {
 				return err
 			}
@@ -161,6 +161,15 @@ func forgetJournal(ctx context.Context, tx *sql.Tx, who *plan.Person) error {
 		}
 	}
 	return err
+}
+
+func forgetLate(ctx context.Context, tx *sql.Tx, who *plan.Person) error {
+	for _, externalID := range who.ExternalIDs {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM late WHERE external_id = ?", externalID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func forgetRekeying(ctx context.Context, tx *sql.Tx, who *plan.Person) error {

@@ -35,7 +35,7 @@ func boAccount() account.Account {
 
 // boTexts are all texts of his that are kept.
 func boTexts() []string {
-	return []string{bo.old, bo.now, bo.login, bo.email, bo.name, bo.phone, bo.data, "given-up-login", "sent-to-him", "told-of-him", "kept-of-him", "only-mine"}
+	return []string{bo.old, bo.now, bo.login, bo.email, bo.name, bo.phone, bo.data, "given-up-login", "sent-to-him", "told-of-him", "kept-of-him", "only-mine", "late-login"}
 }
 
 // keepsBo is a state that keeps Bo, and three others, one of whose words name him. Rows that are gone held him, too.
@@ -71,6 +71,8 @@ func keepsBo(t *testing.T, dir string) *Store {
 	e := Outcome{Operation: change, Ending: DoneApplied, Learned: []plan.Learned{{Field: user.FullName, Sent: "sent-to-him", Got: "told-of-him"}}, KeptID: new("kept-of-him")}
 	e.Operation.Kind, e.Operation.Mine = plan.Adopt, mineOf("a", `{"x":"only-mine"}`)
 	write(t, s, run, e)
+	late := plan.Operation{Kind: plan.Create, ExternalID: bo.now, Changes: []plan.Change{{Field: user.Login, After: "late-login"}}}
+	write(t, s, run, Outcome{Operation: late, Ending: DoneFailed, Late: true})
 	held := Run{ID: run, Status: Held, StartedAt: monday, Problem: "somebody stumbled over " + bo.email, Trips: []plan.Trip{{Guard: "deletes", Concerns: []string{"E1", bo.now}, Count: 2}}}
 	if err := s.Finish(t.Context(), held, nil, 0); err != nil {
 		t.Fatal(err)
@@ -106,7 +108,7 @@ func TestForget(t *testing.T) {
 			if diff := cmp.Diff(want.AccountIDs, traces.Person.AccountIDs); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if !traces.Parked || !traces.Absent || traces.InDoubt != 2 || traces.Known != 1 || traces.Operations != 4 || traces.Lines != 2 || traces.Rekeying != 1 {
+			if !traces.Parked || !traces.Absent || traces.InDoubt != 3 || traces.Known != 1 || traces.Operations != 6 || traces.Lines != 2 || traces.Rekeying != 1 {
 				t.Errorf("%+v", traces)
 			}
 			if err := s.Forget(t.Context(), traces); err != nil {

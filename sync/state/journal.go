@@ -87,6 +87,10 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
 			}
 			agrees, err := s.end(ctx, known, run, o)
+			if err == nil && o.Late {
+				login, _ := names(op)
+				err = s.expect(ctx, tx, &Intent{Kind: op.Kind, ExternalID: op.ExternalID, AccountID: op.AccountID, Login: login}, op.Reason == plan.Rekeyed)
+			}
 			if err != nil {
 				return err
 			}
@@ -196,11 +200,14 @@ func (s *Store) Settle(ctx context.Context, settled []Settled) error {
 		if err != nil {
 			return err
 		}
-		var rekeying map[string]string
-		if _, err := readFact(ctx, tx, factRekeying, &rekeying); err != nil {
+		rekeying, err := readRekeying(ctx, tx)
+		if err != nil {
 			return err
 		}
 		for i := range settled {
+			if err := s.expect(ctx, tx, &settled[i].Intent, rekeying[settled[i].Intent.ExternalID] != ""); err != nil {
+				return err
+			}
 			if err := known.settleRename(ctx, &settled[i], rekeying); err != nil {
 				return err
 			}

@@ -12,10 +12,15 @@ import (
 func (s *Store) Rekeying(ctx context.Context) (map[string]string, error) {
 	var pairs map[string]string
 	err := s.read(ctx, "reading which external IDs are being changed", func(db *sql.DB) error {
-		pairs = nil
-		_, err := readFact(ctx, db, factRekeying, &pairs)
+		var err error
+		pairs, err = readRekeying(ctx, db)
 		return err
 	})
+	return pairs, err
+}
+
+func readRekeying(ctx context.Context, db querier) (pairs map[string]string, err error) {
+	_, err = readFact(ctx, db, factRekeying, &pairs)
 	return pairs, err
 }
 

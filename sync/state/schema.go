@@ -79,6 +79,14 @@ func migrations() []string {
 		`ALTER TABLE journal ADD COLUMN login TEXT NOT NULL DEFAULT '';
 		ALTER TABLE journal ADD COLUMN email TEXT NOT NULL DEFAULT '';
 		ALTER TABLE journal ADD COLUMN opened INTEGER NOT NULL DEFAULT 0; -- by the service's clock, ms; 0 where it never told`,
+
+		// Calls that were never answered and may still be carried out.
+		`CREATE TABLE late (
+			external_id TEXT PRIMARY KEY COLLATE BINARY,
+			login TEXT NOT NULL,         -- that a sign-up was sent with
+			account_id INTEGER NOT NULL, -- that would get the external ID; 0: a sign-up
+			since INTEGER NOT NULL       -- when it was in doubt last, ms, on the axis of absences
+		) WITHOUT ROWID;`,
 	}
 }
 

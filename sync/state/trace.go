@@ -17,7 +17,7 @@ import (
 type Traces struct {
 	Person     plan.Person
 	Known      int      // rows of what is known
-	Operations int      // of the journal
+	Operations int      // of the journal, and of what may still be carried out
 	InDoubt    int      // of them
 	Lines      int      // of kept plans
 	Rekeying   int      // changes of external IDs of which it isn't known how they ended
@@ -121,8 +121,11 @@ func (t *tracer) walk(ctx context.Context, who *plan.Person, words []string) ([]
 		if err := t.journal(ctx, tx, who, found); err != nil {
 			return err
 		}
-		var pairs map[string]string
-		if _, err := readFact(ctx, tx, factRekeying, &pairs); err != nil {
+		if err := t.late(ctx, tx, who, found); err != nil {
+			return err
+		}
+		pairs, err := readRekeying(ctx, tx)
+		if err != nil {
 			return err
 		}
 		for now, old := range pairs {

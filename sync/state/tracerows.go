@@ -98,3 +98,25 @@ func (t *tracer) journal(ctx context.Context, tx *sql.Tx, who *plan.Person, foun
 		return nil
 	}, "SELECT external_id, account_id, mine, ending, login, email FROM journal")
 }
+
+// late counts what may still be carried out among the operations in doubt.
+func (t *tracer) late(ctx context.Context, tx *sql.Tx, who *plan.Person, found map[string]bool) error {
+	return each(ctx, tx, func(rows *sql.Rows) error {
+		var externalID, login string
+		var accountID int64
+		if err := scan(rows, &externalID, &login, &accountID); err != nil {
+			return err
+		}
+		if !who.Is(externalID, accountID) && !who.HasName(login) {
+			return nil
+		}
+		found[externalID] = true
+		t.sameAccount(externalID, accountID)
+		if t.ids[externalID] {
+			t.Operations++
+			t.InDoubt++
+			t.name(login)
+		}
+		return nil
+	}, "SELECT external_id, login, account_id FROM late")
+}

@@ -19,8 +19,14 @@ type watch struct {
 	closed   time.Duration     // when the gate was closed last; 0: never
 	opens    time.Duration     // when it opens
 	doubts   map[string]bool   // external IDs whose sign-up is in doubt and wasn't looked up since
-	logins   map[string]string // that they were signed up with
+	signUps  map[string]sentAs // by external ID
 	checked  map[int64]bool    // runs whose settling was checked
+}
+
+// sentAs is the login that somebody was signed up with.
+type sentAs struct {
+	login         string
+	until, before time.Duration // a sign-up with it may be carried out; the same, but for the last one
 }
 
 // leastPause is how long the gate is closed at least where the service doesn't say: see worker.draw.
@@ -60,10 +66,13 @@ func (w *watch) signsUp(c *call) {
 	if login == "" {
 		w.breaks("%s: %v has no login", w.process, c)
 	}
-	if before := w.logins[c.who]; before != "" && before != login {
-		w.breaks("%s: %v is repeated with the login %s, and was %s", w.process, c, login, before)
+	sent, until := w.signUps[c.who], time.Duration(0)
+	if sent.login == login {
+		until = sent.until
+	} else if now := w.now(); now < sent.until {
+		w.breaks("%s: %v is sent with the login %s, and may still be carried out with %s for %v", w.process, c, login, sent.login, sent.until-now)
 	}
-	w.logins[c.who] = login
+	w.signUps[c.who] = sentAs{login: login, until: w.now() + longestLate, before: until}
 	if w.squats[c.who] {
 		w.breaks("%s: %v, whose login a stranger has", w.process, c)
 	}
@@ -92,6 +101,9 @@ func (w *watch) hears(c *call, got *reply, released time.Duration) {
 	definite := got.err == nil && !got.half && (got.status == http.StatusCreated || got.status >= 400 && got.status < 500 && got.status != http.StatusRequestTimeout)
 	if c.kind == signUp && (definite || isRefused(got.err)) {
 		delete(w.doubts, c.who)
+		sent := w.signUps[c.who]
+		sent.until = sent.before
+		w.signUps[c.who] = sent
 	}
 	if got.err != nil || got.status != http.StatusTooManyRequests {
 		return

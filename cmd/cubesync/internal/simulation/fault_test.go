@@ -33,6 +33,7 @@ const (
 	lagged       trouble = "list lag"                     // a list or a look-up doesn't show what was just written
 	ourClock     trouble = "our clock jumps"              // before a process starts
 	crashed      trouble = "crash"                        // of a process
+	newLogin     trouble = "login changes"                // in the source, between two processes
 	lostState    trouble = "lost state"                   //
 	atOnce       trouble = "two workers at once"          //
 	manyEnded    trouble = "all sessions end with 32 calls in flight"
@@ -42,7 +43,7 @@ const (
 func troubles() []trouble {
 	return []trouble{
 		neverSent, lostRequest, lostAnswer, late, slow, cutOff, throttled, throttledBy, throttledNow, failed, failedAfter, proxied,
-		ended, allEnded, manyEnded, shifted, theirClock, lagged, ourClock, crashed, lostState, atOnce,
+		ended, allEnded, manyEnded, shifted, theirClock, lagged, ourClock, crashed, newLogin, lostState, atOnce,
 	}
 }
 

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,8 @@ type history struct {
 	workers [2]career
 	ended   result // the last process of the first worker; no result where it was killed
 	quiet   bool   // the last process had nothing to write
+
+	processes int // before which logins changed
 }
 
 // career is what goes on from process to process.
@@ -118,16 +121,22 @@ func (h *history) process(l life) error {
 	h.wake(l.gap, h.clock)
 	defer h.rest()
 	h.calm, h.quiet, h.alone = l.calm, false, !l.twin
-	persons := h.wanted
-	if first && h.before != nil {
-		persons = h.before
-	}
 	dirs := [2]string{filepath.Join(h.dir, "first"), filepath.Join(h.dir, "second")}
 	if l.loses && !first {
 		h.counts[lostState]++
 		if err := os.RemoveAll(dirs[0]); err != nil {
 			return err
 		}
+	}
+	if h.moves && !first && !l.calm {
+		h.processes++
+		if moved := h.move(fmt.Sprint(h.processes)); moved > 0 {
+			h.counts[newLogin] += moved
+		}
+	}
+	persons := h.wanted
+	if first && h.before != nil {
+		persons = h.before
 	}
 	h.note("process: %+v", l)
 	var second error
@@ -168,9 +177,11 @@ func (h *history) worker(number int, dir string, persons []person, l life, alone
 	return end, nil
 }
 
-// nothingLeft reports whether a plan sends nothing, and the next one won't either: after a lost state nobody's absence is known.
+// nothingLeft reports whether a plan sends nothing, and the next one won't either: after a lost state nobody's absence is known,
+// and somebody may have to wait for what may still be carried out.
 func nothingLeft(p *plan.Plan) bool {
-	return p != nil && p.Sent() == 0 && !slices.ContainsFunc(p.Leavers, func(l plan.Leaver) bool { return l.Reason == plan.AbsenceUnknown })
+	return p != nil && p.Sent() == 0 && !slices.ContainsFunc(p.Operations, func(op plan.Operation) bool { return op.Blocked == plan.InDoubt }) &&
+		!slices.ContainsFunc(p.Leavers, func(l plan.Leaver) bool { return l.Reason == plan.AbsenceUnknown })
 }
 
 // calmly checks a run in which nothing went wrong.

@@ -148,7 +148,7 @@ func (n *network) arrive(c *call, wrong trouble) *reply {
 	case shifted:
 		c = n.shift(c)
 	case none, neverSent, lostRequest, lostAnswer, late, slow, cutOff, throttled, throttledBy, throttledNow, failed, failedAfter, proxied,
-		lagged, ourClock, crashed, lostState, atOnce, manyEnded:
+		lagged, ourClock, crashed, newLogin, lostState, atOnce, manyEnded:
 	}
 	if (c.kind == list || c.kind == lookUp) && n.written != 0 && n.now()-n.written < n.world.server.ListLag && !n.calm {
 		n.counts[lagged]++

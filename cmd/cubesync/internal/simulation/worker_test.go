@@ -31,10 +31,10 @@ type worker struct {
 // start starts a process whose state is in dir. It goes on from what is known of the one before it.
 func (n *network) start(name, dir string, source *roster, before *watch) (*worker, error) {
 	w := &worker{dir: dir, source: source, line: &line{watch: &watch{
-		network: n, process: name, doubts: map[string]bool{}, logins: map[string]string{}, checked: map[int64]bool{},
+		network: n, process: name, doubts: map[string]bool{}, signUps: map[string]sentAs{}, checked: map[int64]bool{},
 	}}}
 	if before != nil {
-		w.doubts, w.logins, w.checked = before.doubts, before.logins, before.checked
+		w.doubts, w.signUps, w.checked = before.doubts, before.signUps, before.checked
 	}
 	options := connectycube.Options{
 		Endpoint: "http://emulator.invalid", ApplicationID: "1", AuthKey: emulator.DefaultAuthKey, AdminKey: emulator.DefaultAdminKey,

@@ -31,6 +31,7 @@ type world struct {
 	patient bool    // the service never asks to slow down, so that the limit is used
 	shared  bool    // accounts are updated as the service user, who may write others
 	adopts  bool    // accounts that match a record are taken over
+	moves   bool    // the logins of some who are to be signed up change in the source from process to process
 	swaps   bool    // some hand their logins or e-mails round
 	leavers plan.Leavers
 	grace   int // reads that a leaver must be missing from; 0: none
@@ -98,6 +99,7 @@ func newWorld(seed uint64) *world {
 		w.rekey()
 	}
 	w.strangers()
+	w.moves = w.tale != rekeying && !w.server.LoginCreatesUsers && w.oneIn(3, "moves")
 	w.live()
 	return w
 }
@@ -268,8 +270,25 @@ func (w *world) live() {
 		if w.oneIn(3, "jump", n) {
 			l.jump = []time.Duration{-30 * 24 * time.Hour, -3 * time.Hour, -time.Minute, time.Minute, 3 * time.Hour, 30 * 24 * time.Hour}[w.below(6, "far", n)]
 		}
+		if w.moves { // which only the state knows, by the slower clock
+			l.loses, l.twin, l.jump = false, false, min(l.jump, 0)
+		}
 		w.lives = append(w.lives, l)
 	}
+}
+
+// move gives some of those who are to be signed up another login.
+func (w *world) move(process string) (moved int) {
+	w.wanted = slices.Clone(w.wanted)
+	for i := range w.wanted {
+		p := &w.wanted[i]
+		isNew := !slices.ContainsFunc(w.before, func(q person) bool { return q.id == p.id })
+		if isNew && p.login != "" && !w.squats[p.id] && w.oneIn(5, "moves", p.id, process) {
+			p.login = "login-" + p.id + "-" + process
+			moved++
+		}
+	}
+	return moved
 }
 
 // limits are guards that are wide open: what they hold is tested elsewhere.
