@@ -87,12 +87,13 @@ live: ## prove the client on your own application, on throw-away accounts: see t
 mutants: ## break each listed rule and see its test fail; AREA=client takes one list, or one mutant by its name
 	go run ./cmd/cubesync/internal/mutants $(AREA)
 
-soak: ## try a million random worlds, live RUNS runs through, kill the program ten thousand times, break the power off again and again
+soak: ## try a million random worlds, live RUNS runs through, kill the program ten thousand times, break the power off again and again, serve for an hour
 	go test ./sync/plan -run TestWorlds -worlds 1000000 -worlds.seed 0 -timeout 0 -v
 	CGO_ENABLED=1 go test -race ./cmd/cubesync/internal/simulation -run TestSimulation -simulation.worlds $(RUNS) -simulation.seed 0 -timeout 0 -v | grep -v '^ *\(=== \|--- PASS\)'
 	go test ./cmd/cubesync -run '^TestKills$$' -kills.rounds 8 -kills.seed 0 -timeout 0 -v
 	go test ./sync/state -run TestPowerLoss -powerloss.thorough -timeout 0 -v
 	REQUIRE_SERVERS=1 go test ./cmd/cubesync -run TestDisk -disk.losses 1000 -timeout 0 -v
+	go test ./cmd/cubesync -run '^TestSoak$$' -soak.time 1h -timeout 0 -v
 
 bench: $(DUCKDB) ## measure imports, the use of the limit, and plans of PLAN users beside DuckDB's full outer join
 	go run ./cmd/cubesync/internal/bench -n $(PLAN)

@@ -51,6 +51,7 @@ connectycube:
   admin_key: emulator-admin-key
   rate_limit: RATE
 state: .cubesync/state
+keep_runs: KEEP_RUNS
 pipelines:
   - name: staff
     owner_tag: staff-sync
@@ -77,7 +78,7 @@ pipelines:
 // newSite opens a site with a server that has nobody but the service user.
 func newSite(t *testing.T, binary string) *site {
 	t.Helper()
-	s := &site{T: t, binary: binary, dir: t.TempDir(), settings: map[string]string{"RATE": "100000", "WORKERS": "32"}}
+	s := &site{T: t, binary: binary, dir: t.TempDir(), settings: map[string]string{"RATE": "100000", "WORKERS": "32", "KEEP_RUNS": "100"}}
 	s.watch = newWatch(s.dir)
 	t.Cleanup(func() {
 		if leaks := s.watch.leaks(); len(leaks) > 0 {
