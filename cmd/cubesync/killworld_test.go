@@ -40,7 +40,7 @@ connectycube:
   auth_key: emulator-auth-key
   service_user: {login: cubesync-service, password: emulator-service-password, id: 1}
   admin_key: emulator-admin-key
-  rate_limit: 100000
+  rate_limit: RATE
 state: .cubesync/state
 pipelines:
   - name: staff
@@ -95,7 +95,7 @@ func openKillWorld(t *testing.T, binary string, options emulator.Options, front 
 func (w *killWorld) newOffice(binary string, settings map[string]string) site {
 	w.Helper()
 	s := site{T: w.T, binary: binary, dir: quickFolder(w.T), endpoint: w.web.URL, settings: map[string]string{
-		"UPDATES": "owner", "DELETES": "admin", "ADOPT": "refuse", "LEAVERS": "delete", "WORKERS": "8",
+		"UPDATES": "owner", "DELETES": "admin", "ADOPT": "refuse", "LEAVERS": "delete", "WORKERS": "8", "RATE": "100000",
 	}}
 	maps.Copy(s.settings, settings)
 	s.settings["ENDPOINT"] = s.endpoint

@@ -70,20 +70,24 @@ func (e *examination) unknownLogins(ctx context.Context) error {
 		return slices.ContainsFunc(taken, func(a account.Account) bool { return user.Login.Equal(a.Values[user.Login].Text, login) })
 	})
 	rand.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
-	for i, entrance := range []struct {
+	for _, entrance := range []struct {
 		question Question
 		by       connectycube.Entrance
 	}{{LoginMakesUsers, connectycube.ByLogin}, {SessionMakesUsers, connectycube.BySession}} {
-		if i >= len(free) {
-			e.answer(entrance.question, Unknown, "all logins to try it with are taken")
-			continue
+		e.answer(entrance.question, Unknown, "all logins to try it with are taken")
+		for len(free) > 0 {
+			login := free[0]
+			free = free[1:]
+			if taken := e.makesUsers(ctx, entrance.question, entrance.by, login); !taken {
+				break
+			}
 		}
-		e.makesUsers(ctx, entrance.question, entrance.by, free[i])
 	}
 	return ctx.Err()
 }
 
-func (e *examination) makesUsers(ctx context.Context, q Question, by connectycube.Entrance, login string) {
+// makesUsers tries it with a login, and reports whether that was taken at this very moment, as by another doctor.
+func (e *examination) makesUsers(ctx context.Context, q Question, by connectycube.Entrance, login string) (taken bool) {
 	entry := e.accounts.mayAppear(login, q)
 	var id int64
 	sent, doubts, err := e.signIns(func() (err error) {
@@ -95,6 +99,7 @@ func (e *examination) makesUsers(ctx context.Context, q Question, by connectycub
 	case account.KindOf(err) == account.Conflict && err != nil: // somebody else signed in, or has the login
 		entry.gone = !entry.doubt
 		e.answer(q, Unknown, said(err))
+		return !entry.doubt && ctx.Err() == nil
 	case id != 0 && err == nil:
 		entry.gone = !entry.doubt
 		e.answer(q, Yes, "")
@@ -108,4 +113,5 @@ func (e *examination) makesUsers(ctx context.Context, q Question, by connectycub
 		entry.gone = !entry.doubt
 		e.answer(q, Unknown, said(err))
 	}
+	return false
 }
