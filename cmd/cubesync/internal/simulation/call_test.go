@@ -29,6 +29,7 @@ const (
 // call is a request on its way.
 type call struct {
 	kind    kind
+	from    *watch // the process that sends it; nil: the network itself
 	who     string // the external ID that it is about; of a list or look-up, what is asked for; "" where it is about nobody
 	attempt int    // how often such a call was made, this one included
 	id      int64  // of the account that is written

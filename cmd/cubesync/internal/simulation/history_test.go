@@ -143,10 +143,10 @@ func (h *history) process(l life) error {
 	var beside sync.WaitGroup
 	if l.twin {
 		h.counts[atOnce]++
-		beside.Go(func() { _, second = h.worker(1, dirs[1], persons, life{}, false) })
+		beside.Go(func() { _, second = h.worker(1, dirs[1], persons, life{}) })
 	}
 	var err error
-	h.ended, err = h.worker(0, dirs[0], persons, l, !l.twin)
+	h.ended, err = h.worker(0, dirs[0], persons, l)
 	beside.Wait()
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (h *history) process(l life) error {
 }
 
 // worker lets one worker live.
-func (h *history) worker(number int, dir string, persons []person, l life, alone bool) (result, error) {
+func (h *history) worker(number int, dir string, persons []person, l life) (result, error) {
 	c := &h.workers[number]
 	c.source.persons = persons
 	w, err := h.start(c.name, dir, c.source, c.watch)
@@ -167,7 +167,7 @@ func (h *history) worker(number int, dir string, persons []person, l life, alone
 	if err != nil || end.Result == nil {
 		return end, err
 	}
-	if err := w.report(context.Background(), l, end, alone); err != nil {
+	if err := w.report(context.Background(), l, end); err != nil {
 		return end, err
 	}
 	if l.calm {

@@ -52,6 +52,7 @@ func (l *line) release(request *http.Request, body []byte) (*call, trouble, time
 		return nil, none, 0
 	}
 	c, wrong := newCall(request, body, l.truth), none
+	c.from = l.watch
 	if !l.unseen {
 		l.calls++
 		wrong = l.begin(c)

@@ -2,7 +2,9 @@ package simulation
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"cubesync/sync/plan"
@@ -19,7 +21,7 @@ const patience = 2 * time.Second
 const drain = 15 * time.Minute
 
 // report checks what a process that ended says of itself.
-func (w *worker) report(ctx context.Context, l life, end result, alone bool) error {
+func (w *worker) report(ctx context.Context, l life, end result) error {
 	run := end.Run
 	w.note("%s ended: %s %s %+v", w.process, run.Status, run.Problem, run.Tally)
 	switch {
@@ -41,11 +43,11 @@ func (w *worker) report(ctx context.Context, l life, end result, alone bool) err
 	if end.Plan == nil {
 		return nil
 	}
-	return w.outcomes(ctx, end, alone)
+	return w.outcomes(ctx, end)
 }
 
 // outcomes compares how operations ended, as the state keeps it, with the truth.
-func (w *worker) outcomes(ctx context.Context, end result, alone bool) error {
+func (w *worker) outcomes(ctx context.Context, end result) error {
 	store, err := state.Peek(ctx, w.dir, identity())
 	if err != nil {
 		return err
@@ -59,9 +61,8 @@ func (w *worker) outcomes(ctx context.Context, end result, alone bool) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	done, overtaken := map[string]bool{}, map[string]bool{}
+	overtaken := map[string]bool{}
 	for _, c := range w.truth.commits[end.before:] {
-		done[string(c.kind)+" "+c.who] = true
 		if c.late {
 			overtaken[c.who] = true // the late one may have undone what came after it was sent
 		}
@@ -78,9 +79,7 @@ func (w *worker) outcomes(ctx context.Context, end result, alone bool) error {
 		if o.Ending == state.DoneApplied {
 			applied[o.Kind]++
 		}
-		if !overtaken[o.ExternalID] {
-			w.outcome(op, o, done, alone)
-		}
+		w.outcome(op, o, overtaken[o.ExternalID])
 		return nil
 	})
 	for _, kind := range plan.Kinds() {
@@ -92,26 +91,37 @@ func (w *worker) outcomes(ctx context.Context, end result, alone bool) error {
 }
 
 // outcome compares how one operation ended with the truth.
-func (w *worker) outcome(op *plan.Operation, o state.StoredOutcome, done map[string]bool, alone bool) {
-	sent := map[plan.Kind]kind{plan.Create: signUp, plan.Delete: remove}[op.Kind]
-	if sent == "" {
-		sent = update
-	}
-	who := op.ExternalID
-	if op.ExternalIDBefore != nil && *op.ExternalIDBefore != "" {
-		who = *op.ExternalIDBefore
-	}
+func (w *worker) outcome(op *plan.Operation, o state.StoredOutcome, overtaken bool) {
 	switch o.Ending {
 	case state.DoneApplied:
-		if why := w.untrue(op); why != "" {
+		if why := w.untrue(op); why != "" && !overtaken {
 			w.breaks("%s: %s %s is said to be applied, and %s (%s)", w.process, op.Kind, op.ExternalID, why, o.Words)
 		}
 	case state.DoneUnknown:
 	default:
-		if alone && op.Ring == "" && done[string(sent)+" "+who] {
+		if op.Ring == "" && w.carriedOut(op) {
 			w.breaks("%s: %s %s is said to be %s, and was carried out (%s)", w.process, op.Kind, op.ExternalID, o.Ending, o.Words)
 		}
 	}
+}
+
+// carriedOut reports whether the service carried out a call of this process for the operation, sooner or later. What an
+// earlier process sent doesn't count: a run says what became of its own calls. One that was in doubt when its run ended may
+// arrive after this run has listed: before this run sends anything, or so that what it sends is refused, as the password has
+// changed. What came of it the next plan sees.
+func (w *watch) carriedOut(op *plan.Operation) bool {
+	return slices.ContainsFunc(w.truth.commits, func(c commit) bool {
+		switch {
+		case c.from != w:
+			return false
+		case op.Kind == plan.Create:
+			return c.kind == signUp && c.who == op.ExternalID
+		case op.Kind == plan.Delete:
+			return c.kind == remove && c.id == op.AccountID
+		default: // by the account, whose external ID it may change
+			return c.kind == update && c.id == op.AccountID
+		}
+	})
 }
 
 // untrue says what of an operation isn't so, "" where it was applied.
@@ -174,4 +184,38 @@ func (w *worker) settledBefore(ctx context.Context, store *state.Store, run int6
 		}
 	}
 	return nil
+}
+
+// A call counts for the process that sent it, however late it is, and for no other: two rekey, and the first dies.
+func TestCallsCountForTheirProcess(t *testing.T) {
+	n := &network{truth: newTruth()}
+	died, lives := &watch{network: n}, &watch{network: n}
+	sent := []*call{
+		{kind: update, from: died, who: "e1", id: 1}, // carried out while the other one runs
+		{kind: update, from: lives, who: "e2", id: 2},
+		{kind: update, from: lives, who: "ke3", id: 3}, // a try after the one that changed it
+		{kind: signUp, from: lives, who: "n1"},
+		{kind: remove, from: lives, who: "e4", id: 4},
+	}
+	for _, c := range sent {
+		n.truth.commits = append(n.truth.commits, commit{c, true})
+	}
+	for name, test := range map[string]struct {
+		op   plan.Operation
+		want bool
+	}{
+		"of-the-dead":     {plan.Operation{Kind: plan.Update, ExternalID: "ke1", AccountID: 1}, false},
+		"update":          {plan.Operation{Kind: plan.Update, ExternalID: "ke2", AccountID: 2}, true},
+		"under-its-new":   {plan.Operation{Kind: plan.Update, ExternalID: "ke3", AccountID: 3}, true},
+		"sign-up":         {plan.Operation{Kind: plan.Create, ExternalID: "n1"}, true},
+		"delete":          {plan.Operation{Kind: plan.Delete, ExternalID: "e4", AccountID: 4}, true},
+		"of-another-kind": {plan.Operation{Kind: plan.Update, ExternalID: "e4", AccountID: 4}, false},
+		"never-sent":      {plan.Operation{Kind: plan.Create, ExternalID: "n2"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := lives.carriedOut(&test.op); got != test.want {
+				t.Errorf("carried out by this process: %t, want %t", got, test.want)
+			}
+		})
+	}
 }

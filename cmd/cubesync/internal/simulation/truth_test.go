@@ -61,8 +61,7 @@ func (a *truly) value(f user.Field) string {
 
 // commit is a write that the service carried out.
 type commit struct {
-	kind kind
-	who  string
+	*call
 	late bool
 }
 
@@ -141,6 +140,6 @@ func (t *truth) learn(c *call, status int, body []byte, late bool) {
 		delete(t.live, c.id)
 	}
 	if c.writes() {
-		t.commits = append(t.commits, commit{c.kind, c.who, late})
+		t.commits = append(t.commits, commit{c, late})
 	}
 }
