@@ -138,7 +138,10 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 			return keptID(r.done(op, now, sent), w, now)
 		}
 		if moved, ok := errors.AsType[*movedError](err); ok {
-			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error(), Late: doubt != nil}
+			if doubt != nil { // perhaps by what is in doubt: the service may make something else of a value
+				return r.unknown(ctx, op, fmt.Errorf("%w; %w", doubt, moved), nil)
+			}
+			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error()}
 		}
 		switch kind := account.KindOf(err); {
 		case kind == account.Ambiguous:
