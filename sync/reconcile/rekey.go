@@ -122,6 +122,7 @@ func (r *run) rekey(ctx context.Context) {
 	if pairs == nil {
 		pairs = map[string]string{}
 	}
+	inDoubt := maps.Clone(pairs) // since earlier runs: that this one sends nothing settles none of them
 	for i := range r.Plan.Operations {
 		op := &r.Plan.Operations[i]
 		pairs[op.ExternalID] = *op.ExternalIDBefore
@@ -140,8 +141,10 @@ func (r *run) rekey(ctx context.Context) {
 		Password: r.Rekeying.Password,
 		Spare:    r.spare,
 		Observe: func(outcome state.Outcome) {
-			if end := outcome.Ending; end == state.DoneApplied || end == state.NotAttempted || end == state.DoneSkipped {
-				delete(pairs, outcome.Operation.ExternalID)
+			who, end := outcome.Operation.ExternalID, outcome.Ending
+			_, before := inDoubt[who]
+			if unsent := end == state.NotAttempted || end == state.DoneSkipped; end == state.DoneApplied || unsent && !before {
+				delete(pairs, who)
 			}
 			r.observe(outcome)
 		},

@@ -69,14 +69,19 @@ func (w *rekeyed) restart(t *testing.T) {
 	}
 }
 
-// forgetful is a service whose next answers to updates are lost, after or before they are carried out.
+// forgetful is a service whose next answers to updates are lost, after or before they are carried out. While it is down it
+// takes none.
 type forgetful struct {
 	account.Service
 	mu           sync.Mutex
 	after, never int
+	down         bool
 }
 
 func (f *forgetful) Update(ctx context.Context, known account.Account, change func(account.Account) (account.Write, error)) (account.Account, error) {
+	if f.down {
+		return account.Account{}, &account.Error{Kind: account.Unavailable, Call: "update user"}
+	}
 	f.mu.Lock()
 	after, never := f.after > 0, f.never > 0
 	f.after, f.never = f.after-1, f.never-1
@@ -222,6 +227,20 @@ func TestRekeyOnAServerThatKeepsExternalIDs(t *testing.T) {
 		w := rekeying(t, emulator.Options{FixedExternalIDs: true})
 		old := append([]person(nil), w.source.persons...)
 		w.brokenOff(t, keys(w.world))
+		w.restart(t)
+		w.source.persons = old
+		write(t, w)
+	})
+	t.Run("a-crash-between-and-a-run-that-sends-nothing", func(t *testing.T) {
+		w := rekeying(t, emulator.Options{FixedExternalIDs: true})
+		old := append([]person(nil), w.source.persons...)
+		wanted := keys(w.world)
+		w.brokenOff(t, wanted)
+		w.restart(t)
+		w.service.down = true
+		if tally := w.rekey(t, wanted).Run.Tally; tally.NotAttempted != 3 {
+			t.Errorf("%+v", tally)
+		}
 		w.restart(t)
 		w.source.persons = old
 		write(t, w)
