@@ -171,9 +171,9 @@ func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Every GET that is sent was let go and counted: net/http repeats none by itself.
 func TestLostConnectionRepeatsNothing(t *testing.T) {
-	arrived := 0
+	var arrived atomic.Int32 // on connections of their own
 	e := newTestExchange(t, func(w http.ResponseWriter, r *http.Request) {
-		if arrived++; arrived == 2 {
+		if arrived.Add(1) == 2 {
 			panic(http.ErrAbortHandler)
 		}
 		if r.ContentLength != 0 || r.TransferEncoding != nil {
@@ -188,8 +188,8 @@ func TestLostConnectionRepeatsNothing(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	if got := byKind(&e.calls)["look-up"]; got != 3 || arrived != 3 {
-		t.Errorf("%d were counted, %d arrived", got, arrived)
+	if got := byKind(&e.calls)["look-up"]; got != 3 || arrived.Load() != 3 {
+		t.Errorf("%d were counted, %d arrived", got, arrived.Load())
 	}
 }
 
