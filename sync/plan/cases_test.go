@@ -58,7 +58,7 @@ func rules() map[string][]string {
 		"deletes last":     {"deletes-last"},
 		"held by a leaver": {"held-by-kept-leaver", "held-by-released-leaver", "rehire-of-two"},
 		"from max(3, 1 %) such pairs the run is held":               {"rehire-in-grace-holds-the-run", "guard-rekeyed"},
-		"guards: releases and deletes":                              {"guard-deletes", "guard-releases", "guard-never-more-than-half", "guard-approved-leavers"},
+		"guards: releases and deletes":                              {"guard-deletes", "guard-releases", "guard-never-more-than-half", "guard-approved-leavers", "guard-approved-otherwise"},
 		"guards: the week":                                          {"guard-week-deletes"},
 		"guards: updates and adoptions":                             {"guard-updates", "guard-counts-a-swap-once"},
 		"guards: creates once there is a baseline":                  {"guard-creates", "guard-creates-at-the-first-run"},
