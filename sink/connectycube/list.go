@@ -105,32 +105,38 @@ func (w *walk[T]) once(ctx context.Context) error {
 	defer fetching.Wait()
 	defer cancel()
 	type result struct {
-		page page[T]
-		err  error
+		number int
+		page   page[T]
+		err    error
 	}
-	var results []chan result // of the pages on their way, in order
-	fetch := func(number int) {
-		into := make(chan result, 1)
-		results = append(results, into)
-		fetching.Go(func() {
-			got, err := w.page(ctx, number)
-			into <- result{got, err}
-		})
-	}
-	final, fetched := lastPage(w.total), 0
-	ahead := func(used int) {
-		for ; fetched < min(final, used+w.client.Width()); fetched++ {
-			fetch(fetched + 1)
+	arrived := make(chan result, MaxWidth)
+	early := map[int]result{} // by number: those that arrived before their turn
+	final, fetched, underWay := lastPage(w.total), 0, 0
+	fetch := func(used int) {
+		width := w.client.Width()
+		for fetched < min(final, used+2*width) && underWay < width { // twice: a late one holds up nobody
+			fetched++
+			underWay++
+			number := fetched
+			fetching.Go(func() {
+				got, err := w.page(ctx, number)
+				arrived <- result{number, got, err}
+			})
 		}
 	}
-	ahead(0)
 	for number := 1; number <= final; number++ {
-		got := <-results[0]
-		results = results[1:]
+		for early[number].number == 0 {
+			fetch(number - 1)
+			got := <-arrived
+			underWay--
+			early[got.number] = got
+		}
+		got := early[number]
+		delete(early, number)
 		if got.err != nil {
 			return got.err
 		}
-		ahead(number)
+		fetch(number)
 		used, err := got.page, w.use(ctx, got.page, number)
 		if _, moved := errors.AsType[*movedError](err); moved && w.grows {
 			used, err = w.again(ctx, number) // it may have been fetched before the page before it
@@ -140,7 +146,6 @@ func (w *walk[T]) once(ctx context.Context) error {
 		}
 		if w.grows {
 			final = max(final, lastPage(used.total))
-			ahead(number)
 		}
 	}
 	return nil
