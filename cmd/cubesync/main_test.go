@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 			}
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector has each program wait for a second at its end
 			w := newWatch(env.WorkDir)
 			env.Values[watchKey{}] = w
 			env.Defer(func() {
