@@ -67,25 +67,29 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 		none, err = read.planNewcomers(in, r.aside)
 		return err
 	})
-	r.build(read, others, in, found)
+	p := r.build(read, others, in, found)
 	if err := apart.Wait(); err != nil {
 		return nil, err
 	}
 	if len(none) > 0 {
 		others = append(others, none...)
 		slices.SortStableFunc(others, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
-		r.build(read, others, in, found)
+		p = r.build(read, others, in, found)
 	}
-	return others, r.join()
+	if err := r.join(p); err != nil {
+		return nil, err
+	}
+	r.Plan = p // a part of it is none
+	return others, nil
 }
 
 // build plans all others.
-func (r *run) build(read *source, others []plan.Desired, in plan.Input, found []account.Account) {
+func (r *run) build(read *source, others []plan.Desired, in plan.Input, found []account.Account) *plan.Plan {
 	r.show(read, others)
 	in.Desired = slices.Values(others)
 	survey := plan.NewSurvey(in)
 	r.unlisted, r.knownAs = survey.Unlisted(), survey.KnownAs
-	r.Plan = survey.Build(found)
+	return survey.Build(found)
 }
 
 // show remembers who is present.
@@ -179,9 +183,9 @@ func (s *source) planNewcomers(in plan.Input, to *spool.SignUps) (none []plan.De
 }
 
 // join adds the sign-ups that were put aside to the plan, which holds them where they are few.
-func (r *run) join() error {
+func (r *run) join(p *plan.Plan) error {
 	count := r.aside.Len()
-	if err := r.Plan.Join(count, r.aside.All()); err != nil {
+	if err := p.Join(count, r.aside.All()); err != nil {
 		return err
 	}
 	most := r.HoldMost
@@ -192,5 +196,5 @@ func (r *run) join() error {
 		return nil
 	}
 	defer r.aside.Close()
-	return r.Plan.Hold()
+	return p.Hold()
 }

@@ -117,6 +117,26 @@ func TestPlanOnTheDisk(t *testing.T) {
 	}
 }
 
+// A plan whose sign-ups can't be put aside is none: what is left of it must not be taken for the whole.
+func TestNoRoomForSignUps(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("TMPDIR", nowhere)
+	w := newWorld(t, nowhere)
+	w.source.persons = staff(100)
+	for i := range w.source.persons {
+		w.source.persons[i][7] = `{"x":"` + strings.Repeat("x", 50_000) + `"}`
+	}
+	w.source.persons[0][1] = w.source.persons[1][1] // two who are no newcomers
+	result, err := w.Preview(t.Context(), reconcile.Order{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, result, state.Failed)
+	if result.Plan != nil || !strings.Contains(result.Run.Problem, "putting users aside") || result.Run.Tally.NotAttempted != 100 {
+		t.Errorf("%q, %+v, plan %v", result.Run.Problem, result.Run.Tally, result.Plan)
+	}
+}
+
 // Who was signed up as planned is passed over by the next run, also where the first one didn't come to its end.
 func TestSignedUpAgreeFromTheStart(t *testing.T) {
 	for name, stopAfter := range map[string]int{"applied": 0, "broken-off": 20} {
