@@ -89,7 +89,7 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 			agrees, err := s.end(ctx, known, run, o)
 			if err == nil && o.Late {
 				login, _ := names(op)
-				err = s.expect(ctx, tx, &Intent{Kind: op.Kind, ExternalID: op.ExternalID, AccountID: op.AccountID, Login: login}, op.Reason == plan.Rekeyed)
+				err = s.expect(ctx, tx, op.ExternalID, plan.Late{Login: login})
 			}
 			if err != nil {
 				return err
@@ -205,7 +205,7 @@ func (s *Store) Settle(ctx context.Context, settled []Settled) error {
 			return err
 		}
 		for i := range settled {
-			if err := s.expect(ctx, tx, &settled[i].Intent, rekeying[settled[i].Intent.ExternalID] != ""); err != nil {
+			if err := s.expect(ctx, tx, settled[i].Intent.ExternalID, settled[i].Intent.late(rekeying)); err != nil {
 				return err
 			}
 			if err := known.settleRename(ctx, &settled[i], rekeying); err != nil {

@@ -32,7 +32,7 @@ func (s *Store) Late(ctx context.Context) (map[string]plan.Late, error) {
 			return err
 		}, "SELECT external_id, login, account_id, since FROM late WHERE since > ?", s.latest.Add(-plan.LateAtMost).UnixMilli())
 		for i := range pending {
-			if late, may := pending[i].late(rekeying[pending[i].ExternalID] != ""); may {
+			if late := pending[i].late(rekeying); late != (plan.Late{}) {
 				late.Until = s.wall(s.latest).Add(plan.LateAtMost)
 				all[pending[i].ExternalID] = late
 			}
@@ -42,26 +42,25 @@ func (s *Store) Late(ctx context.Context) (map[string]plan.Late, error) {
 	return all, err
 }
 
-// late is what may come of the intent if it is carried out late; false where that makes no second account.
-func (i *Intent) late(rekeyed bool) (plan.Late, bool) {
+// late is what may come of the intent if it is carried out late; the zero one where that makes no second account.
+func (i *Intent) late(rekeying map[string]string) plan.Late {
 	switch {
 	case i.Kind == plan.Create:
-		return plan.Late{Login: i.Login}, i.Login != ""
-	case i.Kind == plan.Adopt, i.Kind == plan.Update && rekeyed:
-		return plan.Late{AccountID: i.AccountID}, true
+		return plan.Late{Login: i.Login}
+	case i.Kind == plan.Adopt, i.Kind == plan.Update && rekeying[i.ExternalID] != "":
+		return plan.Late{AccountID: i.AccountID}
 	default:
-		return plan.Late{}, false
+		return plan.Late{}
 	}
 }
 
-// expect remembers from now on that the intent may be carried out late.
-func (s *Store) expect(ctx context.Context, tx *sql.Tx, i *Intent, rekeyed bool) error {
-	late, may := i.late(rekeyed)
-	if !may {
+// expect remembers from now on what may be carried out late.
+func (s *Store) expect(ctx context.Context, tx *sql.Tx, externalID string, late plan.Late) error {
+	if late == (plan.Late{}) {
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO late (external_id, login, account_id, since) VALUES (?, ?, ?, ?)",
-		i.ExternalID, late.Login, late.AccountID, s.steady(time.Now()).UnixMilli())
+		externalID, late.Login, late.AccountID, s.steady(time.Now()).UnixMilli())
 	return err
 }
 

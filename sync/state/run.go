@@ -215,7 +215,7 @@ type Outcome struct {
 	Account   *account.Account // after an applied create or update: what the service answered
 	Learned   []plan.Learned   // what the answer taught
 	Ignored   int              // how many values the service ignored
-	Late      bool             // it was sent, too, without an answer, so that it may still be carried out: see plan.Late
+	Late      bool             // of a sign-up that was sent, too, without an answer, so that it may still be carried out: see plan.Late
 	Agreement plan.Agreement   // of somebody who was signed up: they have it from then on; the zero one: none
 	KeptID    *string          // the external ID that the account kept although ours was sent; nil: it was taken, or not sent
 }
