@@ -55,13 +55,21 @@ func TestFirstRecordIsKnown(t *testing.T) {
 	})
 }
 
-// Whoever agreed under another policy is looked at again.
-func TestAnotherPolicy(t *testing.T) {
+// threeWhoAgree is a pipeline with three users, all of whom agree.
+func threeWhoAgree(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t, t.TempDir())
-	defer func() { _ = w.server.Close() }()
 	w.source.persons = staff(3)
 	wantStatus(t, w.sync(t), state.Applied)
-	wantStatus(t, w.sync(t), state.Applied)
+	if n := w.agreements(t).Len(); n != 3 {
+		t.Fatalf("%d of 3 agree", n)
+	}
+	return w
+}
+
+// Whoever agreed under another policy is looked at again.
+func TestAnotherPolicy(t *testing.T) {
+	w := threeWhoAgree(t)
 	w.Policy.Protected.Logins = []string{w.source.persons[1][1]}
 	if result := w.sync(t); result.Run.Tally.Rejected != 1 || result.Run.Tally.Unchanged != 2 {
 		t.Errorf("one is protected now: %+v", result.Run.Tally)
@@ -70,11 +78,7 @@ func TestAnotherPolicy(t *testing.T) {
 
 // Another program may make something else of the same record.
 func TestAnotherProgram(t *testing.T) {
-	w := newWorld(t, t.TempDir())
-	defer func() { _ = w.server.Close() }()
-	w.source.persons = staff(3)
-	wantStatus(t, w.sync(t), state.Applied)
-	wantStatus(t, w.sync(t), state.Applied)
+	w := threeWhoAgree(t)
 	spec := allColumns()
 	spec.Fields[user.FullName] = mapping.Rule{Template: "Dr. {name}"} // of the same columns
 	mapper, err := mapping.New(spec)
