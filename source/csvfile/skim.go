@@ -73,8 +73,9 @@ func (n *narrower) appendText(to []byte, f *frame) []byte {
 	at := 0 // where what isn't copied yet begins
 	for _, i := range n.left {
 		c := &n.cells[i]
-		cell, unquoted := line[c.begin:c.end], c.from == c.begin
-		if suspect(cell) || unquoted && bytes.IndexByte(cell, '"') >= 0 || string(cell) == n.header[i] {
+		cell, unquoted, name := line[c.begin:c.end], c.from == c.begin, n.header[i]
+		isName := string(cell[max(0, len(cell)-len(name)):]) == name // perhaps with the mark that a joined file begins with
+		if isName || suspect(cell) || unquoted && bytes.IndexByte(cell, '"') >= 0 {
 			return nil
 		}
 		to = append(to, line[at:c.from]...)

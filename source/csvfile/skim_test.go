@@ -94,6 +94,7 @@ func TestSkimWithoutColumns(t *testing.T) {
 		{"\"mon\nday\",E1,Ann,new\n", "", "E1"},
 		{"seen,id,name,new\n", "", "id"},
 		{"monday,id,name,note\n", "", "id"},
+		{"\ufeffseen,id,name,new\n", "", "id"}, // perhaps the header of a file that was joined to this one
 	}
 	for _, test := range tests {
 		t.Run(test.line, func(t *testing.T) {
