@@ -254,10 +254,10 @@ func powerLoss(t *testing.T, binary string, want map[string]map[string]any) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(seed, uint64(round)))
 			s := newSite(t, binary)
-			s.configure("RATE", "60", "WORKERS", "4")
+			s.configure("RATE", "20", "WORKERS", "4") // so that it is still at work, on any machine, when it is killed
 			s.people(diskPeople, "")
 			p := s.start("sync", "--yes")
-			s.until(signedUp(int64(1 + random.IntN(diskPeople-5))))
+			s.until(signedUp(int64(1 + random.IntN(diskPeople/2))))
 			file := s.stateFiles()[0]
 			log, err := os.ReadFile(file + "-wal") // the log first: the file may only be newer than it, as with a lost disk cache
 			if err != nil {
