@@ -204,7 +204,7 @@ func noSecret(t *testing.T, err error, o connectycube.Options, more ...string) {
 // A server that echoes all it got, and a network that does the same, learn our secrets; nobody else does.
 func TestNoErrorShowsASecret(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 422, 500} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			server, options := open(t)
 			made := signUp(t, newClient(t, options).Service(owner()), "E1")
 			var token string
@@ -234,12 +234,12 @@ func TestNoErrorShowsASecret(t *testing.T) {
 			_, found := s.Find(ctx, account.ByLogin, []string{"nobody"})
 			for _, err := range []error{created, updated, found, s.Delete(ctx, made)} {
 				if err == nil {
-					t.Fatal("no error")
+					t.Fatalf("%d: no error", status)
 				}
 				noSecret(t, err, options, token, "password-of-E1", "password-of-E2", "the-wrong-password")
 			}
 			if token == "" || server.Counters().UserWrites != 1 {
-				t.Errorf("the test proves nothing: token %q", token)
+				t.Errorf("%d: the test proves nothing: token %q", status, token)
 			}
 		})
 	}
