@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"cubesync/sink/emulator"
 	"cubesync/sync/account"
@@ -316,14 +315,18 @@ func (s dropping) Update(ctx context.Context, known account.Account, change func
 // A stop that comes while a ring is only looked at keeps it from being begun.
 func TestStopWhileASwapIsLookedAt(t *testing.T) {
 	for _, look := range []int{1, 2, 3} {
-		w := swapping(t, 1, 2)
-		stop := make(chan struct{})
-		w.Service = &stopping{Service: w.Service, at: look, stop: stop}
-		before := w.writes()
-		result := w.order(t, reconcile.Order{Stop: stop})
-		if w.writes() != before || result.Run.Status != state.Interrupted || result.Run.Tally.NotAttempted != 3 {
-			t.Errorf("at look %d: %d writes, %s, %+v", look, w.writes()-before, result.Run.Status, result.Run.Tally)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			w := swapping(t, 1, 2)
+			defer func() { _ = w.server.Close() }()
+			defer func() { _ = w.client.Close(context.Background()) }()
+			stop := make(chan struct{})
+			w.Service = &stopping{Service: w.Service, at: look, stop: stop}
+			before := w.writes()
+			result := w.order(t, reconcile.Order{Stop: stop})
+			if w.writes() != before || result.Run.Status != state.Interrupted || result.Run.Tally.NotAttempted != 3 {
+				t.Errorf("at look %d: %d writes, %s, %+v", look, w.writes()-before, result.Run.Status, result.Run.Tally)
+			}
+		})
 	}
 }
 
@@ -337,7 +340,7 @@ type stopping struct {
 func (s *stopping) Update(ctx context.Context, known account.Account, change func(account.Account) (account.Write, error)) (account.Account, error) {
 	if s.looks++; s.looks == s.at {
 		close(s.stop)
-		time.Sleep(20 * time.Millisecond) // the stop is noticed by another goroutine
+		synctest.Wait() // the stop is noticed by another goroutine
 	}
 	return s.Service.Update(ctx, known, change)
 }

@@ -179,26 +179,30 @@ func TestUndoingASwapIsRepeated(t *testing.T) {
 
 // A stop in good order lets a swap that was begun come to its end, and one that wasn't isn't begun.
 func TestStopInTheMiddleOfASwap(t *testing.T) {
-	w := swapping(t, 1, 2)
-	stop := make(chan struct{})
-	writes := 0
-	w.Service = faultyWrites{Service: w.Service, after: func(string, account.Write) error {
-		if writes++; writes == 1 {
-			close(stop)
-			time.Sleep(20 * time.Millisecond) // the stop is noticed by another goroutine
-		}
-		return nil
-	}}
-	w.order(t, reconcile.Order{Stop: stop})
-	w.matches(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := swapping(t, 1, 2)
+		defer func() { _ = w.server.Close() }()
+		defer func() { _ = w.client.Close(context.Background()) }()
+		stop := make(chan struct{})
+		writes := 0
+		w.Service = faultyWrites{Service: w.Service, after: func(string, account.Write) error {
+			if writes++; writes == 1 {
+				close(stop)
+				synctest.Wait() // the stop is noticed by another goroutine
+			}
+			return nil
+		}}
+		w.order(t, reconcile.Order{Stop: stop})
+		w.matches(t)
 
-	handRound(w.source.persons, 1)
-	stop = make(chan struct{})
-	close(stop)
-	if result := w.order(t, reconcile.Order{Stop: stop}); result.Run.Status != state.Interrupted {
-		t.Errorf("it ended as %s", result.Run.Status)
-	}
-	w.everybodyHas(t)
+		handRound(w.source.persons, 1)
+		stop = make(chan struct{})
+		close(stop)
+		if result := w.order(t, reconcile.Order{Stop: stop}); result.Run.Status != state.Interrupted {
+			t.Errorf("it ended as %s", result.Run.Status)
+		}
+		w.everybodyHas(t)
+	})
 }
 
 // Ten updates in a row that are forbidden end all updates, but not a swap that was begun.
