@@ -45,6 +45,18 @@ func TestLateUntilBothClocksSaySo(t *testing.T) {
 	}
 }
 
+// A clock that is set back while a run is at work makes nothing expected for a shorter time.
+func TestLateAfterOurClockWasSetBack(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	now := time.Now()
+	tick(t, s, now.Add(time.Hour), monday)
+	write(t, s, begin(t, s), Outcome{Operation: createOf("E1"), Ending: DoneFailed, Late: true})
+	tick(t, s, now, monday.Add(time.Minute))
+	if got := late(t, s); len(got) != 1 {
+		t.Errorf("expected are %v", got)
+	}
+}
+
 func tick(t *testing.T, s *Store, ours, service time.Time) {
 	t.Helper()
 	if err := s.Tick(t.Context(), ours, service); err != nil {
