@@ -233,7 +233,7 @@ func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup,
 	}
 }
 
-// opened gives out chunks that may be sent, and opens each while the one before it is sent.
+// opened gives out chunks that are open, and opens each while the one before it is sent.
 func (r *run) opened(ctx context.Context, ready []unit) <-chan []unit {
 	opened := make(chan []unit)
 	go func() {
@@ -247,16 +247,15 @@ func (r *run) opened(ctx context.Context, ready []unit) <-chan []unit {
 	return opened
 }
 
-// intend opens a chunk, and reports whether it may be sent. Otherwise its operations end here.
+// intend opens a chunk, and reports whether it did. Otherwise its operations end here.
 func (r *run) intend(ctx context.Context, chunk []unit) bool {
 	ops := slices.Concat(chunk...)
 	if r.cause() == nil {
-		if err := r.Journal.Intend(ctx, r.Run, ops); err != nil {
-			r.halt(fmt.Errorf("opening %d operations in the journal, nothing more is sent: %w", len(ops), err))
+		err := r.Journal.Intend(ctx, r.Run, ops)
+		if err == nil {
+			return true
 		}
-	}
-	if r.cause() == nil {
-		return true
+		r.halt(fmt.Errorf("opening %d operations in the journal, nothing more is sent: %w", len(ops), err))
 	}
 	for _, op := range ops {
 		r.observe(state.Outcome{Operation: op, Ending: state.NotAttempted})

@@ -259,6 +259,18 @@ func TestStopDuringTheLastIsNoInterruption(t *testing.T) {
 	})
 }
 
+// What was opened while the stop came is closed again: nobody has to find out what became of it.
+func TestStopWhileAChunkIsOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		time.AfterFunc(time.Millisecond/2, func() { close(s.stop) }) // opening takes a millisecond
+		outcomes, err := s.apply(t, signUps(3)...)
+		if !errors.Is(err, context.Canceled) || count(outcomes)[state.NotAttempted] != 3 || len(s.journal.intents) != 3 || len(s.journal.outcomes) != 3 {
+			t.Errorf("%v: %v; opened %v, closed %d", err, count(outcomes), s.journal.intents, len(s.journal.outcomes))
+		}
+	})
+}
+
 func TestStopBeforeTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
