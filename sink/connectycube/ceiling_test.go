@@ -19,24 +19,26 @@ func TestHiddenLimit(t *testing.T) {
 		hidden  int
 		limit   float64
 		latency time.Duration
-		silent  bool // the server doesn't say for how long to wait
+		silent  float64 // the server doesn't say for how long to wait, and so much of the longest pause is drawn; 0: it says
 	}{
-		{80, 100, 50 * time.Millisecond, false},
-		{80, 100, 200 * time.Millisecond, true},
-		{45, 50, 50 * time.Millisecond, false},
-		{10, 50, 200 * time.Millisecond, false},
-		{5, 20, 20 * time.Millisecond, true},
-		{10, 500, 50 * time.Millisecond, false},
-		{120, 200, 50 * time.Millisecond, false},
-		{100, 100, 50 * time.Millisecond, false}, // not hidden: no refusal at all
+		{80, 100, 50 * time.Millisecond, 0},
+		{80, 100, 200 * time.Millisecond, 0.1}, // after less, the same second is still full, and the rate falls too far
+		{80, 100, 200 * time.Millisecond, 1},
+		{45, 50, 50 * time.Millisecond, 0},
+		{10, 50, 200 * time.Millisecond, 0},
+		{5, 20, 20 * time.Millisecond, 0.5},
+		{10, 500, 50 * time.Millisecond, 0},
+		{120, 200, 50 * time.Millisecond, 0},
+		{100, 100, 50 * time.Millisecond, 0}, // not hidden: no refusal at all
 	} {
 		name := fmt.Sprintf("%d-of-%v", test.hidden, test.limit)
-		if test.silent {
-			name += "-silent"
+		if test.silent > 0 {
+			name += fmt.Sprintf("-silent-%v", test.silent)
 		}
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := far(t, emulator.Options{RequestsPerSecond: test.hidden, NoRetryAfter: test.silent}, test.limit, test.latency)
+				c := far(t, emulator.Options{RequestsPerSecond: test.hidden, NoRetryAfter: test.silent > 0}, test.limit, test.latency)
+				c.limiter.draw = func(most time.Duration) time.Duration { return time.Duration(test.silent * float64(most)) }
 				ctx, cancel := context.WithCancel(t.Context())
 				var group sync.WaitGroup
 				for range 2 + int(1.25*test.limit*test.latency.Seconds()) {
