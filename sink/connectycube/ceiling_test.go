@@ -22,7 +22,7 @@ func TestHiddenLimit(t *testing.T) {
 		silent  float64 // the server doesn't say for how long to wait, and so much of the longest pause is drawn; 0: it says
 	}{
 		{80, 100, 50 * time.Millisecond, 0},
-		{80, 100, 200 * time.Millisecond, 0.1}, // after less, the same second is still full, and the rate falls too far
+		{80, 100, 200 * time.Millisecond, 1e-6},
 		{80, 100, 200 * time.Millisecond, 1},
 		{45, 50, 50 * time.Millisecond, 0},
 		{10, 50, 200 * time.Millisecond, 0},
@@ -33,7 +33,7 @@ func TestHiddenLimit(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%d-of-%v", test.hidden, test.limit)
 		if test.silent > 0 {
-			name += fmt.Sprintf("-silent-%v", test.silent)
+			name += fmt.Sprintf("-silent-%g", test.silent)
 		}
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -33,7 +33,8 @@ const (
 
 // How long the gate closes after a refusal (429).
 const (
-	firstPause = time.Second      // at most, where the service doesn't say; doubled each time
+	leastPause = time.Second / 4 // where the service doesn't say: sooner, the second in which it refused would still be full
+	firstPause = time.Second      // at most, likewise; doubled each time
 	maxBackoff = 30 * time.Second // such pauses grow no longer
 	maxPause   = 5 * time.Minute  // whatever the service asks
 )
@@ -173,7 +174,7 @@ func (l *limiter) learn(got *answer, released time.Time) {
 		l.closed = now
 	}
 	if (!asked || pause == 0) && !known { // a pause of nothing would only burn the tries
-		pause = l.draw.jitter(firstPause, l.refusals)
+		pause = max(leastPause, l.draw.jitter(firstPause, l.refusals))
 	}
 	if opens := now.Add(min(pause, maxPause)); opens.After(l.opens) {
 		l.opens = opens
