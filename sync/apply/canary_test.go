@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -51,6 +52,15 @@ func mixed() ([]account.Account, []plan.Operation) {
 	return accounts, ops
 }
 
+func chosenBy(t *testing.T, c Canary, ops []plan.Operation) map[string]bool {
+	t.Helper()
+	chosen, err := c.choose(plan.Held(ops))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chosen
+}
+
 func TestSample(t *testing.T) {
 	_, ops := mixed()
 	kinds := func(chosen map[string]bool) map[string]int {
@@ -72,16 +82,13 @@ func TestSample(t *testing.T) {
 		{"none-asked-for", Canary{}, map[string]int{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			chosen, err := test.canary.choose(plan.Held(ops))
-			if err != nil {
-				t.Fatal(err)
-			}
+			chosen := chosenBy(t, test.canary, ops)
 			if diff := cmp.Diff(kinds(chosen), test.want); diff != "" {
 				t.Errorf("(-got +want)\n%s", diff)
 			}
 			backwards := slices.Clone(ops)
 			slices.Reverse(backwards)
-			if again, err := test.canary.choose(plan.Held(backwards)); err != nil || !maps.Equal(chosen, again) {
+			if !maps.Equal(chosen, chosenBy(t, test.canary, backwards)) {
 				t.Error("the sample depends on the order of the operations")
 			}
 		})
@@ -89,7 +96,7 @@ func TestSample(t *testing.T) {
 	t.Run("never-blocked", func(t *testing.T) {
 		op := signUp("B1")
 		op.Blocked = plan.RefusedBefore
-		if chosen := (Canary{Share: 1}).sample([]plan.Operation{op}); len(chosen) > 0 {
+		if chosen := chosenBy(t, Canary{Share: 1}, []plan.Operation{op}); len(chosen) > 0 {
 			t.Errorf("%v", chosen)
 		}
 	})
@@ -98,11 +105,11 @@ func TestSample(t *testing.T) {
 		for i := range 50 {
 			ops = append(ops, change(person(int64(i+1), fmt.Sprintf("U%03d", i)), user.FullName, "New"))
 		}
-		chosen := Canary{Count: 1}.sample(ops)
+		chosen := chosenBy(t, Canary{Count: 1}, ops)
 		other := slices.IndexFunc(ops, func(op plan.Operation) bool { return !chosen[op.ExternalID] })
 		claims := signUp("Q1")
 		claims.Wave, claims.WaitsFor = 1, []string{ops[other].ExternalID}
-		if chosen = (Canary{Count: 1}).sample(append(ops, claims)); len(chosen) != 3 || !chosen[ops[other].ExternalID] {
+		if chosen = chosenBy(t, Canary{Count: 1}, append(ops, claims)); len(chosen) != 3 || !chosen[ops[other].ExternalID] {
 			t.Errorf("%s isn't in the sample: %v", ops[other].ExternalID, chosen)
 		}
 	})
@@ -112,13 +119,39 @@ func TestSample(t *testing.T) {
 			ring[i].WaitsFor = nil // that they come along with each other isn't what holds a ring together
 		}
 		others := signUps(20)
-		chosen := Canary{Count: 1}.sample(append(others, ring...))
+		chosen := chosenBy(t, Canary{Count: 1}, append(others, ring...))
 		for _, op := range ring {
 			if !chosen[op.ExternalID] {
 				t.Errorf("%s isn't in the sample: %v", op.ExternalID, chosen)
 			}
 		}
 	})
+}
+
+// To choose a sample of many sign-ups takes some bytes for each.
+func TestSampleInLittleMemory(t *testing.T) {
+	live := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	const many = 50_000
+	before, walked := live(), int64(0)
+	chosen, err := Canary{Share: 0.01}.choose(func(yield func(*plan.Operation, error) bool) {
+		for i := range many {
+			if op := signUp(fmt.Sprintf("E%06d", i)); !yield(&op, nil) {
+				return
+			}
+		}
+		walked = max(walked, live()-before)
+	})
+	if err != nil || len(chosen) != many/100 {
+		t.Errorf("%d are chosen, %v", len(chosen), err)
+	}
+	if each := walked / many; each > 30 {
+		t.Errorf("%d bytes for each, want at most 30", each)
+	}
 }
 
 // checked applies with a canary and returns what was sent after the sample was read back, and what was told of it.

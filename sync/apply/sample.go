@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"cubesync/sync/plan"
+	"cubesync/sync/user"
 )
 
 // Canary asks for a sample of the operations to be carried out, and read back, before the rest. The zero Canary asks for
@@ -23,50 +23,66 @@ type Canary struct {
 	Count int     // how many of them, where Share is 0
 }
 
-// choose returns the external IDs of those in the sample; nil where none is asked for. To choose, it has to hold all operations.
-func (c Canary) choose(all iter.Seq2[*plan.Operation, error]) (map[string]bool, error) {
+// choose returns the external IDs of those in the sample; nil where none is asked for. To choose, it walks the operations twice
+// and holds those that come along with others, and of the rest a number each.
+func (c Canary) choose(operations iter.Seq2[*plan.Operation, error]) (map[string]bool, error) {
 	if c == (Canary{}) {
 		return nil, nil
 	}
-	var operations []plan.Operation
-	for op, err := range all {
+	sorts := map[string][]user.Digest{}
+	var tied []plan.Operation
+	for op, err := range operations {
 		if err != nil {
 			return nil, err
 		}
-		operations = append(operations, *op)
+		if op.Blocked == "" && op.Step != plan.Park {
+			sort := sortOf(op)
+			sorts[sort] = append(sorts[sort], plan.KeyOf(op.ExternalID))
+		}
+		if len(op.WaitsFor) > 0 || op.Ring != "" {
+			tied = append(tied, *op)
+		}
 	}
-	return c.sample(operations), nil
+	sample := c.sample(sorts)
+	chosen := map[string]bool{}
+	for op, err := range operations {
+		if err != nil {
+			return nil, err
+		}
+		if sample[plan.KeyOf(op.ExternalID)] {
+			chosen[op.ExternalID] = true
+		}
+	}
+	addTied(chosen, tied)
+	return chosen, nil
 }
 
-// sample returns the external IDs of those in the sample.
-func (c Canary) sample(operations []plan.Operation) map[string]bool {
-	sorts := map[string][]int{} // numbers of operations
+// sample returns the hashes of those in the sample, from those of all that are sent, by their sort. Should two share a hash,
+// both are in it.
+func (c Canary) sample(sorts map[string][]user.Digest) map[user.Digest]bool {
 	total := 0
-	for i := range operations {
-		if op := &operations[i]; op.Blocked == "" && op.Step != plan.Park {
-			sort := sortOf(op)
-			sorts[sort] = append(sorts[sort], i)
-			total++
-		}
+	for _, all := range sorts {
+		total += len(all)
 	}
 	want := min(c.Count, total)
 	if c.Share > 0 {
 		want = int(math.Ceil(c.Share * float64(total)))
 	}
-	byHash := func(i, j int) int {
-		a, b := operations[i].ExternalID, operations[j].ExternalID
-		return cmp.Or(cmp.Compare(plan.KeyOf(a), plan.KeyOf(b)), strings.Compare(a, b))
-	}
-	var chosen, others []int
-	for _, sort := range slices.Sorted(maps.Keys(sorts)) {
-		all := sorts[sort]
-		slices.SortFunc(all, byHash)
+	sample := map[user.Digest]bool{}
+	var others []user.Digest
+	for _, all := range sorts {
+		slices.Sort(all)
 		n := max(1, want*len(all)/total)
-		chosen, others = append(chosen, all[:n]...), append(others, all[n:]...)
+		for _, hash := range all[:n] {
+			sample[hash] = true
+		}
+		others = append(others, all[n:]...)
 	}
-	slices.SortFunc(others, byHash)
-	chosen = append(chosen, others[:min(len(others), max(0, want-len(chosen)))]...)
-	return together(operations, chosen)
+	slices.Sort(others)
+	for _, hash := range others[:min(len(others), max(0, want-(total-len(others))))] {
+		sample[hash] = true
+	}
+	return sample
 }
 
 // sortOf names the kind of operation and the fields that it writes.
@@ -83,31 +99,25 @@ func sortOf(op *plan.Operation) string {
 	return strings.Join(append(names, fields...), " ")
 }
 
-// together adds to the chosen operations all that they wait for, and the others of their rings.
-func together(operations []plan.Operation, chosen []int) map[string]bool {
-	numbers := make(map[string][]int, len(operations)) // by external ID
-	rings := map[string][]int{}
-	for i := range operations {
-		op := &operations[i]
-		numbers[op.ExternalID] = append(numbers[op.ExternalID], i)
+// addTied adds to the chosen external IDs those of all that they wait for, and of the others of their rings.
+func addTied(chosen map[string]bool, tied []plan.Operation) {
+	of := map[string][]*plan.Operation{} // by external ID
+	rings := map[string][]string{}
+	for i := range tied {
+		op := &tied[i]
+		of[op.ExternalID] = append(of[op.ExternalID], op)
 		if op.Ring != "" {
-			rings[op.Ring] = append(rings[op.Ring], i)
+			rings[op.Ring] = append(rings[op.Ring], op.ExternalID)
 		}
 	}
-	all := map[string]bool{}
-	for next := chosen; len(next) > 0; next = next[1:] {
-		id := operations[next[0]].ExternalID
-		if all[id] {
-			continue
-		}
-		all[id] = true
-		for _, i := range numbers[id] {
-			op := &operations[i]
-			next = append(next, rings[op.Ring]...)
-			for _, other := range op.WaitsFor {
-				next = append(next, numbers[other]...)
+	for next := slices.Collect(maps.Keys(chosen)); len(next) > 0; next = next[1:] {
+		for _, op := range of[next[0]] {
+			for _, other := range slices.Concat(op.WaitsFor, rings[op.Ring]) {
+				if !chosen[other] {
+					chosen[other] = true
+					next = append(next, other)
+				}
 			}
 		}
 	}
-	return all
 }
