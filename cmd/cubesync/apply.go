@@ -14,6 +14,7 @@ import (
 	"cubesync/sync/apply"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
+	"cubesync/sync/spool"
 )
 
 func (c *command) applyCommand() *cobra.Command {
@@ -39,7 +40,13 @@ func (c *command) applyCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := readPlan(args[0])
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			aside := spool.NewSignUps(cfg.State)
+			defer aside.Close()
+			file, err := readPlan(args[0], aside)
 			if err != nil {
 				return err
 			}
@@ -50,7 +57,7 @@ func (c *command) applyCommand() *cobra.Command {
 				}
 			}
 			if c.pipeline == "" {
-				if err := c.checkPipelineOf(&file.Header); err != nil {
+				if err := c.checkPipelineOf(cfg, &file.Header); err != nil {
 					return err
 				}
 				c.pipeline = file.Header.Pipeline
@@ -70,11 +77,7 @@ func (c *command) applyCommand() *cobra.Command {
 }
 
 // checkPipelineOf refuses a plan of a pipeline that the configuration doesn't have, as after one was renamed.
-func (c *command) checkPipelineOf(h *plan.Header) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
+func (c *command) checkPipelineOf(cfg *config.Config, h *plan.Header) error {
 	var names []string
 	for _, p := range cfg.Pipelines {
 		if p.Name == h.Pipeline {
@@ -99,13 +102,13 @@ func parseCanary(text string) (apply.Canary, error) {
 }
 
 // readPlan reads a plan file. One that can't be read, or isn't whole, is the caller's mistake.
-func readPlan(path string) (*plan.File, error) {
+func readPlan(path string, aside plan.Aside) (*plan.File, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	defer func() { _ = in.Close() }() // it was only read
-	file, err := plan.ReadFile(in)
+	file, err := plan.ReadFile(in, aside)
 	if bad, ok := errors.AsType[*plan.FileError](err); ok {
 		return nil, fmt.Errorf("plan file %s: %w", path, bad)
 	}

@@ -68,18 +68,11 @@ func (c *command) explainRun(ctx context.Context, who string, number int64) erro
 		if err != nil {
 			return err
 		}
-		run, err := planOf(ctx, store, number)
+		made, explained, err := explainKept(ctx, store, number, cfg.State, who)
 		if err != nil {
 			return fmt.Errorf("pipeline %s: %w", p.Name, err)
 		}
-		if run.file == nil {
-			continue
-		}
-		planned = true
-		explained, err := explainFrom(ctx, store, run, who)
-		if err != nil {
-			return fmt.Errorf("pipeline %s: %w", p.Name, err)
-		}
+		planned = planned || made
 		found = append(found, explained...)
 	}
 	if !planned {
@@ -94,7 +87,18 @@ func (c *command) explainRun(ctx context.Context, who string, number int64) erro
 	return c.write(func(w io.Writer) error { return report.WriteExplanation(w, found) })
 }
 
-func explainFrom(ctx context.Context, store *state.Store, run stored, who string) ([]report.Explanation, error) {
+// explainKept explains from what is kept of the run of that number: see planOf. It reports whether there is a plan.
+func explainKept(ctx context.Context, store *state.Store, number int64, folder, who string) (planned bool, found []report.Explanation, err error) {
+	run, err := planOf(ctx, store, number, folder)
+	if err != nil || run == nil {
+		return false, nil, err
+	}
+	defer run.Close()
+	found, err = explainFrom(ctx, store, run, who)
+	return true, found, err
+}
+
+func explainFrom(ctx context.Context, store *state.Store, run *stored, who string) ([]report.Explanation, error) {
 	found, err := report.Explain(run.run, run.file, run.outcomes, who)
 	if err != nil || len(found) > 0 {
 		return found, err
@@ -116,26 +120,28 @@ func explainFrom(ctx context.Context, store *state.Store, run stored, who string
 	return found, nil
 }
 
-// planOf returns the run of that number, or with 0 the last one that made a plan; one without a file where none did.
-func planOf(ctx context.Context, store *state.Store, number int64) (stored, error) {
+// planOf returns the run of that number, or with 0 the last one that made a plan; nil where none did.
+func planOf(ctx context.Context, store *state.Store, number int64, folder string) (*stored, error) {
 	if number != 0 {
-		s, err := storedRun(ctx, store, number)
+		s, err := storedRun(ctx, store, number, folder)
 		if err == nil && s.file == nil {
-			err = usagef("run %d made no plan: it ended as %s: %s", number, s.run.Status, s.run.Problem)
+			s.Close()
+			return nil, usagef("run %d made no plan: it ended as %s: %s", number, s.run.Status, s.run.Problem)
 		}
 		return s, err
 	}
 	runs, err := store.Runs(ctx, 0)
 	if err != nil {
-		return stored{}, err
+		return nil, err
 	}
 	for _, run := range runs {
-		s, err := storedRun(ctx, store, run.ID)
+		s, err := storedRun(ctx, store, run.ID, folder)
 		if err != nil || s.file != nil {
 			return s, err
 		}
+		s.Close()
 	}
-	return stored{}, nil
+	return nil, nil
 }
 
 // explainAfresh reads both sides again.

@@ -41,7 +41,7 @@ func TestPlanReplacesPlansOnly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := readPlan(at("plan.jsonl")); err != nil {
+		if _, err := readPlan(at("plan.jsonl"), nil); err != nil {
 			t.Error(err)
 		}
 	})

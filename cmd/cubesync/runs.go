@@ -12,6 +12,7 @@ import (
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/report"
+	"cubesync/sync/spool"
 	"cubesync/sync/state"
 )
 
@@ -118,10 +119,11 @@ func (c *command) showRun(ctx context.Context, number int64, rejects bool) error
 	if err != nil {
 		return err
 	}
-	stored, err := storedRun(ctx, store, number)
+	stored, err := storedRun(ctx, store, number, cfg.State)
 	if err != nil {
 		return err
 	}
+	defer stored.Close()
 	if rejects {
 		return c.showRejects(stored, p)
 	}
@@ -132,7 +134,11 @@ func (c *command) showRun(ctx context.Context, number int64, rejects bool) error
 	if header.Forgotten > 0 {
 		c.tell("somebody was forgotten since; taken out or changed in this plan: %s", plan.Counted(header.Forgotten, "line"))
 	}
-	return c.showReport(report.FromState(stored.run, stored.file, stored.outcomes), &header)
+	shown, err := report.FromState(stored.run, stored.file, stored.outcomes)
+	if err != nil {
+		return err
+	}
+	return c.showReport(shown, &header)
 }
 
 // onePipeline loads the configuration where one pipeline must be meant.
@@ -147,28 +153,34 @@ func (c *command) onePipeline(of string) (*config.Config, config.Pipeline, error
 	return cfg, cfg.Pipelines[0], nil
 }
 
-// stored is what the state keeps of a run.
+// stored is what the state keeps of a run. It has to be closed.
 type stored struct {
 	run      state.Run
 	file     *plan.File // nil where it made no plan
-	outcomes []state.StoredOutcome
+	outcomes report.Outcomes
+	aside    *spool.SignUps
 }
 
-func storedRun(ctx context.Context, store *state.Store, number int64) (s stored, err error) {
-	if s.run, err = store.Run(ctx, number); err != nil {
-		return s, err
+// Close frees what it has on the disk.
+func (s *stored) Close() { s.aside.Close() }
+
+// storedRun returns what is kept of a run. What is too much of it for memory lies in the folder.
+func storedRun(ctx context.Context, store *state.Store, number int64, folder string) (*stored, error) {
+	run, err := store.Run(ctx, number)
+	if err != nil {
+		return nil, err
 	}
-	if s.file, err = reconcile.StoredPlan(store, s.run); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return s, err
+	aside := spool.NewSignUps(folder)
+	file, err := reconcile.StoredPlan(store, run, aside)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		aside.Close()
+		return nil, err
 	}
-	err = store.Outcomes(ctx, number, func(o state.StoredOutcome) error {
-		s.outcomes = append(s.outcomes, o)
-		return nil
-	})
-	return s, err
+	outcomes := func(yield func(state.StoredOutcome) error) error { return store.Outcomes(ctx, number, yield) }
+	return &stored{run, file, outcomes, aside}, nil
 }
 
-func (c *command) showRejects(s stored, p config.Pipeline) error {
+func (c *command) showRejects(s *stored, p config.Pipeline) error {
 	if s.file == nil {
 		return usagef("run %d made no plan, so that it rejected nothing by itself: %s", s.run.ID, s.run.Problem)
 	}

@@ -154,7 +154,7 @@ func TestAvatarsInFiles(t *testing.T) {
 		{ExternalID: "E2", AccountID: 7, Position: "cn=Bo,ou=people", Stamp: "5b", Source: "https://photos.example.com/bo", Replaces: true, Blocked: RefusedBefore, Detail: "bo is refused", Digest: "a2"},
 	}
 	text := written(t, file)
-	back, err := ReadFile(bytes.NewReader(text))
+	back, err := ReadFile(bytes.NewReader(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,11 +164,11 @@ func TestAvatarsInFiles(t *testing.T) {
 	for i := bytes.Index(text, []byte(`{"avatar"`)); i < len(text); i++ {
 		changed := bytes.Clone(text)
 		changed[i] ^= 1
-		if _, err := ReadFile(bytes.NewReader(changed)); err == nil {
+		if _, err := ReadFile(bytes.NewReader(changed), nil); err == nil {
 			t.Fatalf("byte %d was changed and nobody noticed", i)
 		}
 	}
-	if _, err := ReadFile(bytes.NewReader(text[:bytes.LastIndex(text, []byte(`{"avatar"`))])); err == nil {
+	if _, err := ReadFile(bytes.NewReader(text[:bytes.LastIndex(text, []byte(`{"avatar"`))]), nil); err == nil {
 		t.Error("a plan without its last avatar was read")
 	}
 	hidden := string(written(t, file.Redacted()))

@@ -41,7 +41,7 @@ func BenchmarkReadFile(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(text.Len()))
 	for b.Loop() {
-		if _, err := ReadFile(bytes.NewReader(text.Bytes())); err != nil {
+		if _, err := ReadFile(bytes.NewReader(text.Bytes()), nil); err != nil {
 			b.Fatal(err)
 		}
 	}

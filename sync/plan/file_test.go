@@ -127,7 +127,7 @@ func TestFileIsSpelledAsEver(t *testing.T) {
 func TestFileComesBack(t *testing.T) {
 	file := sampleFile()
 	text := written(t, file)
-	back, err := ReadFile(bytes.NewReader(text))
+	back, err := ReadFile(bytes.NewReader(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestEveryFieldReachesTheFile(t *testing.T) {
 	op.Kind, op.Account.ID = Update, op.AccountID
 	p.Rejects[0].Cells = []record.Value{record.Null(), record.Text("x")}
 	file := &File{Plan: p}
-	back, err := ReadFile(bytes.NewReader(written(t, file)))
+	back, err := ReadFile(bytes.NewReader(written(t, file)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestEveryFieldReachesTheFile(t *testing.T) {
 	fill(t, reflect.ValueOf(&header).Elem())
 	header.Guards = header.Guards[:1]
 	file.Header = header
-	if back, err = ReadFile(bytes.NewReader(written(t, file))); err != nil {
+	if back, err = ReadFile(bytes.NewReader(written(t, file)), nil); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(file.Header, back.Header); diff != "" {
@@ -253,7 +253,7 @@ func TestGoldenPlansComeBack(t *testing.T) {
 			}
 			file := &File{Plan: readScenario(t, archive).plan(t)}
 			text := written(t, file)
-			back, err := ReadFile(bytes.NewReader(text))
+			back, err := ReadFile(bytes.NewReader(text), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +273,7 @@ func TestNoByteOfAFileCanBeChanged(t *testing.T) {
 		for _, bit := range []byte{1, 0x20} {
 			changed := bytes.Clone(text)
 			changed[i] ^= bit
-			if _, err := ReadFile(bytes.NewReader(changed)); err == nil {
+			if _, err := ReadFile(bytes.NewReader(changed), nil); err == nil {
 				t.Fatalf("byte %d changed from %q to %q and nobody noticed", i, text[i], changed[i])
 			}
 		}
@@ -283,7 +283,7 @@ func TestNoByteOfAFileCanBeChanged(t *testing.T) {
 func TestNoFileMayBeCut(t *testing.T) {
 	text := written(t, sampleFile())
 	for n := range text {
-		if _, err := ReadFile(bytes.NewReader(text[:n])); err == nil {
+		if _, err := ReadFile(bytes.NewReader(text[:n]), nil); err == nil {
 			t.Fatalf("%d of %d bytes were taken for a plan", n, len(text))
 		}
 	}
@@ -339,7 +339,7 @@ func TestWhatFilesAreRefused(t *testing.T) {
 		{"counts-don't-add-up", resum(t, strings.Replace(text, `"create":1`, `"create":2`, 1)), "line 1: its counts aren't those of its lines"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := ReadFile(strings.NewReader(test.text))
+			_, err := ReadFile(strings.NewReader(test.text), nil)
 			if _, ok := errors.AsType[*FileError](err); !ok || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -355,7 +355,7 @@ func TestRedactedTellsNobody(t *testing.T) {
 			t.Errorf("%q is still there:\n%s", secret, text)
 		}
 	}
-	back, err := ReadFile(strings.NewReader(text))
+	back, err := ReadFile(strings.NewReader(text), nil)
 	if err != nil || !back.Header.Redacted {
 		t.Fatalf("it can't be read, or isn't marked: %v", err)
 	}
@@ -383,16 +383,18 @@ func FuzzReadFile(f *testing.F) {
 	f.Add([]byte("{\"cubesync_plan\":1}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		check := func(text []byte) {
-			file, err := ReadFile(bytes.NewReader(text))
-			if err != nil {
-				if _, ok := errors.AsType[*FileError](err); !ok {
-					t.Errorf("%v isn't a *FileError", err)
+			for _, aside := range []Aside{nil, &shelf{}} {
+				file, err := ReadFile(bytes.NewReader(text), aside)
+				if err != nil {
+					if _, ok := errors.AsType[*FileError](err); !ok {
+						t.Errorf("%v isn't a *FileError", err)
+					}
+					continue
 				}
-				return
-			}
-			var again bytes.Buffer
-			if err := file.Write(&again); err != nil || !bytes.Equal(text, again.Bytes()) {
-				t.Errorf("%q was read and is written as %q: %v", text, again.Bytes(), err)
+				var again bytes.Buffer
+				if err := file.Write(&again); err != nil || !bytes.Equal(text, again.Bytes()) {
+					t.Errorf("%q was read and is written as %q: %v", text, again.Bytes(), err)
+				}
 			}
 		}
 		check(text)

@@ -36,15 +36,28 @@ func badFile(line int, format string, args ...any) error {
 const again = "make the plan again with `cubesync plan -o FILE`"
 
 // ReadFile reads a whole plan file. What was altered, cut off, or written by another version is refused with a
-// *FileError; a redacted one is read.
-func ReadFile(r io.Reader) (*File, error) {
+// *FileError; a redacted one is read. The sign-ups that a plan needn't hold go aside, where there is such a place: what was
+// read is all that is used afterwards, whatever becomes of the file.
+func ReadFile(r io.Reader, aside Aside) (*File, error) {
 	p := &Plan{Operations: []Operation{}, Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{}}
+	signUps := &SignUps{}
 	header, err := ScanFile(r, func(l Line) error {
+		if op := l.Operation; op != nil && aside != nil {
+			if op.IsSignUp() {
+				signUps.take(op)
+				return aside.Add(op)
+			}
+			signUps.pass()
+		}
 		p.add(l)
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	if signUps.Count > 0 {
+		signUps.Each = aside.All()
+		p.SignUps = signUps
 	}
 	p.Owned, p.Desired, p.Collapsed, p.Unchanged = header.Counts.Owned, header.Counts.Desired, header.Counts.Collapsed, header.Counts.Unchanged
 	if counts := p.Counts(header.Counts.Read); counts != header.Counts {
@@ -99,11 +112,13 @@ type fileScanner struct {
 	spelling []byte          // the line as this program spells it
 }
 
-// step is what there is once of in a plan.
-type step struct {
-	externalID string
-	kind       Kind
-	step       Step
+// step recognises what there is once of in a plan, by half of a SHA-256: there may be millions.
+type step [sha256.Size / 2]byte
+
+func stepOf(op *Operation, part Step) step {
+	var room [128]byte // for the usual external IDs
+	sum := sha256.Sum256(fmt.Appendf(room[:0], "%s %s %s", op.Kind, part, op.ExternalID))
+	return step(sum[:sha256.Size/2])
 }
 
 // next returns the next line without its end.
@@ -192,7 +207,7 @@ func (s *fileScanner) decode(text []byte) (Line, error) {
 
 // check refuses operations that can't be carried out.
 func (s *fileScanner) check(op *Operation) error {
-	this := step{op.ExternalID, op.Kind, op.Step}
+	this := stepOf(op, op.Step)
 	switch {
 	case op.Wave < s.wave:
 		return badFile(s.lines, "operation %s %s stands after a later wave; %s", op.Kind, op.ExternalID, again)
@@ -221,7 +236,7 @@ func (s *fileScanner) misplaced(op *Operation) bool {
 	if op.Ring != s.ring {
 		return s.rings[op.Ring]
 	}
-	return op.Wave != s.wave || op.Step == Park && s.steps[step{op.ExternalID, op.Kind, ""}]
+	return op.Wave != s.wave || op.Step == Park && s.steps[stepOf(op, "")]
 }
 
 // misspelled refuses a line that is spelled otherwise than this program does: then something in it was passed over.

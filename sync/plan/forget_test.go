@@ -47,7 +47,7 @@ func TestForget(t *testing.T) {
 				t.Errorf("%d lines, the header says %d, want %d", got, f.Header.Forgotten, test.lines)
 			}
 			text := written(t, f)
-			read, err := ReadFile(bytes.NewReader(text))
+			read, err := ReadFile(bytes.NewReader(text), nil)
 			if err != nil {
 				t.Fatalf("it can't be read any more: %v", err)
 			}
@@ -93,7 +93,7 @@ func TestForgetOneOfARing(t *testing.T) {
 	if _, err := f.Forget(&Person{ExternalIDs: []string{"E1"}}); err != nil {
 		t.Fatal(err)
 	}
-	read, err := ReadFile(bytes.NewReader(written(t, f)))
+	read, err := ReadFile(bytes.NewReader(written(t, f)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 // Moved blocks an operation of a saved plan whose account isn't any more what it was planned from.
 const Moved Reason = "moved"
 
-// Concerned returns what has to be looked up again before a saved plan is carried out: the accounts that it writes, and
-// what its sign-ups claim, and the external IDs that it gives.
+// Concerned returns what has to be looked up again before the operations that a saved plan holds are carried out: the accounts
+// that they write, and what sign-ups claim, and the external IDs that are given.
 func (p *Plan) Concerned() Lookups {
 	var l Lookups
 	for i := range p.Operations {
@@ -40,8 +40,8 @@ func (p *Plan) Concerned() Lookups {
 	return l
 }
 
-// Recheck compares the plan with the accounts that the look-ups of Concerned found, and blocks what no longer fits them,
-// together with all that waits for it. An account that is gone doesn't block its delete.
+// Recheck compares what the plan holds with the accounts that the look-ups of Concerned found, and blocks what no longer fits
+// them, together with all that waits for it. An account that is gone doesn't block its delete.
 //
 //	operation             | is blocked when
 //	----------------------+----------------------------------------------------------------------------------------

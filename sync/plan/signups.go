@@ -22,9 +22,30 @@ type SignUps struct {
 	first  []Operation // a few, for guards to name
 }
 
-// IsSignUp reports whether the operation is one of those that a plan needn't hold.
+// take counts the next sign-up.
+func (s *SignUps) take(op *Operation) {
+	if s.Count++; s.Count <= concernsMost {
+		s.first = append(s.first, *op)
+	}
+}
+
+// pass notes where the next operation stands that the plan holds.
+func (s *SignUps) pass() { s.before = append(s.before, s.Count) }
+
+// IsSignUp reports whether the operation is one of those that a plan needn't hold. It says nothing that isn't the same in all
+// of them, but who is signed up, with what, and by which record.
 func (o *Operation) IsSignUp() bool {
-	return o.Kind == Create && o.Reason == NewRecord && o.Blocked == "" && o.Wave == 0 && len(o.WaitsFor) == 0 && o.Ring == ""
+	alike := o.Kind == Create && o.Step == "" && o.Reason == NewRecord && o.AccountID == 0 && o.Account == nil && o.ExternalIDBefore == nil && !o.Approved
+	free := o.Blocked == "" && o.Detail == "" && o.Wave == 0 && len(o.WaitsFor) == 0 && len(o.Parked) == 0 && o.Ring == ""
+	return alike && free && !slices.ContainsFunc(o.Changes, func(c Change) bool { return c.Before != "" })
+}
+
+// Aside is where sign-ups are put that a plan doesn't hold.
+type Aside interface {
+	// Add puts an operation aside that IsSignUp.
+	Add(op *Operation) error
+	// All yields them as they came, as SignUps.Each does.
+	All() iter.Seq2[*Operation, error]
 }
 
 // Join adds the sign-ups of newcomers, sorted by external ID, to the plan that was made for everybody else. Then it is the
@@ -33,28 +54,25 @@ func (p *Plan) Join(count int, each iter.Seq2[*Operation, error]) error {
 	if count == 0 {
 		return nil
 	}
-	s := &SignUps{Count: count, Each: each, before: make([]int, len(p.Operations))}
+	s := &SignUps{Each: each}
 	places := p.places()
-	n, i := 0, 0
 	for op, err := range each {
 		if err != nil {
 			return err
 		}
-		for ; i < len(places) && places[i] < op.ExternalID; i++ {
-			s.before[i] = n
+		for len(s.before) < len(places) && places[len(s.before)] < op.ExternalID {
+			s.pass()
 		}
-		if n++; n <= concernsMost {
-			s.first = append(s.first, *op)
-		}
+		s.take(op)
 	}
-	if n != count {
-		return incomplete(n, count)
+	if s.Count != count {
+		return incomplete(s.Count, count)
 	}
-	for ; i < len(s.before); i++ {
-		s.before[i] = n
+	for len(s.before) < len(p.Operations) {
+		s.pass()
 	}
 	p.SignUps = s
-	p.Desired += n
+	p.Desired += count
 	return nil
 }
 

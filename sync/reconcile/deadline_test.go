@@ -115,25 +115,42 @@ func TestDeadline(t *testing.T) {
 
 // A saved plan has its deadline too, and can be taken up again.
 func TestDeadlineOfASavedPlan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, t.TempDir())
-		defer func() { _ = w.server.Close() }()
-		defer func() { _ = w.client.Close(t.Context()) }()
-		w.source.persons = staff(40)
-		file := w.save(t)
-		apply := func() *reconcile.Result { return w.apply(t, reread(t, file)) }
-		fast := w.Service
-		w.Service, w.MaxDuration = slowService{fast, 0, 2 * time.Second}, 5*time.Second
-		late := apply()
-		wantStatus(t, late, state.Late)
-		w.Service, w.MaxDuration = fast, 0
-		again := apply()
-		wantStatus(t, again, state.Applied)
-		if tally := again.Run.Tally; late.Run.Tally.Applied == 0 || tally.Skipped > 0 || tally.Unchanged != late.Run.Tally.Applied {
-			t.Errorf("first %+v, then %+v", late.Run.Tally, tally)
+	for name, hold := range map[string]bool{"aside": false, "held": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { deadlineOfASavedPlan(t, hold) })
+		})
+	}
+}
+
+func deadlineOfASavedPlan(t *testing.T, hold bool) {
+	w := newWorld(t, t.TempDir())
+	defer func() { _ = w.server.Close() }()
+	defer func() { _ = w.client.Close(t.Context()) }()
+	w.source.persons = staff(40)
+	file := w.save(t)
+	apply := func() *reconcile.Result {
+		again := reread(t, file)
+		if again.Plan.SignUps == nil || again.Plan.SignUps.Count != 40 {
+			t.Fatalf("aside are %+v", again.Plan.SignUps)
 		}
-		if n := w.writes(); n != 40 {
-			t.Errorf("%d writes in both runs", n)
+		if hold {
+			if err := again.Plan.Hold(); err != nil {
+				t.Fatal(err)
+			}
 		}
-	})
+		return w.apply(t, again)
+	}
+	fast := w.Service
+	w.Service, w.MaxDuration = slowService{fast, 0, 2 * time.Second}, 5*time.Second
+	late := apply()
+	wantStatus(t, late, state.Late)
+	w.Service, w.MaxDuration = fast, 0
+	again := apply()
+	wantStatus(t, again, state.Applied)
+	if tally := again.Run.Tally; late.Run.Tally.Applied == 0 || tally.Skipped > 0 || tally.Unchanged != late.Run.Tally.Applied {
+		t.Errorf("first %+v, then %+v", late.Run.Tally, tally)
+	}
+	if n := w.writes(); n != 40 {
+		t.Errorf("%d writes in both runs", n)
+	}
 }

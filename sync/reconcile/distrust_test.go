@@ -195,7 +195,7 @@ func TestPlansOfALostState(t *testing.T) {
 	result := w.sync(t)
 	store := w.peek(t)
 	run := result.Run
-	if _, err := reconcile.StoredPlan(store, run); err != nil {
+	if _, err := reconcile.StoredPlan(store, run, nil); err != nil {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*state.Run){
@@ -206,7 +206,7 @@ func TestPlansOfALostState(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run := run
 			change(&run)
-			if _, err := reconcile.StoredPlan(store, run); !errors.Is(err, os.ErrNotExist) {
+			if _, err := reconcile.StoredPlan(store, run, nil); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("its plan: %v", err)
 			}
 		})

@@ -25,6 +25,11 @@ func (r *run) lookUp(ctx context.Context, total int, values iter.Seq2[asked, err
 		return nil, nil
 	}
 	r.order.Progress.Phase("look up", total)
+	return r.ask(ctx, values)
+}
+
+// ask is lookUp within its phase.
+func (r *run) ask(ctx context.Context, values iter.Seq2[asked, error]) ([]account.Account, error) {
 	var found []account.Account
 	var mu sync.Mutex
 	before := ctx

@@ -59,7 +59,7 @@ func (w *world) keptPlan(t *testing.T, run int64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := plan.ReadFile(bytes.NewReader(text)); err != nil {
+	if _, err := plan.ReadFile(bytes.NewReader(text), nil); err != nil {
 		t.Fatal(err)
 	}
 	_, lines, _ := strings.Cut(string(text), "\n")

@@ -104,7 +104,7 @@ type Result struct {
 	// Differences are what the sample shows other than planned.
 	Differences []state.Difference
 
-	aside *spool.SignUps // the sign-ups that the plan doesn't hold
+	aside *spool.SignUps // the sign-ups that the plan doesn't hold; not those of a file, which whoever read it has
 }
 
 // Close frees what a large plan has on the disk. After it the plan can't be used. No result needn't be closed.

@@ -8,9 +8,15 @@ import (
 	"slices"
 	"time"
 
+	"cubesync/sync/account"
 	"cubesync/sync/plan"
+	"cubesync/sync/spool"
 	"cubesync/sync/state"
 )
+
+// recheckLot is how many sign-ups of a saved plan are looked up and judged at once. Look-ups idle at the end of each lot for
+// as long as one takes.
+const recheckLot = 10_000
 
 // Approve carries out the plan of a held run as it was saved, and makes its read and configuration the baseline, even
 // where the plan is empty; changed settings only where settled says so. What has moved since the plan was made is skipped, with the reason. A *NotApplicableError says
@@ -21,21 +27,33 @@ func (p *Pipeline) Approve(ctx context.Context, number int64, order Order) (*Res
 		if err != nil {
 			return nil, err
 		}
-		file, err := StoredPlan(store, *run)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, notApplicable("the plan of run %d isn't kept any more: sync again", number)
-		}
+		aside := spool.NewSignUps(p.StateDir)
+		result, err := p.approve(ctx, store, run, aside, order)
 		if err != nil {
+			aside.Close()
 			return nil, err
 		}
-		if why := p.unlike(&file.Header, run); why != "" {
-			return nil, notApplicable("run %d can't be approved: %s: sync again", number, why)
-		}
-		if at := file.Header.ExpiresAt; file.Plan.Count(plan.Release)+file.Plan.Count(plan.Delete) > 0 && time.Now().After(at) {
-			return nil, notApplicable("the plan of run %d releases or deletes, and it expired at %s (plan_expires): sync again", number, plan.Moment(at))
-		}
-		return p.carryOut(ctx, store, file, order, number)
+		result.aside = aside
+		return result, nil
 	})
+}
+
+// approve carries out the plan of a held run.
+func (p *Pipeline) approve(ctx context.Context, store *state.Store, run *state.Run, aside *spool.SignUps, order Order) (*Result, error) {
+	file, err := StoredPlan(store, *run, aside)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notApplicable("the plan of run %d isn't kept any more: sync again", run.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if why := p.unlike(&file.Header, run); why != "" {
+		return nil, notApplicable("run %d can't be approved: %s: sync again", run.ID, why)
+	}
+	if at := file.Header.ExpiresAt; file.Plan.Count(plan.Release)+file.Plan.Count(plan.Delete) > 0 && time.Now().After(at) {
+		return nil, notApplicable("the plan of run %d releases or deletes, and it expired at %s (plan_expires): sync again", run.ID, plan.Moment(at))
+	}
+	return p.carryOut(ctx, store, file, order, run.ID)
 }
 
 // Apply carries out a saved plan, as Approve does, but only where no guard would hold it by now: the file can be written
@@ -108,8 +126,7 @@ func (r *run) readyAgain(ctx context.Context) bool {
 	if !r.settle(ctx) {
 		return false
 	}
-	total, values := valuesOf(r.Plan.Concerned())
-	found, err := r.lookUp(ctx, total, values)
+	found, left, err := r.lookAgain(ctx)
 	if err != nil {
 		return r.stop(ctx, err)
 	}
@@ -124,6 +141,7 @@ func (r *run) readyAgain(ctx context.Context) bool {
 	if err != nil {
 		return r.stop(ctx, err)
 	}
+	r.Plan = left
 	r.Plan.DropMade(policy.OwnerTag, found)
 	r.Run.Tally.Unchanged = r.Plan.Unchanged
 	r.Plan.Recheck(policy, found)
@@ -135,6 +153,34 @@ func (r *run) readyAgain(ctx context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// lookAgain looks up what the plan concerns, and returns what there is of its operations, and the plan as it is left by what
+// there is of the sign-ups that it doesn't hold. They are looked up and judged a lot at a time: after a try that was broken
+// off, most of them are there.
+func (r *run) lookAgain(ctx context.Context) (found []account.Account, left *plan.Plan, err error) {
+	all, values := valuesOf(r.Plan.Concerned())
+	if _, err := r.Plan.Revise(recheckLot, func(some *plan.Plan) error {
+		n, _ := valuesOf(some.Concerned())
+		all += n
+		return nil
+	}); err != nil || all == 0 {
+		return nil, r.Plan, err
+	}
+	r.order.Progress.Phase("look up", all)
+	if found, err = r.ask(ctx, values); err != nil {
+		return nil, nil, err
+	}
+	left, err = r.Plan.Revise(recheckLot, func(some *plan.Plan) error {
+		_, values := valuesOf(some.Concerned())
+		there, err := r.ask(ctx, values)
+		if err == nil {
+			some.DropMade(r.Policy.OwnerTag, there)
+			some.Recheck(r.Policy, there)
+		}
+		return err
+	})
+	return found, left, err
 }
 
 // remember reads from the state what a saved plan is judged by. The clock is set after the look-up, which told the

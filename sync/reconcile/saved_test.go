@@ -3,6 +3,9 @@ package reconcile_test
 import (
 	"bytes"
 	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ import (
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
+	"cubesync/sync/spool"
 	"cubesync/sync/state"
 	"cubesync/sync/user"
 )
@@ -39,7 +43,15 @@ func (w *world) save(t *testing.T) *plan.File {
 	if err := file.Write(&text); err != nil {
 		t.Fatal(err)
 	}
-	back, err := plan.ReadFile(&text)
+	return readBack(t, &text)
+}
+
+// readBack reads a plan file as `apply` does.
+func readBack(t *testing.T, text io.Reader) *plan.File {
+	t.Helper()
+	aside := spool.NewSignUps(t.TempDir())
+	t.Cleanup(aside.Close)
+	back, err := plan.ReadFile(text, aside)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +71,7 @@ func (w *world) apply(t *testing.T, file *plan.File) *reconcile.Result {
 // stored is the plan that the state keeps of a run.
 func (w *world) stored(t *testing.T, run int64) *plan.File {
 	t.Helper()
-	file, err := w.peek(t).Plan(run)
+	file, err := w.peek(t).Plan(run, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +170,39 @@ func TestSavedPlan(t *testing.T) {
 	})
 }
 
+// What was read is what is carried out, although the file has become another one since, be it a whole plan too.
+func TestSavedPlanIsWhatWasRead(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	path := filepath.Join(t.TempDir(), "plan.jsonl")
+	w.source.persons = staff(30)
+	if err := state.WriteNew(path, w.save(t)); err != nil {
+		t.Fatal(err)
+	}
+	reviewed, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reviewed.Close() }() // it was only read
+	file := readBack(t, reviewed)
+	w.source.persons = staff(60)[30:]
+	if _, err := reviewed.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.save(t).Write(reviewed); err != nil { // in place
+		t.Fatal(err)
+	}
+	wantStatus(t, w.apply(t, file), state.Applied)
+	for externalID, want := range map[string]int{"e0000": 1, "e0029": 1, "e0030": 0, "e0059": 0} {
+		found, err := w.Service.Find(t.Context(), account.ByExternalID, []string{externalID})
+		if err != nil || len(found) != want {
+			t.Errorf("%s has %d accounts, %v; want %d", externalID, len(found), err, want)
+		}
+	}
+	if n := w.writes(); n != 30 {
+		t.Errorf("%d writes, want 30", n)
+	}
+}
+
 // What a killed run left in doubt is found out before a saved plan is carried out.
 func TestSavedPlanSettlesFirst(t *testing.T) {
 	w := newWorld(t, t.TempDir())
@@ -189,11 +234,7 @@ func reread(t *testing.T, file *plan.File) *plan.File {
 	if err := file.Write(&text); err != nil {
 		t.Fatal(err)
 	}
-	back, err := plan.ReadFile(&text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return back
+	return readBack(t, &text)
 }
 
 func TestSavedPlanIsRefused(t *testing.T) {

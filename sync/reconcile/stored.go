@@ -10,10 +10,10 @@ import (
 	"cubesync/sync/state"
 )
 
-// StoredPlan returns the plan that is kept of a run; an fs.ErrNotExist where there is none. Numbers begin again when a
-// state is lost, and plans outlive it: one of a run that had the same number isn't this run's.
-func StoredPlan(store *state.Store, run state.Run) (*plan.File, error) {
-	file, err := store.Plan(run.ID)
+// StoredPlan returns the plan that is kept of a run, as plan.ReadFile does; an fs.ErrNotExist where there is none. Numbers
+// begin again when a state is lost, and plans outlive it: one of a run that had the same number isn't this run's.
+func StoredPlan(store *state.Store, run state.Run, aside plan.Aside) (*plan.File, error) {
+	file, err := store.Plan(run.ID, aside)
 	if err != nil {
 		return nil, err
 	}

@@ -56,16 +56,10 @@ type ExplainedCell struct {
 // Explain returns what the plan of a run says about whoever text names: by external ID, account id, login, e-mail, or
 // the position of a record. Nobody is returned whom the plan leaves as they are without a word. An error means that the plan
 // can't be read on.
-func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, text string) ([]Explanation, error) {
+func Explain(run state.Run, file *plan.File, outcomes Outcomes, text string) ([]Explanation, error) {
 	e := explainer{run: run, file: file, text: text}
 	e.id, _ = strconv.ParseInt(text, 10, 64) // 0 is no account's
-	for _, outcome := range Endings(file.Plan, outcomes) {
-		op := &outcome.Operation
-		if op.Step != plan.Park && (e.named(op.ExternalID, op.AccountID, op.Position) || e.holds(op)) {
-			e.operation(op, outcome)
-		}
-	}
-	if err := e.signUps(); err != nil {
+	if err := e.operations(outcomes); err != nil {
 		return nil, err
 	}
 	for i := range file.Plan.Rejects {
@@ -84,17 +78,37 @@ func Explain(run state.Run, file *plan.File, outcomes []state.StoredOutcome, tex
 	return e.found, nil
 }
 
-// signUps explains those that the plan doesn't hold: a plan that was made a moment ago, and of which nothing was begun.
-func (e *explainer) signUps() error {
-	if e.file.Plan.SignUps == nil {
-		return nil
+// operations explains those that are about whoever is meant, be it that only their outcome says so: the plan doesn't know the
+// account of a sign-up.
+func (e *explainer) operations(outcomes Outcomes) error {
+	p := e.file.Plan
+	meant := func(op *plan.Operation) bool {
+		return e.named(op.ExternalID, op.AccountID, op.Position) || e.holds(op)
 	}
-	for op, err := range e.file.Plan.SignUps.Each {
+	signUps := map[string]bool{} // external IDs
+	if p.SignUps != nil {
+		for op, err := range p.SignUps.Each {
+			if err != nil {
+				return err
+			}
+			if meant(op) {
+				signUps[op.ExternalID] = true
+			}
+		}
+	}
+	ends, err := readEndings(p, outcomes, func(o *state.StoredOutcome) bool {
+		return signUps[o.ExternalID] || e.id != 0 && o.AccountID == e.id
+	})
+	if err != nil {
+		return err
+	}
+	for op, err := range p.All() {
 		if err != nil {
 			return err
 		}
-		if e.named(op.ExternalID, op.AccountID, op.Position) || e.holds(op) {
-			e.operation(op, state.Outcome{Operation: *op, Ending: state.NotAttempted})
+		outcome := ends.of(op)
+		if op.Step != plan.Park && meant(&outcome.Operation) {
+			e.operation(&outcome.Operation, outcome)
 		}
 	}
 	return nil

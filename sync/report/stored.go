@@ -7,17 +7,26 @@ import (
 	"cubesync/sync/state"
 )
 
-// FromState is the report of an earlier run, from what the state keeps of it. file is nil where the run made no plan.
-func FromState(run state.Run, file *plan.File, outcomes []state.StoredOutcome) Report {
+// Outcomes has yield told every outcome that the journal has of a run, and stops with its error; nil: there are none.
+type Outcomes func(yield func(state.StoredOutcome) error) error
+
+// FromState is the report of an earlier run, from what the state keeps of it. file is nil where the run made no plan. An error
+// means that one of them can't be read on.
+func FromState(run state.Run, file *plan.File, outcomes Outcomes) (Report, error) {
 	r := Report{Run: run}
 	if file == nil {
-		return r
+		return r, nil
 	}
 	r.Plan = file.Plan
-	ended := Endings(file.Plan, outcomes)
-	for i := range file.Plan.Operations {
-		op := &file.Plan.Operations[i]
-		outcome := ended[i]
+	ends, err := readEndings(file.Plan, outcomes, func(o *state.StoredOutcome) bool { return o.Ending != state.DoneApplied || o.Words != "" })
+	if err != nil {
+		return r, err
+	}
+	for op, err := range file.Plan.All() {
+		if err != nil {
+			return r, err
+		}
+		outcome := ends.of(op)
 		if outcome.Ending == state.DoneApplied && (op.Kind == plan.Delete || op.Kind == plan.Release) {
 			r.Gone = append(r.Gone, outcome)
 		}
@@ -25,7 +34,7 @@ func FromState(run state.Run, file *plan.File, outcomes []state.StoredOutcome) R
 			r.Troubles = append(r.Troubles, outcome)
 		}
 	}
-	return r
+	return r, nil
 }
 
 // isTrouble reports whether somebody should look at the outcome. What the configuration says not to write is none; a
@@ -38,47 +47,65 @@ func isTrouble(o state.Outcome) bool {
 	return o.Ending != state.NotAttempted && !byPolicy
 }
 
-// Endings say how each operation of a plan ended, in the plan's order. Only those that were opened stand in the journal:
-// what was blocked, or waited for one that wasn't applied, was skipped, and the rest never had its turn.
-func Endings(p *plan.Plan, outcomes []state.StoredOutcome) []state.Outcome {
-	type key struct {
-		externalID string
-		kind       plan.Kind
-		step       plan.Step
-	}
-	journal := make(map[key]*state.StoredOutcome, len(outcomes))
-	for i := range outcomes {
-		o := &outcomes[i]
-		journal[key{o.ExternalID, o.Kind, o.Step}] = o
-	}
-	rings := map[string]string{} // by external ID
-	for i := range p.Operations {
-		if op := &p.Operations[i]; op.Ring != "" {
-			rings[op.ExternalID] = op.Ring
-		}
-	}
-	ended := make([]state.Outcome, len(p.Operations))
-	applied := map[string]bool{}
+// endings say how the operations of a plan ended. Only those that were opened stand in the journal: what was blocked, or waited
+// for one that wasn't applied, was skipped, and the rest never had its turn.
+type endings struct {
+	begun   bool // the journal has something of the run
+	journal map[ended]state.StoredOutcome
+	rings   map[string]string // by external ID
+	applied map[string]bool   // external IDs
+}
+
+// ended is what an outcome is of.
+type ended struct {
+	externalID string
+	kind       plan.Kind
+	step       plan.Step
+}
+
+// readEndings reads the outcomes of the operations that the plan holds and, of all others, those that are wanted: nobody waits
+// for one of them.
+func readEndings(p *plan.Plan, outcomes Outcomes, wanted func(*state.StoredOutcome) bool) (*endings, error) {
+	e := &endings{journal: map[ended]state.StoredOutcome{}, rings: map[string]string{}, applied: map[string]bool{}}
+	held := make(map[string]bool, len(p.Operations))
 	for i := range p.Operations {
 		op := &p.Operations[i]
-		ended[i] = state.Outcome{Operation: *op, Ending: state.NotAttempted}
-		switch o := journal[key{op.ExternalID, op.Kind, op.Step}]; {
-		case o != nil:
-			ended[i].Ending, ended[i].Words = o.Ending, o.Words
-			if op.AccountID == 0 {
-				ended[i].Operation.AccountID = o.AccountID
-			}
-		case len(outcomes) == 0 && op.Blocked == "": // nothing was begun
-		case op.Blocked != "":
-			ended[i].Ending, ended[i].Words = state.DoneSkipped, string(op.Blocked)+": "+op.Detail
-		case slices.ContainsFunc(op.WaitsFor, func(other string) bool {
-			return !applied[other] && (op.Ring == "" || rings[other] != op.Ring) // those of a ring go together
-		}):
-			ended[i].Ending, ended[i].Words = state.DoneSkipped, string(plan.WaitsForOther)+": what it waits for wasn't applied"
-		}
-		if ended[i].Ending == state.DoneApplied && op.Step == "" {
-			applied[op.ExternalID] = true
+		held[op.ExternalID] = true
+		if op.Ring != "" {
+			e.rings[op.ExternalID] = op.Ring
 		}
 	}
-	return ended
+	if outcomes == nil {
+		return e, nil
+	}
+	return e, outcomes(func(o state.StoredOutcome) error {
+		e.begun = true
+		if held[o.ExternalID] || wanted(&o) {
+			e.journal[ended{o.ExternalID, o.Kind, o.Step}] = o
+		}
+		return nil
+	})
+}
+
+// of is how an operation ended. It is asked in the plan's order.
+func (e *endings) of(op *plan.Operation) state.Outcome {
+	end := state.Outcome{Operation: *op, Ending: state.NotAttempted}
+	o, opened := e.journal[ended{op.ExternalID, op.Kind, op.Step}]
+	switch {
+	case opened:
+		end.Ending, end.Words = o.Ending, o.Words
+		if op.AccountID == 0 {
+			end.Operation.AccountID = o.AccountID
+		}
+	case op.Blocked != "":
+		end.Ending, end.Words = state.DoneSkipped, string(op.Blocked)+": "+op.Detail
+	case e.begun && slices.ContainsFunc(op.WaitsFor, func(other string) bool {
+		return !e.applied[other] && (op.Ring == "" || e.rings[other] != op.Ring) // those of a ring go together
+	}):
+		end.Ending, end.Words = state.DoneSkipped, string(plan.WaitsForOther)+": what it waits for wasn't applied"
+	}
+	if end.Ending == state.DoneApplied && op.Step == "" && op.Kind != plan.Create {
+		e.applied[op.ExternalID] = true
+	}
+	return end
 }

@@ -2,7 +2,9 @@ package report_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 	"cubesync/sync/report"
+	"cubesync/sync/spool"
 	"cubesync/sync/state"
 	"cubesync/sync/user"
 )
@@ -29,6 +32,7 @@ func storedPlan() *plan.File {
 		Plan: &plan.Plan{
 			Operations: []plan.Operation{
 				{Kind: plan.Create, ExternalID: "E1", Position: "users.csv:2", Reason: plan.NewRecord, Changes: []plan.Change{{Field: user.Login, After: "ann"}}},
+				{Kind: plan.Create, ExternalID: "E13", Reason: plan.NewRecord, Changes: []plan.Change{{Field: user.Login, After: "cy"}}},
 				{Kind: plan.Update, Step: plan.Park, ExternalID: "E2", AccountID: 2, Reason: plan.FieldsDiffer, Account: &have, Ring: "E2"},
 				{Kind: plan.Update, ExternalID: "E2", AccountID: 2, Reason: plan.FieldsDiffer, Account: &have, WaitsFor: []string{"E2"}, Ring: "E2",
 					Changes: []plan.Change{{Field: user.Email, Before: "bo@example.com", After: "bo@example.org"}}},
@@ -49,18 +53,39 @@ func storedPlan() *plan.File {
 	}
 }
 
-func storedOutcomes() []state.StoredOutcome {
-	return []state.StoredOutcome{
+// storedPlans are the plan as it holds all of its operations, and as it is read where sign-ups go aside.
+func storedPlans(t *testing.T) map[string]*plan.File {
+	t.Helper()
+	var text bytes.Buffer
+	if err := storedPlan().Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	aside := spool.NewSignUps(t.TempDir())
+	t.Cleanup(aside.Close)
+	read, err := plan.ReadFile(&text, aside)
+	if err != nil || read.Plan.SignUps == nil || read.Plan.SignUps.Count != 2 {
+		t.Fatalf("%v, aside are %+v", err, read)
+	}
+	return map[string]*plan.File{"held": storedPlan(), "aside": read}
+}
+
+func storedOutcomes(yield func(state.StoredOutcome) error) error {
+	for _, o := range []state.StoredOutcome{
 		{Kind: plan.Create, ExternalID: "E1", AccountID: 1, Ending: state.DoneApplied},
 		{Kind: plan.Update, Step: plan.Park, ExternalID: "E2", AccountID: 2, Ending: state.DoneApplied},
 		{Kind: plan.Update, ExternalID: "E2", AccountID: 2, Ending: state.DoneFailed, Words: "update: conflict (HTTP 422): email: taken"},
 		{Kind: plan.Adopt, ExternalID: "E6", AccountID: 6, Ending: state.DoneApplied, Words: "ConnectyCube ignored phone"},
 		{Kind: plan.Delete, ExternalID: "E7", AccountID: 7, Ending: state.DoneApplied, Words: "was gone already"},
+		{Kind: plan.Create, ExternalID: "E13", Ending: state.DoneFailed, Words: "sign-up: no"},
+	} {
+		if err := yield(o); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func TestFromState(t *testing.T) {
-	r := report.FromState(state.Run{ID: 5, Status: state.Applied}, storedPlan(), storedOutcomes())
 	lines := func(outcomes []state.Outcome) []string {
 		var all []string
 		for _, o := range outcomes {
@@ -68,28 +93,86 @@ func TestFromState(t *testing.T) {
 		}
 		return all
 	}
-	want := []string{
-		"E2 failed: update: conflict (HTTP 422): email: taken", "E4 skipped: refused-before: no",
-		"E5 skipped: waits-for: what it waits for wasn't applied", "E6 applied: ConnectyCube ignored phone",
+	from := func(run state.Run, file *plan.File, outcomes report.Outcomes) report.Report {
+		r, err := report.FromState(run, file, outcomes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
 	}
-	if diff := cmp.Diff(want, lines(r.Troubles)); diff != "" {
-		t.Errorf("troubles (-want +got):\n%s", diff)
+	for name, file := range storedPlans(t) {
+		t.Run(name, func(t *testing.T) {
+			r := from(state.Run{ID: 5, Status: state.Applied}, file, storedOutcomes)
+			want := []string{
+				"E13 failed: sign-up: no", "E2 failed: update: conflict (HTTP 422): email: taken", "E4 skipped: refused-before: no",
+				"E5 skipped: waits-for: what it waits for wasn't applied", "E6 applied: ConnectyCube ignored phone",
+			}
+			if diff := cmp.Diff(want, lines(r.Troubles)); diff != "" {
+				t.Errorf("troubles (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{"E7 applied: was gone already"}, lines(r.Gone)); diff != "" {
+				t.Errorf("gone (-want +got):\n%s", diff)
+			}
+			for _, o := range from(state.Run{Status: state.Held}, file, nil).Troubles {
+				if o.Operation.Blocked == "" {
+					t.Errorf("nothing was begun, and %s ended as %s", o.Operation.ExternalID, o.Ending)
+				}
+			}
+			broken := errors.New("the journal is broken")
+			if _, err := report.FromState(state.Run{}, file, func(func(state.StoredOutcome) error) error { return broken }); !errors.Is(err, broken) {
+				t.Errorf("of a broken journal: %v", err)
+			}
+		})
 	}
-	if diff := cmp.Diff([]string{"E7 applied: was gone already"}, lines(r.Gone)); diff != "" {
-		t.Errorf("gone (-want +got):\n%s", diff)
+	if none := from(state.Run{ID: 5}, nil, nil); none.Plan != nil || none.Troubles != nil {
+		t.Errorf("a run without a plan: %+v", none)
 	}
-	ends := report.Endings(storedPlan().Plan, storedOutcomes())
-	if ends[0].Operation.AccountID != 1 || ends[8].Ending != state.NotAttempted {
-		t.Errorf("the sign-up got account %d, and what had no turn ended as %s", ends[0].Operation.AccountID, ends[8].Ending)
+}
+
+// What is shown and explained of a run of many sign-ups is found without holding them, or how each ended.
+func TestStoredInLittleMemory(t *testing.T) {
+	live := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
 	}
-	held := report.FromState(state.Run{Status: state.Held}, storedPlan(), nil)
-	for _, o := range held.Troubles {
-		if o.Operation.Blocked == "" {
-			t.Errorf("nothing was begun, and %s ended as %s", o.Operation.ExternalID, o.Ending)
+	const many = 50_000
+	before, ended := live(), int64(0)
+	file := storedPlan()
+	file.Plan.Operations = nil
+	err := file.Plan.Join(many, func(yield func(*plan.Operation, error) bool) {
+		for i := range many {
+			op := plan.Operation{Kind: plan.Create, ExternalID: fmt.Sprintf("E%06d", i), Reason: plan.NewRecord, Changes: []plan.Change{{Field: user.Login, After: fmt.Sprint("login ", i)}}}
+			if !yield(&op, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := func(yield func(state.StoredOutcome) error) error {
+		for i := range many {
+			o := state.StoredOutcome{Kind: plan.Create, ExternalID: fmt.Sprintf("E%06d", i), AccountID: int64(i), Ending: state.DoneApplied}
+			if err := yield(o); err != nil {
+				return err
+			}
+		}
+		ended = max(ended, live()-before)
+		return nil
+	}
+	if r, err := report.FromState(state.Run{}, file, outcomes); err != nil || len(r.Troubles) > 0 {
+		t.Errorf("%v, %v", r.Troubles, err)
+	}
+	for _, who := range []string{"E000007", "login 7", "7"} {
+		found, err := report.Explain(state.Run{}, file, outcomes, who)
+		if err != nil || len(found) != 1 || found[0].AccountID != 7 || found[0].Ending != string(state.DoneApplied) {
+			t.Errorf("%s is %+v, %v", who, found, err)
 		}
 	}
-	if none := report.FromState(state.Run{ID: 5}, nil, nil); none.Plan != nil || none.Troubles != nil {
-		t.Errorf("a run without a plan: %+v", none)
+	if each := ended / many; each > 10 {
+		t.Errorf("%d bytes for each, want at most 10", each)
 	}
 }
 
@@ -108,6 +191,9 @@ func TestExplain(t *testing.T) {
 			"remark    E2: account 2: tags: kept", "guard field", "outcome   failed: update: conflict (HTTP 422): email: taken",
 		}},
 		{"E3", []string{"account id of earlier runs: account 3", "lacks the tag", "it isn't sent: not-permitted (updates: off)", "outcome   skipped: not-permitted"}},
+		{"1", []string{"E1 (account 1)", "outcome   applied"}},
+		{"E13", []string{"login cy: nobody had it", "outcome   failed: sign-up: no"}},
+		{"E8", []string{"outcome   not attempted"}},
 		{"6", []string{"E6 (account 6)", "by external ID: nobody that it could be", "by login: nobody", "outcome   applied: ConnectyCube ignored phone"}},
 		{"E7", []string{"decision  delete: it has been missing", "no record of the source"}},
 		{"users.csv:9", []string{"decision  reject: email: no", "email: =x@", "outcome   rejected"}},
@@ -117,21 +203,23 @@ func TestExplain(t *testing.T) {
 		{"", nil},
 	} {
 		t.Run("who-is-"+test.who, func(t *testing.T) {
-			found, err := report.Explain(run, storedPlan(), storedOutcomes(), test.who)
-			if err != nil || (len(found) == 1) != (test.want != nil) {
-				t.Fatalf("%d were found: %v", len(found), err)
-			}
-			var out bytes.Buffer
-			if err := report.WriteExplanation(&out, found); err != nil {
-				t.Fatal(err)
-			}
-			for _, want := range test.want {
-				if !strings.Contains(out.String(), want) {
-					t.Errorf("no %q in\n%s", want, out.String())
+			for name, file := range storedPlans(t) {
+				found, err := report.Explain(run, file, storedOutcomes, test.who)
+				if err != nil || (len(found) == 1) != (test.want != nil) {
+					t.Fatalf("%s: %d were found: %v", name, len(found), err)
 				}
-			}
-			if strings.ContainsRune(out.String(), '\x1b') {
-				t.Error("a value reached the terminal as it is")
+				var out bytes.Buffer
+				if err := report.WriteExplanation(&out, found); err != nil {
+					t.Fatal(err)
+				}
+				for _, want := range test.want {
+					if !strings.Contains(out.String(), want) {
+						t.Errorf("%s: no %q in\n%s", name, want, out.String())
+					}
+				}
+				if strings.ContainsRune(out.String(), '\x1b') {
+					t.Errorf("%s: a value reached the terminal as it is", name)
+				}
 			}
 		})
 	}

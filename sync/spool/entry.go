@@ -121,7 +121,7 @@ func readSignUp(entry string) (op plan.Operation, err error) {
 	}
 	op.Mine.CustomData, op.Mine.Tags = in.value(), in.value()
 	count := in.number()
-	if count > uint64(len(user.Values{})) {
+	if count > uint64(len(in.rest)) { // each takes some of it
 		return op, errDamaged
 	}
 	op.Changes = make([]plan.Change, count)

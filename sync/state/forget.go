@@ -63,7 +63,7 @@ func (s *Store) forgetIn(path string, t *Traces) error {
 	if err != nil {
 		return err
 	}
-	file, err := plan.ReadFile(opened)
+	file, err := plan.ReadFile(opened, nil)
 	if err := errors.Join(ignoreBadPlan(err), opened.Close()); err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func TestForget(t *testing.T) {
 			if l, err := s.Listing(t.Context()); err != nil || !l.Watermark.IsZero() {
 				t.Errorf("%+v, %v: the next run must list everybody", l, err)
 			}
-			if file, err := s.Plan(3); err != nil || file.Header.Forgotten == 0 || len(file.Plan.Operations) != 1 {
+			if file, err := s.Plan(3, nil); err != nil || file.Header.Forgotten == 0 || len(file.Plan.Operations) != 1 {
 				t.Errorf("%v", err)
 			}
 			closeStore(t, s)

@@ -67,8 +67,9 @@ func WriteNew(path string, file *plan.File) (err error) {
 	return err
 }
 
-// Plan returns the plan of a run. One that made none gives fs.ErrNotExist, one that can't be read a *PlanError.
-func (s *Store) Plan(run int64) (*plan.File, error) {
+// Plan returns the plan of a run, as plan.ReadFile does. One that made none gives fs.ErrNotExist, one that can't be read a
+// *PlanError.
+func (s *Store) Plan(run int64, aside plan.Aside) (*plan.File, error) {
 	file, err := os.Open(s.planFile(run))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("run %d made no plan: %w", run, fs.ErrNotExist)
@@ -77,7 +78,7 @@ func (s *Store) Plan(run int64) (*plan.File, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	read, err := plan.ReadFile(file)
+	read, err := plan.ReadFile(file, aside)
 	if err != nil {
 		return nil, &PlanError{File: file.Name(), Err: err}
 	}

@@ -38,14 +38,14 @@ func TestPlansAreKeptAsLongAsTheirRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Plan(runs[0]); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Plan(runs[0], nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the plan of a dropped run: %v", err)
 	}
 	peeked, err := Peek(t.Context(), dir, s.identity)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := peeked.Plan(runs[2])
+	got, err := peeked.Plan(runs[2], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestHalfWrittenPlansAreNone(t *testing.T) {
 	if err := s.SavePlan(run, bad); err == nil {
 		t.Fatal("a plan was written that can't be")
 	}
-	if _, err := s.Plan(run); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Plan(run, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("something is left of it: %v", err)
 	}
 	left := filepath.Join(s.plans(), "9.jsonl.123.part") // of a killed run
@@ -99,7 +99,7 @@ func TestAlteredPlansAreRefused(t *testing.T) {
 	if err := os.WriteFile(s.planFile(run), bytes.Replace(text, []byte("E1"), []byte("E2"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Plan(run)
+	_, err = s.Plan(run, nil)
 	if _, ok := errors.AsType[*PlanError](err); !ok {
 		t.Errorf("got %v", err)
 	}
