@@ -5,37 +5,61 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
+	"path/filepath"
 	"text/tabwriter"
 
+	"cubesync/sink/emulator"
 	"cubesync/sync/plan"
 )
 
 const (
 	noLimit = 100_000 // requests a second: the most that a configuration takes, and more than any machine reaches
-	// mostMemory is what a first import of a million and the run after it may take, in bytes.
+	// mostMemory is what each command of a first import of a million may take, in bytes.
 	mostMemory = 300e6
 )
 
-// firstImport signs everybody up into an empty server, and then runs once more, when nothing is left to do. It shows users
-// a second, look-ups included, and the memory of both runs.
+// step is one command of an import.
+type step struct {
+	name    string
+	args    []string
+	signUps int // by the end of it
+}
+
+// firstImport signs everybody up into an empty server: with one command, and then runs once more, when nothing is left to do;
+// and by a plan that is saved, carried out, and shown again. It shows users a second, look-ups included, and the memory of
+// each command.
 func (b *bench) firstImport(ctx context.Context, users int, out io.Writer) error {
+	sync := []string{"sync", "--yes"}
+	saved := filepath.Join(b.folder, "import.plan")
+	return errors.Join(
+		b.importing(ctx, "first import", users, out, []step{{"1", sync, users}, {"2", sync, users}}),
+		b.importing(ctx, "first import by a saved plan", users, out, []step{
+			{"plan", []string{"plan", "-o", saved}, 0},
+			{"apply", []string{"apply", saved, "--yes"}, users},
+			{"show", []string{"runs", "show", "1"}, users},
+		}),
+	)
+}
+
+// importing measures the steps of an import of its own.
+func (b *bench) importing(ctx context.Context, name string, users int, out io.Writer, steps []step) error {
 	server, err := b.serve(ctx)
 	if err != nil {
 		return err
 	}
 	defer server.stop()
-	worker, err := b.sync(ctx, server, users, noLimit)
+	config, err := b.company(ctx, server, users, noLimit)
 	if err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(out, "first import of %s users, no limit\n", plan.Number(users))
+	fmt.Fprintf(out, "%s of %s users, no limit\n", name, plan.Number(users))
 	fmt.Fprintln(table, "run\tsign-ups\tusers/s\ts\tCPU s\tMB\trequests\t")
-	before := int64(0)
+	var before emulator.Counters
 	var failures []error
-	for run := 1; run <= 2; run++ {
-		again := *worker // a command is good for one run
-		took, err := b.costOf(&again)
+	for _, s := range steps {
+		took, err := b.costOf(exec.CommandContext(ctx, b.program, append(s.args, "-c", config)...))
 		if err != nil {
 			return err
 		}
@@ -44,14 +68,14 @@ func (b *bench) firstImport(ctx context.Context, users int, out io.Writer) error
 			return err
 		}
 		made := counters.Written
-		if made.SignUp != int64(users) || made.Update+made.Delete != 0 {
-			return fmt.Errorf("after run %d the server counts %d sign-ups, %d updates and %d deletes, want %d, 0 and 0", run, made.SignUp, made.Update, made.Delete, users)
+		if made.SignUp != int64(s.signUps) || made.Update+made.Delete != 0 {
+			return fmt.Errorf("after %s the server counts %d sign-ups, %d updates and %d deletes, want %d, 0 and 0", s.name, made.SignUp, made.Update, made.Delete, s.signUps)
 		}
-		fmt.Fprintf(table, "%d\t%s\t%.0f\t%.1f\t%.1f\t%.0f\t%s\t\n", run, plan.Number(users*(2-run)),
-			float64(users)/took.wall.Seconds(), took.wall.Seconds(), took.cpu.Seconds(), megabytes(took.peak), plan.Number(int(counters.Requests-before)))
-		before = counters.Requests
+		fmt.Fprintf(table, "%s\t%s\t%.0f\t%.1f\t%.1f\t%.0f\t%s\t\n", s.name, plan.Number(int(made.SignUp-before.Written.SignUp)),
+			float64(users)/took.wall.Seconds(), took.wall.Seconds(), took.cpu.Seconds(), megabytes(took.peak), plan.Number(int(counters.Requests-before.Requests)))
+		before = counters
 		if took.peak > mostMemory {
-			failures = append(failures, fmt.Errorf("run %d took %.0f MB, and may take %.0f", run, megabytes(took.peak), megabytes(mostMemory)))
+			failures = append(failures, fmt.Errorf("%s took %.0f MB, and may take %.0f", s.name, megabytes(took.peak), megabytes(mostMemory)))
 		}
 		failures = append(failures, took.check())
 	}

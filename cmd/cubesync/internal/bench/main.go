@@ -1,6 +1,7 @@
 // Command bench measures the program against an emulator in another process, over loopback:
 //
-//	import  how fast a first import is without a limit, and how much memory it and the run after it take; it fails above 300 MB
+//	import  how fast a first import is without a limit, and how much memory it and the run after it take; the same of one by a
+//	        saved plan; it fails above 300 MB
 //	loops   how many sign-ups a second the apply phase reaches, beside a bare net/http loop over as many; it fails below 0.75
 //	limits  how well limits are used and kept, the server's own among them, and how long whole runs take far away; it fails
 //	        when a limit is exceeded or wasted, or when a run takes longer than its calls, or makes others than it announced
