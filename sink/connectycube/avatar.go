@@ -65,7 +65,7 @@ func (c *Client) setAvatar(ctx context.Context, now account.Account, picture New
 		write := as
 		write.name, write.kind, write.method, write.path = updateName, updateCall, http.MethodPut, userPath(now.ID)
 		write.read = readUserOf(now.ID, new(account.Account))
-		err = c.put(ctx, fields, &write)
+		err = c.put(ctx, userBody(fields), &write)
 	}
 	if err == nil {
 		return made, nil

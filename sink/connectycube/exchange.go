@@ -44,8 +44,25 @@ type exchange struct {
 	latency   latency
 }
 
-// told is the service's clock of its last answer, and when that arrived.
-type told struct{ date, at time.Time }
+// told is the service's clock of its last answer, as it was spelled too, and when that arrived.
+type told struct {
+	spelled  string
+	date, at time.Time
+}
+
+// hear takes in the date of an answer. Many come within its second, so the same one isn't taken apart again.
+func (e *exchange) hear(spelled string) {
+	now := told{spelled: spelled, at: time.Now()}
+	if last := e.told.Load(); last != nil && last.spelled == spelled {
+		now.date = last.date
+	} else {
+		var err error
+		if now.date, err = http.ParseTime(spelled); err != nil {
+			return
+		}
+	}
+	e.told.Store(&now)
+}
 
 // clock returns what time it is by the service's clock; zero where it never told.
 func (e *exchange) clock() time.Time {
@@ -102,9 +119,7 @@ func (e *exchange) send(ctx context.Context, c *call) (*answer, error) {
 		e.doubts[c.kind].Add(1)
 	}
 	if err == nil {
-		if date, err := http.ParseTime(got.header.Get("Date")); err == nil {
-			e.told.Store(&told{date, time.Now()})
-		}
+		e.hear(got.header.Get("Date"))
 	}
 	return got, err
 }

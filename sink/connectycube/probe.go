@@ -131,7 +131,7 @@ func (c *Client) PutExternalID(ctx context.Context, as Authority, known account.
 	write := func(by *call) (updated account.Account, err error) {
 		by.name, by.kind, by.method, by.path = updateName, updateCall, http.MethodPut, userPath(known.ID)
 		by.read = readUserOf(known.ID, &updated)
-		err = c.put(ctx, map[string]any{"external_id": externalID}, by)
+		err = c.put(ctx, userBody(map[string]any{"external_id": externalID}), by)
 		return updated, err
 	}
 	switch as.Updates {

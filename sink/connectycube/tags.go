@@ -3,8 +3,6 @@ package connectycube
 import (
 	"context"
 	"errors"
-	"maps"
-	"strings"
 	"sync/atomic"
 
 	"cubesync/sync/account"
@@ -20,25 +18,25 @@ const (
 	tagsAsText
 )
 
-// send sends the call with the fields as its user.
-func (f *tagForm) send(ctx context.Context, c *Client, fields map[string]any, as *call) error {
-	tags, ok := fields[tagField].([]string)
-	if !ok {
-		return c.put(ctx, fields, as)
+// body spells what a write sends of a user, with the tags in one text where they aren't sent as an array.
+type body func(tagsAsText bool) []byte
+
+// send sends the call with the body, which holds these tags; nil: it doesn't set any.
+func (f *tagForm) send(ctx context.Context, c *Client, user body, tags []string, as *call) error {
+	if tags == nil {
+		return c.put(ctx, user(false), as)
 	}
-	asText := maps.Clone(fields)
-	asText[tagField] = strings.Join(tags, ",")
 	if f.known.Load() == tagsAsText {
-		return c.put(ctx, asText, as)
+		return c.put(ctx, user(true), as)
 	}
-	err := c.put(ctx, fields, as)
+	err := c.put(ctx, user(false), as)
 	if err == nil && len(tags) > 0 {
 		f.known.CompareAndSwap(tagsUnknown, tagsAsArray)
 	}
 	if !refusesTags(err) || f.known.Load() == tagsAsArray {
 		return err
 	}
-	second := c.put(ctx, asText, as)
+	second := c.put(ctx, user(true), as)
 	if second == nil && len(tags) > 0 {
 		f.known.CompareAndSwap(tagsUnknown, tagsAsText)
 	}
@@ -54,9 +52,9 @@ func refusesTags(err error) bool {
 	return ok && failed.Kind == account.Invalid && (failed.Field == tagField || failed.Field == "user_tags")
 }
 
-// put sends the call with the fields as its user, as they are.
-func (c *Client) put(ctx context.Context, fields map[string]any, as *call) error {
-	as.body = userBody(fields)
+// put sends the call with the body as it is.
+func (c *Client) put(ctx context.Context, body []byte, as *call) error {
+	as.body = body
 	_, err := c.do(ctx, as)
 	return err
 }

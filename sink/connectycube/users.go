@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"cubesync/sync/account"
@@ -156,7 +157,14 @@ func (c *Client) write(ctx context.Context, now account.Account, change changeFu
 	as.name, as.kind, as.method = updateName, updateCall, http.MethodPut
 	as.path = userPath(now.ID)
 	as.read = readUserOf(now.ID, &updated)
-	if err := c.tags.send(ctx, c, fields, as); err != nil {
+	tags, _ := fields[tagField].([]string)
+	spell := func(tagsAsText bool) []byte {
+		if tagsAsText {
+			fields[tagField] = strings.Join(tags, ",")
+		}
+		return userBody(fields)
+	}
+	if err := c.tags.send(ctx, c, spell, tags, as); err != nil {
 		return account.Account{}, err
 	}
 	return updated, nil

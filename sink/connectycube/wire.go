@@ -84,11 +84,15 @@ func (t *wireTags) UnmarshalJSON(data []byte) error {
 	if err := text.UnmarshalJSON(data); err != nil {
 		return err
 	}
-	*t = nil
-	for tag := range strings.SplitSeq(string(text), ",") {
-		*t = append(*t, wireText(tag))
-	}
+	*t = tagsIn(text)
 	return nil
+}
+
+func tagsIn(text wireText) (tags wireTags) {
+	for tag := range strings.SplitSeq(string(text), ",") {
+		tags = append(tags, wireText(tag))
+	}
+	return tags
 }
 
 func (t wireTags) text() string {
@@ -113,7 +117,10 @@ func readUser(into *account.Account) func(body []byte) error {
 		var got struct {
 			User *wireUser `json:"user"`
 		}
-		if json.Unmarshal(body, &got) != nil || got.User == nil {
+		var usual wireUser
+		if readQuickly(body, &usual) {
+			got.User = &usual
+		} else if json.Unmarshal(body, &got) != nil || got.User == nil {
 			return errors.New("it holds no user")
 		}
 		var err error
