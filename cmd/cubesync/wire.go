@@ -193,9 +193,10 @@ func passwords(p config.Passwords) (password func(string) (string, error), candi
 		return func(string) (string, error) { return rand.Text(), nil }, nil
 	}
 	secret, previous := p.Derive.Secret.Reveal(), p.Derive.Previous.Reveal()
-	password = func(externalID string) (string, error) { return user.DerivePassword(secret, externalID), nil }
+	derive := user.Deriver(secret)
+	password = func(externalID string) (string, error) { return derive(externalID), nil }
 	candidates = func(externalID string) []string {
-		all := []string{user.DerivePassword(secret, externalID)}
+		all := []string{derive(externalID)}
 		if previous != "" {
 			all = append(all, user.DerivePassword(previous, externalID))
 		}

@@ -203,20 +203,23 @@ func (unrepeatable) Read([]byte) (int, error) { return 0, io.EOF }
 
 // readBody returns what it could read of at most limit bytes, even with an error.
 func readBody(response *http.Response, limit int64) ([]byte, error) {
-	errTooLarge := fmt.Errorf("it is larger than %d MiB", limit>>20)
-	if response.ContentLength > limit {
-		return nil, errTooLarge
+	switch {
+	case response.ContentLength > limit:
+		return nil, tooLarge(limit)
+	case response.ContentLength > 0: // nearly always
+		body := make([]byte, response.ContentLength)
+		n, err := io.ReadFull(response.Body, body)
+		return body[:n], err
 	}
 	var body bytes.Buffer
-	if response.ContentLength > 0 {
-		body.Grow(int(response.ContentLength) + bytes.MinRead)
-	}
 	_, err := body.ReadFrom(io.LimitReader(response.Body, limit+1))
 	if err == nil && int64(body.Len()) > limit {
-		err = errTooLarge
+		err = tooLarge(limit)
 	}
 	return body.Bytes(), err
 }
+
+func tooLarge(limit int64) error { return fmt.Errorf("it is larger than %d MiB", limit>>20) }
 
 // byKind names the kinds that were counted.
 func byKind(counters *[kindCount]atomic.Int64) map[string]int {
