@@ -23,7 +23,7 @@ import (
 type Journal interface {
 	// Intend opens operations before any of them is sent.
 	Intend(ctx context.Context, run int64, operations []plan.Operation) error
-	// Record closes them.
+	// Record closes them. It doesn't keep the slice.
 	Record(ctx context.Context, run int64, outcomes []state.Outcome) error
 }
 
@@ -214,6 +214,8 @@ func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup,
 		}
 		ready = append(ready, u)
 	}
+	next := make(chan []plan.Operation) // to whoever is done with the one before: a new goroutine has to grow its stack first
+	defer close(next)
 	for chunk := range r.opened(ctx, ready) {
 		for _, group := range r.groups(chunk) {
 			if group[0].Kind == plan.Delete { // takes places as it needs them
@@ -225,11 +227,20 @@ func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup,
 				r.leave(group, outcomes)
 				continue
 			}
-			working.Go(func() {
-				defer r.crew.Leave()
-				r.carryOut(ctx, group, outcomes)
-			})
+			select {
+			case next <- group:
+			default:
+				working.Go(func() { r.carryOutOne(ctx, group, next, outcomes) })
+			}
 		}
+	}
+}
+
+// carryOutOne carries out a group, and each that comes next. For each of them a place in the crew is taken.
+func (r *run) carryOutOne(ctx context.Context, group []plan.Operation, next <-chan []plan.Operation, outcomes chan<- state.Outcome) {
+	for more := true; more; group, more = <-next {
+		r.carryOut(ctx, group, outcomes)
+		r.crew.Leave()
 	}
 }
 
@@ -320,8 +331,9 @@ func (r *run) hindrance(op *plan.Operation, inside map[string]bool) string {
 // record makes outcomes durable, as many at a time as gather.
 func (r *run) record(ctx context.Context, outcomes <-chan state.Outcome) {
 	ctx = context.WithoutCancel(ctx) // what was done is written down however the run ends
+	batch := make([]state.Outcome, 0, intentChunk)
 	for first := range outcomes {
-		batch := []state.Outcome{first}
+		batch = append(batch[:0], first)
 		enough := time.After(recordWithin)
 	gather:
 		for len(batch) < intentChunk {
