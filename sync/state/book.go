@@ -11,8 +11,12 @@ import (
 type book struct {
 	tx                         *sql.Tx
 	load, add, put, drop, open statement
-	parts                      []*parts // of each table; nil before the first is needed
-	renewed                    bool     // the parts have a new generation already
+	newcomers                  []newcomer // who were signed up and aren't welcomed yet
+	rows                       *addition  // of newcomers; nil before the first is welcomed
+	next                       int64      // the row of the next newcomer; 0: it has to be asked for
+	signedUp                   []agreed   // the agreements to give to those who were
+	parts                      []*parts   // of each table; nil before the first is needed
+	renewed                    bool       // the parts have a new generation already
 }
 
 func openBook(ctx context.Context, tx *sql.Tx) (*book, error) {
@@ -36,6 +40,9 @@ func (b *book) update(ctx context.Context, externalID string, change func(*entry
 
 // entry returns what is known under the external ID; nothing of an unknown one.
 func (b *book) entry(ctx context.Context, externalID string) (e entry, known bool, err error) {
+	if err := b.welcome(ctx); err != nil {
+		return entry{}, false, err
+	}
 	var r row
 	err = b.load.QueryRowContext(ctx, externalID).Scan(r.columns()...)
 	switch {
@@ -63,6 +70,7 @@ func (b *book) store(ctx context.Context, e *entry) error {
 		return err
 	}
 	e.number, err = added.LastInsertId()
+	b.next = 0 // it may be this one
 	return err
 }
 

@@ -66,6 +66,9 @@ func TestCheckOfASoundState(t *testing.T) {
 	}
 }
 
+// spreadAll gives the operation in doubt a row in the journal.
+const spreadAll = "INSERT INTO journal SELECT * FROM " + intents + "; DELETE FROM chunk; "
+
 // What a killed run left is looked at, its log too, and stays as it is.
 func TestCheckLeavesTheLogOfAKilledRun(t *testing.T) {
 	from, dir := t.TempDir(), t.TempDir()
@@ -105,16 +108,22 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"row-that-nobody-sees":   {damage: statement("DELETE FROM unagreed"), want: "1 rows of what is known are neither with nor without", remedy: "move it away"},
 		"agreement-of-nobody":    {damage: statement("DELETE FROM known WHERE external_id = 'E1'"), want: "1 of those with one aren't there", remedy: "move it away"},
 		"without-one-of-nobody":  {damage: statement("INSERT INTO unagreed VALUES (77, -77)"), want: "1 of those without one", remedy: "move it away"},
-		"operation-of-no-kind":   {damage: statement("UPDATE journal SET kind = 'marry'"), want: "1 operations of the journal are of no kind", remedy: "move it away"},
+		"operation-of-no-kind":   {damage: statement(spreadAll + "UPDATE journal SET kind = 'marry'"), want: "1 operations of the journal are of no kind", remedy: "move it away"},
+		"intent-of-no-kind":      {damage: statement(`UPDATE chunk SET operations = replace(operations, '"create"', '"marry"')`), want: "1 operations of the journal are of no kind", remedy: "move it away"},
 		"operation-of-no-run":    {damage: statement("DELETE FROM run WHERE id = 3"), want: "1 operations belong to runs that aren't kept", remedy: "move it away"},
-		"operation-half-written": {damage: statement(`UPDATE journal SET mine = '{"tags":'`), want: `the operation in doubt of "E4"`, remedy: "move it away"},
+		"operation-half-written": {damage: statement(spreadAll + `UPDATE journal SET mine = '{"tags":'`), want: `the operation in doubt of "E4"`, remedy: "move it away"},
+		"intent-half-written":    {damage: statement(`UPDATE chunk SET operations = replace(operations, '"{\"tags', '"{tags')`), want: `the operation in doubt of "E4"`, remedy: "move it away"},
+		"chunk-half-written":     {damage: statement("UPDATE chunk SET operations = substr(operations, 1, 20)"), want: "malformed JSON", remedy: "move it away"},
 		"run-half-written":       {damage: statement(`UPDATE run SET body = '{' WHERE id = 2`), want: "run 2: ", remedy: "move it away"},
 		"sum-of-a-fact":          {damage: statement("UPDATE fact SET value = value || ' ' WHERE name = 'baseline'"), want: "the baseline: ", remedy: "move it away"},
 		"fact-of-another-name":   {damage: statement("INSERT INTO fact VALUES ('weather', '1', 2)"), want: "1 facts of unknown names", remedy: "move it away"},
 		"newer":                  {damage: statement("PRAGMA user_version = 99"), want: "written by a newer cubesync", remedy: "use the cubesync that wrote it"},
 		"index-without-a-row": {damage: func(t *testing.T, dir string) {
-			execute(t, staff.file(dir), "PRAGMA writable_schema = 1; DELETE FROM sqlite_schema WHERE name = 'journal_pending'")
+			execute(t, staff.file(dir), "PRAGMA writable_schema = 1; DELETE FROM sqlite_schema WHERE name = 'journal_pending'; DELETE FROM fact WHERE name = 'schema'")
 		}, want: "never used", remedy: "move it away"},
+		"table-of-another-make": {damage: func(t *testing.T, dir string) {
+			execute(t, staff.file(dir), "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, '-- of the part', '-- of a part') WHERE name = 'claim'")
+		}, want: "how its tables are made", remedy: "move it away"},
 		"older": {damage: statement("PRAGMA user_version = 2"), want: "note: an older cubesync wrote it (version 2"},
 		"another-identity": {damage: func(t *testing.T, dir string) {
 			s, err := Open(t.Context(), dir, Identity{Endpoint: endpoint, ApplicationID: "8", Pipeline: "guests"})

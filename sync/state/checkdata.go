@@ -96,6 +96,9 @@ func (c *Checkup) lookInside(ctx context.Context, tx *sql.Tx, s *Store) (kept ma
 		c.note("an older cubesync wrote it (version %d of %d): the next run brings it up to date, and then more of it can be checked", c.Version, c.Newest)
 		return nil, nil
 	}
+	if err := checkSchema(ctx, tx); err != nil {
+		return nil, err
+	}
 	var stored Identity
 	if known, err := readFact(ctx, tx, factIdentity, &stored); err != nil {
 		return nil, err
@@ -204,7 +207,7 @@ func (c *Checkup) rows(ctx context.Context, tx *sql.Tx, s *Store) error {
 func (c *Checkup) journal(ctx context.Context, tx *sql.Tx, _ *Store) error {
 	endings := []Ending{"", DoneApplied, DoneFailed, DoneSkipped, NotAttempted, DoneUnknown}
 	odd := 0
-	query := "SELECT count(*) FROM journal WHERE kind NOT IN (" + quoted(plan.Kinds()) + ") OR ending NOT IN (" + quoted(endings) + ")"
+	query := "SELECT count(*) FROM " + journalled + " WHERE kind NOT IN (" + quoted(plan.Kinds()) + ") OR ending NOT IN (" + quoted(endings) + ")"
 	if err := tx.QueryRowContext(ctx, query).Scan(&odd); err != nil {
 		return err
 	}
@@ -222,7 +225,7 @@ func (c *Checkup) journal(ctx context.Context, tx *sql.Tx, _ *Store) error {
 			return fmt.Errorf("the operation in doubt of %q: %w", externalID, err)
 		}
 		return nil
-	}, "SELECT external_id, mine FROM journal WHERE ending IN ('', 'unknown')")
+	}, "SELECT external_id, mine FROM journal WHERE ending IN ('', 'unknown') UNION ALL SELECT external_id, mine FROM "+intents)
 }
 
 func quoted[T ~string](words []T) string {

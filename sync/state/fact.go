@@ -23,11 +23,12 @@ const (
 	factListing    = "listing"
 	factAgreements = "agreements"
 	factTroubled   = "troubled"
+	factSchema     = "schema"
 )
 
 // facts are the names of all of them.
 func facts() []string {
-	return []string{factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements, factTroubled}
+	return []string{factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements, factTroubled, factSchema}
 }
 
 // week is how far back releases and deletes are counted.

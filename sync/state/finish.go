@@ -129,6 +129,6 @@ func prune(ctx context.Context, tx *sql.Tx, now time.Time, keep int) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM run WHERE id <= (SELECT id FROM run ORDER BY id DESC LIMIT 1 OFFSET ?)
-		AND id NOT IN (SELECT run FROM journal WHERE ending IN ('', 'unknown'))`, keep)
+		AND id NOT IN (SELECT run FROM journal WHERE ending IN ('', 'unknown')) AND id NOT IN (SELECT run FROM chunk)`, keep)
 	return err
 }

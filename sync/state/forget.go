@@ -39,7 +39,7 @@ func (s *Store) Forget(ctx context.Context, t *Traces) error {
 	if _, err := s.writer.ExecContext(ctx, "PRAGMA secure_delete = 1"); err != nil {
 		return s.explain("forgetting somebody", err)
 	}
-	err := s.write(ctx, "forgetting somebody", func(ctx context.Context, tx *sql.Tx) error {
+	err := s.spreading(ctx, "forgetting somebody", func(ctx context.Context, tx *sql.Tx) error {
 		for _, forget := range []func(context.Context, *sql.Tx, *plan.Person) error{forgetKnown, forgetJournal, forgetLate, forgetRekeying, forgetTroubled, clearRuns, listAll} {
 			if err := forget(ctx, tx, &t.Person); err != nil {
 				return err

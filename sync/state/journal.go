@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"time"
 
@@ -14,33 +13,6 @@ import (
 	"cubesync/sync/record"
 	"cubesync/sync/user"
 )
-
-// Intend opens a chunk of operations of the run, in one durable commit, and remembers what its parkings give up. Only
-// after it has returned nil may any of them be sent. An operation is opened once a run.
-func (s *Store) Intend(ctx context.Context, run int64, ops []plan.Operation) error {
-	opened := s.serviceTime()
-	return s.write(ctx, "opening a chunk", func(ctx context.Context, tx *sql.Tx) error {
-		insert, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words, login, email, opened)
-			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', ?, ?, ?)`)
-		if err != nil {
-			return err
-		}
-		for i := range ops {
-			op := &ops[i]
-			mine := ""
-			if set := maps.Collect(op.Mine.All()); len(set) > 0 {
-				if mine, err = encode(set); err != nil {
-					return err
-				}
-			}
-			login, email := names(op)
-			if _, err := insert.ExecContext(ctx, run, op.ExternalID, op.Kind, op.Step, op.AccountID, op.Position, mine, login, email, opened); err != nil {
-				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
-			}
-		}
-		return park(ctx, tx, ops)
-	})
-}
 
 // names are what an operation is looked up by where its answer is lost: what a sign-up sends, or what the account has.
 func names(op *plan.Operation) (login, email string) {
@@ -62,31 +34,19 @@ func names(op *plan.Operation) (login, email string) {
 // Record takes in how operations of the run ended, in one durable commit: their endings, the accounts that were
 // written, and what the answers taught. An operation that was never sent needn't have been opened.
 func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error {
-	return s.write(ctx, "recording outcomes", func(ctx context.Context, tx *sql.Tx) error {
+	return s.close(ctx, run, outcomes, func(ctx context.Context, tx *sql.Tx) error {
+		if err := journal(ctx, tx, run, outcomes); err != nil {
+			return err
+		}
 		known, err := openBook(ctx, tx)
 		if err != nil {
 			return err
 		}
-		end, err := prepare(ctx, tx, `INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words)
-			VALUES (?, ?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT DO UPDATE SET account_id = excluded.account_id, ending = excluded.ending,
-			words = excluded.words, mine = CASE excluded.ending WHEN 'unknown' THEN mine ELSE '' END,
-			login = CASE excluded.ending WHEN 'unknown' THEN login ELSE '' END, email = CASE excluded.ending WHEN 'unknown' THEN email ELSE '' END`)
-		if err != nil {
-			return err
-		}
 		departed := 0
-		var signedUp []agreed
 		for i := range outcomes {
 			o := &outcomes[i]
 			op := &o.Operation
-			id := op.AccountID
-			if o.Account != nil {
-				id = o.Account.ID
-			}
-			if _, err := end.ExecContext(ctx, run, op.ExternalID, op.Kind, op.Step, id, op.Position, o.Ending, o.Words); err != nil {
-				return fmt.Errorf("%s %s: %w", op.Kind, op.ExternalID, err)
-			}
-			agrees, err := s.end(ctx, known, run, o)
+			err := s.end(ctx, known, run, o)
 			if err == nil && o.Late {
 				login, _ := names(op)
 				err = s.expect(ctx, tx, op.ExternalID, plan.Late{Login: login})
@@ -94,49 +54,79 @@ func (s *Store) Record(ctx context.Context, run int64, outcomes []Outcome) error
 			if err != nil {
 				return err
 			}
-			signedUp = append(signedUp, agrees...)
 			if o.Ending == DoneApplied && leaves(op.Kind) {
 				departed++
 			}
 		}
-		if err := known.agree(ctx, signedUp); err != nil {
+		if err := known.welcome(ctx); err != nil {
+			return err
+		}
+		if err := known.agree(ctx, known.signedUp); err != nil {
 			return err
 		}
 		return s.depart(ctx, tx, run, departed)
 	})
 }
 
-// end takes in how an operation ended, and what is owed to whoever was signed up. It returns the agreement to give, if there is
-// one.
-func (s *Store) end(ctx context.Context, known *book, run int64, o *Outcome) ([]agreed, error) {
-	agrees, err := known.end(ctx, run, o)
-	if err != nil || o.Ending != DoneApplied || o.Operation.Kind != plan.Create {
-		return agrees, err
+// journal writes how operations ended. Of one in doubt stays what it was sent with.
+func journal(ctx context.Context, tx *sql.Tx, run int64, outcomes []Outcome) error {
+	ended := newAddition(tx, "INSERT INTO journal (run, external_id, kind, step, account_id, position, mine, ending, words) VALUES ",
+		` ON CONFLICT DO UPDATE SET account_id = excluded.account_id, ending = excluded.ending,
+			words = excluded.words, mine = CASE excluded.ending WHEN 'unknown' THEN mine ELSE '' END,
+			login = CASE excluded.ending WHEN 'unknown' THEN login ELSE '' END, email = CASE excluded.ending WHEN 'unknown' THEN email ELSE '' END`, 9)
+	for i := range outcomes {
+		o := &outcomes[i]
+		op := &o.Operation
+		if o.Ending == DoneUnknown {
+			if err := spread(ctx, tx, " WHERE run = ? AND external_id = ? AND kind = ? AND step = ?", run, op.ExternalID, op.Kind, op.Step); err != nil {
+				return err
+			}
+		}
+		id := op.AccountID
+		if o.Account != nil {
+			id = o.Account.ID
+		}
+		ended.args = append(ended.args, run, op.ExternalID, string(op.Kind), string(op.Step), id, string(op.Position), "", string(o.Ending), o.Words)
+		if !ended.isFull() {
+			continue
+		}
+		if _, err := ended.flush(ctx); err != nil {
+			return err
+		}
 	}
-	return agrees, s.owe(ctx, known, o.Operation.ExternalID)
+	_, err := ended.flush(ctx)
+	return err
 }
 
-// end takes in how an operation ended, under the external ID that the account has after it. It returns the agreement to
-// give, if there is one.
-func (b *book) end(ctx context.Context, run int64, o *Outcome) ([]agreed, error) {
+// end takes in how an operation ended, and what is owed to whoever was signed up.
+func (s *Store) end(ctx context.Context, known *book, run int64, o *Outcome) error {
+	err := known.end(ctx, run, o)
+	if err != nil || o.Ending != DoneApplied || o.Operation.Kind != plan.Create {
+		return err
+	}
+	return s.owe(ctx, known, o.Operation.ExternalID)
+}
+
+// end takes in how an operation ended, under the external ID that the account has after it. Whoever was signed up waits to be
+// welcomed.
+func (b *book) end(ctx context.Context, run int64, o *Outcome) error {
 	op := &o.Operation
 	if o.Ending != DoneApplied && !o.Refused {
-		return nil, nil
+		return nil
+	}
+	if o.Ending == DoneApplied && op.Kind == plan.Create {
+		b.newcomers = append(b.newcomers, newcomer{run, o})
+		if len(b.newcomers) < rowsAtOnce {
+			return nil
+		}
+		return b.welcome(ctx)
 	}
 	if o.Ending == DoneApplied && op.Reason == plan.Rekeyed {
 		if err := b.rename(ctx, *op.ExternalIDBefore, op.ExternalID); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	e, _, err := b.entry(ctx, op.ExternalID)
-	if err != nil {
-		return nil, err
-	}
-	e.end(run, o)
-	if err := b.store(ctx, &e); err != nil || !e.agreesFromStart(o) {
-		return nil, err
-	}
-	return []agreed{{e.number, o.Agreement}}, nil
+	return b.update(ctx, op.ExternalID, func(e *entry) { e.end(run, o) })
 }
 
 // agreesFromStart reports whether an entry may get its agreement with the outcome of the sign-up that made it: there is nothing
@@ -176,8 +166,9 @@ func (s *Store) Pending(ctx context.Context) ([]Intent, error) {
 			}
 			all = append(all, i)
 			return err
-		}, `SELECT run, kind, step, external_id, account_id, login, email, opened FROM journal
-			WHERE ending IN ('', 'unknown') ORDER BY run, external_id, kind, step`)
+		}, `SELECT run, kind, step, external_id, account_id, login, email, opened FROM journal WHERE ending IN ('', 'unknown')
+			UNION ALL SELECT run, kind, step, external_id, account_id, login, email, opened FROM `+intents+`
+			ORDER BY run, external_id, kind, step`)
 	})
 	if err != nil {
 		return nil, err
@@ -195,7 +186,7 @@ type Settled struct {
 
 // Settle resolves pending intents, in one durable commit. One that isn't pending any more is left as it is.
 func (s *Store) Settle(ctx context.Context, settled []Settled) error {
-	return s.write(ctx, "settling what was in doubt", func(ctx context.Context, tx *sql.Tx) error {
+	return s.spreading(ctx, "settling what was in doubt", func(ctx context.Context, tx *sql.Tx) error {
 		known, err := openBook(ctx, tx)
 		if err != nil {
 			return err
@@ -290,8 +281,9 @@ func (s *Store) Outcomes(ctx context.Context, run int64, yield func(StoredOutcom
 			}
 			stopped = yield(o)
 			return stopped
-		}, `SELECT kind, step, external_id, account_id, position, ending, words FROM journal
-			WHERE run = ? ORDER BY external_id, kind, step DESC`, run)
+		}, `SELECT kind, step, external_id, account_id, position, ending, words FROM journal WHERE run = ?1
+			UNION ALL SELECT kind, step, external_id, account_id, position, ending, words FROM `+intents+` WHERE run = ?1
+			ORDER BY external_id, kind, step DESC`, run)
 	})
 	if stopped != nil {
 		return stopped

@@ -84,7 +84,8 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 
 // notApplied returns the external IDs of the run's operations that were opened and not applied.
 func notApplied(ctx context.Context, tx *sql.Tx, run int64) (failed map[string]bool, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT external_id FROM journal WHERE run = ? AND ending <> ?", run, DoneApplied)
+	rows, err := tx.QueryContext(ctx, `SELECT external_id FROM journal WHERE run = ?1 AND ending <> ?2
+		UNION ALL SELECT external_id FROM `+intents+` WHERE run = ?1`, run, DoneApplied)
 	if err != nil {
 		return nil, err
 	}

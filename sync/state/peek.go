@@ -91,6 +91,9 @@ func (s *Store) verify(ctx context.Context, db *sql.DB, now stamp) error {
 	if version < len(migrations()) {
 		return fmt.Errorf("it was written by an older cubesync: run `cubesync sync` once, which brings it up to date")
 	}
+	if err := checkSchema(ctx, db); err != nil {
+		return err
+	}
 	var stored Identity
 	known, err := readFact(ctx, db, factIdentity, &stored)
 	if err != nil || !known {

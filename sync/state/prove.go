@@ -115,7 +115,7 @@ func (s *Store) whereInData(ctx context.Context, text string) (place string, err
 		for _, spelled := range plan.Spellings(text) {
 			err := db.QueryRowContext(ctx, `
 				SELECT 'what is known of ' || external_id FROM known WHERE instr(external_id || ' ' || account || ' ' || notes, ?1)
-				UNION ALL SELECT 'the journal of run ' || run || ', of ' || external_id FROM journal
+				UNION ALL SELECT 'the journal of run ' || run || ', of ' || external_id FROM `+journalled+`
 					WHERE instr(external_id || ' ' || position || ' ' || mine || ' ' || words || ' ' || login || ' ' || email, ?1)
 				UNION ALL SELECT 'a sign-up in doubt of ' || external_id FROM late WHERE instr(external_id || ' ' || login, ?1)
 				UNION ALL SELECT 'run ' || id FROM run WHERE instr(body, ?1)

@@ -65,6 +65,12 @@ func checkQuick(t *testing.T, stored accountCopy, n notes, quickly bool) {
 			t.Fatal(err)
 		}
 	}
+	if quick, err := stored.encode(); quick != account || err != nil {
+		t.Errorf("written quickly as %s, %v; want %s", quick, err, account)
+	}
+	if quick, err := n.encode(); !n.empty() && (quick != learned || err != nil) {
+		t.Errorf("written quickly as %s, %v; want %s", quick, err, learned)
+	}
 	var got accountCopy
 	var gotNotes notes
 	if did := readQuickly(account, learned, &got, &gotNotes.Mine); did != quickly {

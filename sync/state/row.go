@@ -123,12 +123,12 @@ func (e *entry) row() (row, error) {
 		if e.account.ExternalID != e.externalID {
 			stored.ExternalID = &e.account.ExternalID
 		}
-		if r.account, err = encode(stored); err != nil {
+		if r.account, err = stored.encode(); err != nil {
 			return r, err
 		}
 	}
 	if !e.notes.empty() {
-		if r.notes, err = encode(e.notes); err != nil {
+		if r.notes, err = e.notes.encode(); err != nil {
 			return r, err
 		}
 	}

@@ -87,6 +87,8 @@ func migrations() []string {
 			account_id INTEGER NOT NULL, -- that would get the external ID; 0: a sign-up
 			since INTEGER NOT NULL       -- when it was in doubt last, ms, on the axis of absences
 		) WITHOUT ROWID;`,
+
+		chunkTable,
 	}
 }
 
@@ -136,6 +138,15 @@ const agreementTables = `
 		DELETE FROM unagreed WHERE row = old.row;
 	END;`
 
+// chunkTable has a row for all operations that are opened together: one for each costs as much as their outcomes do.
+const chunkTable = `
+	CREATE TABLE chunk (
+		number INTEGER PRIMARY KEY,
+		run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+		opened INTEGER NOT NULL, -- by the service's clock, ms; 0 where it never told
+		operations TEXT NOT NULL -- JSON, an array each: see intents
+	);`
+
 // migrate brings the file to the newest version, one step a transaction.
 func migrate(ctx context.Context, db *sql.DB, file string) error {
 	for {
@@ -166,7 +177,39 @@ func migrateOnce(ctx context.Context, db *sql.DB, file string) (done bool, err e
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version+1)); err != nil {
 		return false, err
 	}
+	sum, err := schemaSum(ctx, tx)
+	if err == nil {
+		err = writeFact(ctx, tx, factSchema, sum)
+	}
+	if err != nil {
+		return false, err
+	}
 	return false, tx.Commit()
+}
+
+// checkSchema finds a letter that changed in what the database knows of its tables: it may take one for another, and an index
+// that it then looks in is empty.
+func checkSchema(ctx context.Context, db querier) error {
+	var stored int64
+	known, err := readFact(ctx, db, factSchema, &stored)
+	if err != nil || !known {
+		return err
+	}
+	if sum, err := schemaSum(ctx, db); err != nil || sum == stored {
+		return err
+	}
+	return fmt.Errorf("how its tables are made: %w", errBroken)
+}
+
+func schemaSum(ctx context.Context, db querier) (int64, error) {
+	var all []string
+	err := each(ctx, db, func(rows *sql.Rows) error {
+		var text string
+		err := scan(rows, &text)
+		all = append(all, text)
+		return err
+	}, "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY name")
+	return checksum(all...), err
 }
 
 // versionOf returns the file's version: 0 for an empty one. A newer one, or somebody else's file, is an error.

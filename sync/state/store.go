@@ -12,7 +12,8 @@
 //	agreement    | digests of the rows that the last applied run found equal to their records, or signed up, packed
 //	claim        | digests of the logins and e-mails that those records claim, packed
 //	unagreed     | the rows without a valid agreement
-//	journal      | one row an operation of a kept run: opened, then how it ended
+//	journal      | one row an operation of a kept run: how it ended
+//	chunk        | operations that were opened together, until each has its row in the journal
 //	run          | the kept runs
 //	departure    | how many releases and deletes each run of the last week applied
 //	fact         | identity, baseline, evidence of the last counted read, clock, how accounts were listed, ...
@@ -43,6 +44,7 @@ type Store struct {
 	service  moment        // what time it was by the service's clock at the last Tick
 
 	owesResets bool // to whoever is signed up: see OweResets
+	chunks     chunks
 }
 
 // Open opens the state of one pipeline in the folder dir, and makes what isn't there: the folder for its owner only,
@@ -54,7 +56,7 @@ func Open(ctx context.Context, dir string, id Identity) (*Store, error) {
 		return nil, err
 	}
 	s.writer = open(s.file, "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&"+
-		"_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
+		"_pragma=wal_autocheckpoint(4000)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
 	s.writer.SetMaxOpenConns(1)
 	if err := s.fit(ctx); err != nil {
 		return nil, errors.Join(s.explain("opening it", err), s.Close())
@@ -82,6 +84,9 @@ func (s *Store) fit(ctx context.Context) error {
 		return err
 	}
 	return s.write(ctx, "checking whose it is", func(ctx context.Context, tx *sql.Tx) error {
+		if err := checkSchema(ctx, tx); err != nil {
+			return err
+		}
 		var stored Identity
 		known, err := readFact(ctx, tx, factIdentity, &stored)
 		if err != nil {

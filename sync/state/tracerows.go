@@ -96,7 +96,7 @@ func (t *tracer) journal(ctx context.Context, tx *sql.Tx, who *plan.Person, foun
 			}
 		}
 		return nil
-	}, "SELECT external_id, account_id, mine, ending, login, email FROM journal")
+	}, "SELECT external_id, account_id, mine, ending, login, email FROM "+journalled)
 }
 
 // late counts what may still be carried out among the operations in doubt.
