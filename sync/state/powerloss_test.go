@@ -173,6 +173,7 @@ func dump(t *testing.T, dir string) string {
 		for _, query := range []string{
 			"SELECT 'known ' || row || external_id || account || notes || written FROM known ORDER BY row",
 			"SELECT 'journal ' || run || external_id || kind || step || mine || ending FROM journal ORDER BY run, external_id, kind, step",
+			"SELECT 'chunk ' || number || run || operations FROM chunk ORDER BY number",
 			"SELECT 'run ' || id || body FROM run ORDER BY id",
 			"SELECT 'fact ' || name || value FROM fact ORDER BY name",
 			"SELECT 'agreement ' || number || hex(slots) FROM agreement ORDER BY number",
