@@ -33,7 +33,7 @@ const (
 
 // How long the gate closes after a refusal (429).
 const (
-	leastPause = time.Second / 4 // where the service doesn't say: sooner, the second in which it refused would still be full
+	leastPause = time.Second / 4  // where the service doesn't say: sooner, the second in which it refused would still be full
 	firstPause = time.Second      // at most, likewise; doubled each time
 	maxBackoff = 30 * time.Second // such pauses grow no longer
 	maxPause   = 5 * time.Minute  // whatever the service asks
