@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,4 +132,40 @@ func TestFullListIsNotBoundByLatency(t *testing.T) {
 			})
 		})
 	}
+}
+
+// tardy answers every 25th call later than the others.
+type tardy struct {
+	next  sender
+	calls *atomic.Int64
+	by    time.Duration
+}
+
+func (s tardy) send(ctx context.Context, c *call) (*answer, error) {
+	if s.calls.Add(1)%25 == 2 {
+		time.Sleep(s.by)
+	}
+	return s.next.send(ctx, c)
+}
+
+// Pages that are late hold up none of the others.
+func TestLatePagesHoldUpNobody(t *testing.T) {
+	const pages, limit, latency = 200, 100, 200 * time.Millisecond
+	var seeds []emulator.SeedUser
+	for i := range pages*pageStep + 1 {
+		name := fmt.Sprintf("u%05d", i)
+		seeds = append(seeds, emulator.SeedUser{Login: name, Password: "password-" + name, ExternalID: name, Tags: []string{"ours"}})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c := far(t, emulator.Options{Users: seeds}, limit, latency)
+		c.limiter.next = tardy{c.limiter.next, new(atomic.Int64), latency}
+		began, listed := time.Now(), 0
+		if err := c.list(t.Context(), "ours", func(account.Account) error { listed++; return nil }); err != nil || listed != len(seeds) {
+			t.Fatalf("listed %d: %v", listed, err)
+		}
+		seconds := float64(pages+1)/(pace*limit) + 5*latency.Seconds() // session, first page, the last one's way, and two that are late
+		if took := time.Since(began); took.Seconds() > 1.02*seconds {
+			t.Errorf("it took %v, want %.2f s", took, seconds)
+		}
+	})
 }

@@ -104,7 +104,7 @@ func (e *endings) of(op *plan.Operation) state.Outcome {
 	}):
 		end.Ending, end.Words = state.DoneSkipped, string(plan.WaitsForOther)+": what it waits for wasn't applied"
 	}
-	if end.Ending == state.DoneApplied && op.Step == "" && op.Kind != plan.Create {
+	if end.Ending == state.DoneApplied && op.Step == "" && !op.IsSignUp() { // nobody waits for a sign-up
 		e.applied[op.ExternalID] = true
 	}
 	return end
