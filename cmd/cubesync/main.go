@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // schedules name time zones, and a bare machine has none
 
@@ -20,14 +19,8 @@ import (
 // version is set by the linker: -X main.version=…
 var version = "unreleased"
 
-// collectAt is by how many percent the heap grows until it is collected, where GOGC doesn't say: what a run over millions
-// of users holds in a few large pieces takes no time to collect, and a tenth of the memory otherwise.
-const collectAt = 75
-
 func main() {
-	if _, said := os.LookupEnv("GOGC"); !said {
-		debug.SetGCPercent(collectAt)
-	}
+	collect("")
 	if err := failpoint.Arm(os.LookupEnv); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitUsage)

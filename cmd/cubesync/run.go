@@ -157,9 +157,9 @@ type progressView interface {
 
 func (c *command) progress(pipeline string) progressView {
 	if isTerminal(c.stderr) {
-		return terminal.NewBars(c.stderr)
+		return collecting{terminal.NewBars(c.stderr)}
 	}
-	return terminal.NewLines(c.log.With("pipeline", pipeline))
+	return collecting{terminal.NewLines(c.log.With("pipeline", pipeline))}
 }
 
 // endProgress leaves the terminal to what is written next.

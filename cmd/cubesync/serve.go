@@ -74,7 +74,7 @@ func (c *command) night(ctx context.Context, cfg *config.Config) error {
 	}
 	defer app.end(ctx, c.log)
 	p := app.pipelines[0]
-	progress := terminal.NewLines(c.log.With("pipeline", p.Name))
+	progress := collecting{terminal.NewLines(c.log.With("pipeline", p.Name))}
 	result, err := p.Sync(ctx, reconcile.Order{Stop: c.stop, Progress: progress, Forecast: progress.Forecast, Confirm: confirmNobody(cfg)})
 	progress.Close()
 	if err != nil {

@@ -62,12 +62,26 @@ func (c *Crew) Enter(stop <-chan struct{}) bool {
 	return false
 }
 
+// Stay asks to keep a place for another call, before those who wait. It reports false where the crew has to become smaller.
+func (c *Crew) Stay() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	size := c.Size()
+	c.letIn(size)
+	return c.busy <= size
+}
+
 // Leave gives a place back.
 func (c *Crew) Leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy--
-	for len(c.waiting) > 0 && c.busy < c.Size() {
+	c.letIn(c.Size())
+}
+
+// letIn lets those who wait in as long as there are places.
+func (c *Crew) letIn(size int) {
+	for len(c.waiting) > 0 && c.busy < size {
 		close(c.waiting[0])
 		c.waiting = c.waiting[1:]
 		c.busy++

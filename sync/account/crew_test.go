@@ -67,6 +67,41 @@ func TestCrewGrowsAndShrinks(t *testing.T) {
 	})
 }
 
+// TestCrewThatStays has places kept for many calls: the crew is as large as its size all the same.
+func TestCrewThatStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var size, busy, calls atomic.Int64
+		size.Store(2)
+		c := NewCrew(100, func() int { return int(size.Load()) })
+		var all, working sync.WaitGroup
+		all.Go(func() {
+			for calls.Load() < 200 {
+				c.Enter(nil)
+				working.Go(func() {
+					busy.Add(1)
+					for more := true; more && calls.Add(1) <= 200; more = c.Stay() {
+						time.Sleep(10 * time.Second)
+					}
+					busy.Add(-1)
+					c.Leave()
+				})
+			}
+			working.Wait()
+		})
+		for _, want := range []int64{2, 8, 1, 3} {
+			size.Store(want)
+			time.Sleep(51 * time.Second) // long enough for those who let one more in each
+			if busy.Load() != want {
+				t.Errorf("%d are under way, want %d", busy.Load(), want)
+			}
+		}
+		all.Wait()
+		if c.busy != 0 || len(c.waiting) != 0 {
+			t.Errorf("%d are in and %d wait", c.busy, len(c.waiting))
+		}
+	})
+}
+
 func TestStoppedCrewLetsNobodyIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewCrew(1, nil)

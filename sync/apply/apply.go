@@ -66,6 +66,8 @@ const (
 	// recordWithin is how long an outcome waits for others, to be made durable together with them: a commit costs as much as
 	// dozens of outcomes in it. After a crash those that waited are in doubt, too.
 	recordWithin = 20 * time.Millisecond
+	// mostRecorded is how many outcomes may gather in that time; more wait for their places.
+	mostRecorded = 2000
 	// wavePiece is how many operations of a wave are taken up at once. Workers idle at the end of each piece for as long as one
 	// call takes.
 	wavePiece = 10_000
@@ -190,13 +192,14 @@ func (r *run) cause() error {
 
 // wave carries out operations that don't wait for each other.
 func (r *run) wave(ctx context.Context, wave []unit) {
-	outcomes := make(chan state.Outcome, intentChunk)
+	outcomes, finished := make(chan state.Outcome, mostRecorded), make(chan struct{})
 	var recorder sync.WaitGroup
-	recorder.Go(func() { r.record(ctx, outcomes) })
+	recorder.Go(func() { r.record(ctx, outcomes, finished) })
 
 	var working sync.WaitGroup
 	r.handOut(ctx, wave, &working, outcomes)
 	working.Wait()
+	close(finished)
 	close(outcomes)
 	recorder.Wait()
 }
@@ -214,34 +217,59 @@ func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup,
 		}
 		ready = append(ready, u)
 	}
-	next := make(chan []plan.Operation) // to whoever is done with the one before: a new goroutine has to grow its stack first
-	defer close(next)
 	for chunk := range r.opened(ctx, ready) {
-		for _, group := range r.groups(chunk) {
-			if group[0].Kind == plan.Delete { // takes places as it needs them
-				r.deletes.looking <- struct{}{}
-				working.Go(func() { r.carryOut(ctx, group, outcomes) })
-				continue
-			}
-			if !r.crew.Enter(r.stopped) {
-				r.leave(group, outcomes)
-				continue
-			}
-			select {
-			case next <- group:
-			default:
-				working.Go(func() { r.carryOutOne(ctx, group, next, outcomes) })
-			}
+		singly, deletes := r.groups(chunk)
+		r.begin(ctx, singly, working, outcomes)
+		for _, group := range deletes { // take places as they need them
+			r.deletes.looking <- struct{}{}
+			working.Go(func() { r.carryOut(ctx, group, outcomes) })
 		}
 	}
 }
 
-// carryOutOne carries out a group, and each that comes next. For each of them a place in the crew is taken.
-func (r *run) carryOutOne(ctx context.Context, group []plan.Operation, next <-chan []plan.Operation, outcomes chan<- state.Outcome) {
-	for more := true; more; group, more = <-next {
-		r.carryOut(ctx, group, outcomes)
-		r.crew.Leave()
+// begin returns when the last of the groups is begun.
+func (r *run) begin(ctx context.Context, groups [][]plan.Operation, working *sync.WaitGroup, outcomes chan<- state.Outcome) {
+	waiting := &line{groups: groups}
+	for !waiting.isEmpty() {
+		if !r.crew.Enter(r.stopped) {
+			for group, more := waiting.next(); more; group, more = waiting.next() {
+				r.leave(group, outcomes)
+			}
+			return
+		}
+		working.Go(func() {
+			defer r.crew.Leave()
+			for group, more := waiting.next(); more; group, more = waiting.next() {
+				r.carryOut(ctx, group, outcomes)
+				if !r.crew.Stay() {
+					return
+				}
+			}
+		})
 	}
+}
+
+// line is of groups that are open and wait for whoever has a place. It is safe for concurrent use.
+type line struct {
+	mu     sync.Mutex
+	groups [][]plan.Operation
+}
+
+func (l *line) isEmpty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.groups) == 0
+}
+
+// next takes the first group out.
+func (l *line) next() (group []plan.Operation, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.groups) == 0 {
+		return nil, false
+	}
+	group, l.groups = l.groups[0], l.groups[1:]
+	return group, true
 }
 
 // opened gives out chunks that are open, and opens each while the one before it is sent.
@@ -328,24 +356,18 @@ func (r *run) hindrance(op *plan.Operation, inside map[string]bool) string {
 	return ""
 }
 
-// record makes outcomes durable, as many at a time as gather.
-func (r *run) record(ctx context.Context, outcomes <-chan state.Outcome) {
+// record makes outcomes durable, as many at a time as gather until finished is closed. It isn't woken for each of them.
+func (r *run) record(ctx context.Context, outcomes <-chan state.Outcome, finished <-chan struct{}) {
 	ctx = context.WithoutCancel(ctx) // what was done is written down however the run ends
-	batch := make([]state.Outcome, 0, intentChunk)
+	batch := make([]state.Outcome, 0, cap(outcomes))
 	for first := range outcomes {
 		batch = append(batch[:0], first)
-		enough := time.After(recordWithin)
-	gather:
-		for len(batch) < intentChunk {
-			select {
-			case next, more := <-outcomes:
-				if !more {
-					break gather
-				}
-				batch = append(batch, next)
-			case <-enough:
-				break gather
-			}
+		select {
+		case <-time.After(recordWithin):
+		case <-finished:
+		}
+		for len(batch) < cap(batch) && len(outcomes) > 0 {
+			batch = append(batch, <-outcomes)
 		}
 		if err := r.Journal.Record(ctx, r.Run, batch); err != nil {
 			r.halt(fmt.Errorf("writing %d outcomes to the journal: %w", len(batch), err))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,6 +142,32 @@ func TestWaves(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOutcomesGather has outcomes made durable together, but none of them waits long: not for others that may follow, and not
+// at all where no other will.
+func TestOutcomesGather(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		if _, err := s.apply(t, signUps(100)...); err != nil { // four every ten milliseconds
+			t.Fatal(err)
+		}
+		if slices.Max(s.journal.records) > 12 || len(s.journal.records) > 14 { // of those that end as the time is up some are left for the next
+			t.Errorf("recorded %v", s.journal.records)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ann := person(1, "E1")
+		claims := signUp("E2", plan.Change{Field: user.Login, After: "login-E1"})
+		claims.Wave, claims.WaitsFor = 1, []string{"E1"}
+		began := time.Now()
+		if _, err := newStage(ann).apply(t, change(ann, user.Login, "other"), claims); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != 2*(time.Millisecond+10*time.Millisecond+time.Millisecond) { // opened, sent, recorded
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 func TestUnusableServiceEndsTheRun(t *testing.T) {

@@ -156,21 +156,20 @@ func chunks(wave []unit) iter.Seq[[]unit] {
 }
 
 // groups cuts a chunk into what is one piece of work: deletes share look-ups, everything else goes singly.
-func (r *run) groups(chunk []unit) [][]plan.Operation {
-	var groups [][]plan.Operation
-	var deletes, suspects []plan.Operation
+func (r *run) groups(chunk []unit) (singly, deletes [][]plan.Operation) {
+	var others, suspects []plan.Operation
 	for _, u := range chunk {
 		switch {
 		case u[0].Kind != plan.Delete:
-			groups = append(groups, u)
+			singly = append(singly, u)
 		case r.suspects[u[0].ExternalID]:
 			suspects = append(suspects, u...)
 		default:
-			deletes = append(deletes, u...)
+			others = append(others, u...)
 		}
 	}
-	for _, some := range [][]plan.Operation{deletes, suspects} {
-		groups = slices.AppendSeq(groups, slices.Chunk(some, r.shareALook()))
+	for _, some := range [][]plan.Operation{others, suspects} {
+		deletes = slices.AppendSeq(deletes, slices.Chunk(some, r.shareALook()))
 	}
-	return groups
+	return singly, deletes
 }

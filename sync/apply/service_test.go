@@ -262,7 +262,8 @@ type recordingJournal struct {
 
 	mu       sync.Mutex
 	intents  []string
-	chunks   []int
+	chunks   []int // operations of each
+	records  []int // outcomes of each
 	outcomes []state.Outcome
 }
 
@@ -287,6 +288,7 @@ func (j *recordingJournal) Record(ctx context.Context, _ int64, outcomes []state
 	if j.recordErr != nil || ctx.Err() != nil {
 		return fmt.Errorf("recording: %w", cmp.Or(j.recordErr, ctx.Err()))
 	}
+	j.records = append(j.records, len(outcomes))
 	j.outcomes = append(j.outcomes, outcomes...)
 	return nil
 }
