@@ -68,8 +68,7 @@ const (
 	recordWithin = 20 * time.Millisecond
 	// mostRecorded is how many outcomes may gather in that time; more wait for their places.
 	mostRecorded = 2000
-	// wavePiece is how many operations of a wave are taken up at once. Workers idle at the end of each piece for as long as one
-	// call takes.
+	// wavePiece is how many operations of a wave are taken up, and put in order, at once.
 	wavePiece = 10_000
 	// mostDeletes is how many deletes can share a look-up, which takes 100 values.
 	mostDeletes = 100
@@ -131,17 +130,22 @@ func (a *Applier) ApplyAll(ctx context.Context, stop <-chan struct{}, operations
 
 // carryOutWaves carries out those of the units that are wanted.
 func (r *run) carryOutWaves(ctx context.Context, operations iter.Seq2[*plan.Operation, error], wanted func(unit) bool) {
-	for wave, err := range waves(operations) {
+	w, number := r.newWave(ctx), 0
+	for piece, err := range waves(operations) {
 		if err != nil {
+			w.end()
 			r.unreadable(err)
 			return
 		}
-		wave = slices.DeleteFunc(wave, func(u unit) bool { return !wanted(u) })
-		if len(wave) > 0 {
-			r.order(wave)
-			r.wave(ctx, wave)
+		if next := piece[0][0].Wave; next != number {
+			w.end()
+			w, number = r.newWave(ctx), next
 		}
+		piece = slices.DeleteFunc(piece, func(u unit) bool { return !wanted(u) })
+		r.order(piece)
+		w.takeUp(ctx, piece)
 	}
+	w.end()
 }
 
 // run is the state of one Apply.
@@ -190,58 +194,80 @@ func (r *run) cause() error {
 	return r.err
 }
 
-// wave carries out operations that don't wait for each other.
-func (r *run) wave(ctx context.Context, wave []unit) {
-	outcomes, finished := make(chan state.Outcome, mostRecorded), make(chan struct{})
-	var recorder sync.WaitGroup
-	recorder.Go(func() { r.record(ctx, outcomes, finished) })
-
-	var working sync.WaitGroup
-	r.handOut(ctx, wave, &working, outcomes)
-	working.Wait()
-	close(finished)
-	close(outcomes)
-	recorder.Wait()
+// wave is operations that don't wait for each other, on their way. Each chunk is opened while the one before it is sent, be
+// that of another piece: workers idle at the end of a wave, and not before.
+type wave struct {
+	*run
+	opened   chan []unit // a chunk at a time
+	working  sync.WaitGroup
+	outcomes chan state.Outcome
+	finished chan struct{} // closed when there are all outcomes
+	recorder sync.WaitGroup
 }
 
-// handOut opens the operations chunk by chunk and begins them as there are places in the crew. What may not be sent gets
-// its outcome here.
-func (r *run) handOut(ctx context.Context, wave []unit, working *sync.WaitGroup, outcomes chan<- state.Outcome) {
-	ready := make([]unit, 0, len(wave))
-	for _, u := range wave {
-		if why := r.hindrances(u); why != nil {
+func (r *run) newWave(ctx context.Context) *wave {
+	w := &wave{run: r, opened: make(chan []unit), outcomes: make(chan state.Outcome, mostRecorded), finished: make(chan struct{})}
+	w.working.Go(func() { w.handOut(ctx) })
+	w.recorder.Go(func() { r.record(ctx, w.outcomes, w.finished) })
+	return w
+}
+
+// end waits until everything that was taken up has its outcome.
+func (w *wave) end() {
+	close(w.opened)
+	w.working.Wait()
+	close(w.finished)
+	close(w.outcomes)
+	w.recorder.Wait()
+}
+
+// takeUp opens the operations of a piece chunk by chunk, each while the one before it is sent. What may not be sent gets its
+// outcome here.
+func (w *wave) takeUp(ctx context.Context, piece []unit) {
+	ready := make([]unit, 0, len(piece))
+	for _, u := range piece {
+		if why := w.hindrances(u); why != nil {
 			for i, op := range u {
-				r.observe(state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why[i]})
+				w.observe(state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why[i]})
 			}
 			continue
 		}
 		ready = append(ready, u)
 	}
-	for chunk := range r.opened(ctx, ready) {
-		singly, deletes := r.groups(chunk)
-		r.begin(ctx, singly, working, outcomes)
+	for chunk := range chunks(ready) {
+		if w.intend(ctx, chunk) {
+			w.opened <- chunk
+		}
+	}
+}
+
+// handOut begins what is open as there are places in the crew.
+func (w *wave) handOut(ctx context.Context) {
+	for chunk := range w.opened {
+		singly, deletes := w.groups(chunk)
+		w.begin(ctx, singly)
 		for _, group := range deletes { // take places as they need them
-			r.deletes.looking <- struct{}{}
-			working.Go(func() { r.carryOut(ctx, group, outcomes) })
+			w.deletes.looking <- struct{}{}
+			w.working.Go(func() { w.carryOut(ctx, group, w.outcomes) })
 		}
 	}
 }
 
 // begin returns when the last of the groups is begun.
-func (r *run) begin(ctx context.Context, groups [][]plan.Operation, working *sync.WaitGroup, outcomes chan<- state.Outcome) {
+func (w *wave) begin(ctx context.Context, groups [][]plan.Operation) {
 	waiting := &line{groups: groups}
 	for !waiting.isEmpty() {
-		if !r.crew.Enter(r.stopped) {
+		if !w.crew.Enter(w.stopped) {
 			for group, more := waiting.next(); more; group, more = waiting.next() {
-				r.leave(group, outcomes)
+				w.leave(group, w.outcomes)
 			}
 			return
 		}
-		working.Go(func() {
-			defer r.crew.Leave()
+		w.working.Go(func() {
+			defer w.crew.Leave()
 			for group, more := waiting.next(); more; group, more = waiting.next() {
-				r.carryOut(ctx, group, outcomes)
-				if !r.crew.Stay() {
+				w.carryOut(ctx, group, w.outcomes)
+				if !w.crew.Stay() {
 					return
 				}
 			}
@@ -270,20 +296,6 @@ func (l *line) next() (group []plan.Operation, ok bool) {
 	}
 	group, l.groups = l.groups[0], l.groups[1:]
 	return group, true
-}
-
-// opened gives out chunks that are open, and opens each while the one before it is sent.
-func (r *run) opened(ctx context.Context, ready []unit) <-chan []unit {
-	opened := make(chan []unit)
-	go func() {
-		defer close(opened)
-		for chunk := range chunks(ready) {
-			if r.intend(ctx, chunk) {
-				opened <- chunk
-			}
-		}
-	}()
-	return opened
 }
 
 // intend opens a chunk, and reports whether it did. Otherwise its operations end here.

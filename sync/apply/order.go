@@ -29,7 +29,7 @@ func units(operations []plan.Operation) iter.Seq[unit] {
 }
 
 // waves yields the units that may be under way together, wave by wave. A wave of very many comes in pieces, none of which cuts
-// a ring, so that they needn't be in memory together. A piece is good until the next one; an error is the last.
+// a ring, so that they needn't be in memory together. An error is the last.
 func waves(operations iter.Seq2[*plan.Operation, error]) iter.Seq2[[]unit, error] {
 	return func(yield func([]unit, error) bool) {
 		var piece []plan.Operation
@@ -42,7 +42,7 @@ func waves(operations iter.Seq2[*plan.Operation, error]) iter.Seq2[[]unit, error
 				if !yield(slices.Collect(units(piece)), nil) {
 					return
 				}
-				piece = piece[:0]
+				piece = make([]plan.Operation, 0, len(piece)) // the last one's may still be under way
 			}
 			piece = append(piece, *op)
 		}

@@ -1,15 +1,20 @@
 package apply
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
 	"cubesync/sync/state"
+	"cubesync/sync/user"
 )
 
 // A large wave comes in pieces; a ring is never cut, and waves are never mixed.
@@ -42,6 +47,47 @@ func TestWavesInPieces(t *testing.T) {
 	if want := []int{wavePiece + 3, wavePiece, 97}; fmt.Sprint(sizes) != fmt.Sprint(want) {
 		t.Errorf("pieces of %v, want %v", sizes, want)
 	}
+}
+
+// lateService signs one user up late, and all others at once.
+type lateService struct {
+	account.Service
+	late string // external ID
+
+	signedUp  atomic.Int64
+	meanwhile int64 // others signed up before the late one was
+}
+
+func (s *lateService) Create(_ context.Context, u user.User, _ string) (account.Account, error) {
+	if u.ExternalID == s.late {
+		time.Sleep(time.Second)
+		s.meanwhile = s.signedUp.Load()
+	}
+	return account.Account{ID: s.signedUp.Add(1), ExternalID: u.ExternalID, Values: u.Values}, nil
+}
+
+// forgetfulJournal keeps nothing.
+type forgetfulJournal struct{}
+
+func (forgetfulJournal) Intend(context.Context, int64, []plan.Operation) error { return nil }
+func (forgetfulJournal) Record(context.Context, int64, []state.Outcome) error  { return nil }
+
+// A call that is late at the end of a piece holds up nobody of the next one.
+func TestPiecesFollowWithoutAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ops := signUps(wavePiece + 100)
+		service := &lateService{late: ops[wavePiece-1].ExternalID}
+		a := &Applier{
+			Service: service, Journal: forgetfulJournal{}, Workers: 2,
+			Password: func(string) (string, error) { return "password", nil },
+		}
+		if err := a.Apply(t.Context(), nil, ops); err != nil {
+			t.Error(err)
+		}
+		if want := int64(len(ops) - 1); service.meanwhile != want {
+			t.Errorf("meanwhile %d of %d were signed up", service.meanwhile, want)
+		}
+	})
 }
 
 // Operations that can't be read on stop the run and say so; those before them were carried out.
