@@ -125,7 +125,7 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 		Service: a.client.Service(authority), Rekeying: a.rekeying(cfg, p, authority, password, either),
 		Policy: p.Policy, Guards: p.Guards, Breaker: p.Breaker, Workers: p.Workers, Settings: p.Settings, Digest: p.Digest, Version: build(version),
 		ServiceUser: a.client.UserID, StateDir: cfg.State, Identity: identityOf(cfg, p), KeepRuns: cfg.KeepRuns, MaxDuration: p.MaxDuration, FullEvery: cfg.FullEvery, PlanExpires: cfg.PlanExpires,
-		Calls: a.client.Calls,
+		Fits: a.client.Fits, Calls: a.client.Calls,
 		Costs: reconcile.Costs{
 			RateLimit: cfg.ConnectyCube.RateLimit, OwnerUpdates: p.Updates == config.AsOwner, OwnerDeletes: p.Deletes == config.AsOwner,
 			KeptSessions: a.client.KeptSessions,

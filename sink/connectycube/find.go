@@ -43,29 +43,35 @@ type finder[T any] struct {
 func (f *finder[T]) all(ctx context.Context, values []string) ([]T, error) {
 	f.seen = map[int64]bool{}
 	asked := make(map[string]bool, len(values))
-	var batch []string
-	size := 0
+	var left []string
 	for _, value := range values {
-		if value == "" || asked[value] {
-			continue
+		if value != "" && !asked[value] {
+			asked[value] = true
+			left = append(left, value)
 		}
-		asked[value] = true
-		length := len(inTerm(f.field, value)) + 1
-		if len(batch) > 0 && (len(batch) >= int(f.client.inValues.Load()) || size+length > maxQuery) {
-			if err := f.lookUp(ctx, batch); err != nil {
-				return nil, err
-			}
-			batch, size = batch[:0], 0
-		}
-		batch = append(batch, value)
-		size += length
 	}
-	if len(batch) > 0 {
-		if err := f.lookUp(ctx, batch); err != nil {
+	for len(left) > 0 {
+		n := f.client.fits(f.field, left)
+		if err := f.lookUp(ctx, left[:n]); err != nil {
 			return nil, err
 		}
+		left = left[n:]
 	}
 	return f.found, nil
+}
+
+// Fits returns how many of the first of these values one look-up by the key carries.
+func (c *Client) Fits(key account.Key, values []string) int { return c.fits(string(key), values) }
+
+func (c *Client) fits(field string, values []string) int {
+	most, size := int(c.inValues.Load()), 0
+	for i, value := range values {
+		size += len(inTerm(field, value)) + 1
+		if i > 0 && (i >= most || size > maxQuery) {
+			return i
+		}
+	}
+	return len(values)
 }
 
 // lookUp asks for the values, and for each half of them where the service refuses so many. When both halves pass, it

@@ -49,7 +49,7 @@ func newDistantWorld(t testingT, stateDir string, limit float64, latency time.Du
 	}
 	w.client = client
 	w.Service, w.Calls, w.ServiceUser = client.Service(authority), client.Calls, client.UserID
-	w.Workers, w.Width = connectycube.MaxWidth, client.Width
+	w.Workers, w.Width, w.Fits = connectycube.MaxWidth, client.Width, client.Fits
 	w.Costs = reconcile.Costs{RateLimit: limit, OwnerUpdates: !shared, KeptSessions: client.KeptSessions}
 	generous := plan.Ceiling{Floor: 1_000_000}
 	w.Guards = plan.Limits{

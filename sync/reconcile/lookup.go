@@ -19,7 +19,7 @@ type asked struct {
 }
 
 // lookUp asks ConnectyCube about values, of which there are as many as said, and counts the calls. Each call carries as
-// many values of a kind as have gathered.
+// many values of a kind as fit.
 func (r *run) lookUp(ctx context.Context, total int, values iter.Seq2[asked, error]) ([]account.Account, error) {
 	if total == 0 {
 		return nil, nil
@@ -35,9 +35,14 @@ func (r *run) ask(ctx context.Context, values iter.Seq2[asked, error]) ([]accoun
 	before := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	crew := account.NewCrew(r.Workers, r.Width)
-	ask := func(key account.Key, batch []string) {
+	ask := func(key account.Key, values []string) (left []string) {
+		fit := len(values)
+		if r.Fits != nil {
+			fit = r.Fits(key, values)
+		}
+		batch, left := values[:fit], values[fit:]
 		if !crew.Enter(ctx.Done()) {
-			return // a call that failed, for one
+			return left // a call that failed, for one
 		}
 		r.lookups++
 		group.Go(func() error {
@@ -52,6 +57,7 @@ func (r *run) ask(ctx context.Context, values iter.Seq2[asked, error]) ([]accoun
 			r.order.Progress.Step(len(batch))
 			return nil
 		})
+		return left
 	}
 	gathered := map[account.Key][]string{}
 	for one, err := range values {
@@ -63,13 +69,12 @@ func (r *run) ask(ctx context.Context, values iter.Seq2[asked, error]) ([]accoun
 		}
 		gathered[one.key] = append(gathered[one.key], one.value)
 		if batch := gathered[one.key]; len(batch) == lookupBatch {
-			ask(one.key, batch)
-			gathered[one.key] = nil
+			gathered[one.key] = ask(one.key, batch)
 		}
 	}
 	for _, key := range []account.Key{account.ByID, account.ByExternalID, account.ByLogin, account.ByEmail} {
-		if batch := gathered[key]; len(batch) > 0 {
-			ask(key, batch)
+		for left := gathered[key]; len(left) > 0; {
+			left = ask(key, left)
 		}
 	}
 	return found, cmp.Or(group.Wait(), before.Err())

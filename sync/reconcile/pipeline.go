@@ -30,6 +30,8 @@ type Pipeline struct {
 	// all.
 	Workers int
 	Width   func() int
+	// Fits returns how many of the first of these values one look-up by the key carries, at least one; nil: all of them.
+	Fits func(key account.Key, values []string) int
 
 	// ServiceUser returns the account id of the service's own user, who is never touched; 0, or nil, where there is none.
 	ServiceUser func(context.Context) (int64, error)
