@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -22,7 +23,8 @@ const (
 
 // planAll makes the plan of a read, whose input lacks the records, and returns those that weren't planned as newcomers'.
 // Everybody is looked up first; then the newcomers are planned a few at a time, and all others together meanwhile, by one
-// planner. Should a newcomer turn out to be none, all others are planned again, with them.
+// planner. Should a newcomer turn out to be none, all others are planned again, with them. As look-ups mostly find nobody, the
+// newcomers are planned while these are on their way, and only if one found somebody once more.
 //
 //	spool ──▶ who meets nobody ──▶ look-ups find nobody ──▶ planned in batches ──▶ aside ─┐
 //	            └──▶ all others ◀───────┘ found                                           ├──▶ plan
@@ -45,8 +47,9 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	}
 	r.show(read, others)
 	in.Desired = slices.Values(others)
+	apart := r.planApart(read, in)
 	found, err := r.lookUpAll(ctx, read, claims, plan.NewSurvey(in).Lookups())
-	if err != nil {
+	if err := cmp.Or(err, apart.Wait()); err != nil {
 		return nil, err
 	}
 	if len(found) > 0 {
@@ -60,19 +63,16 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	if err := r.look(ctx, others, remembered); err != nil {
 		return nil, err
 	}
-	var none []plan.Desired // who turned out to be no newcomers
-	r.aside = spool.NewSignUps(r.StateDir)
-	var apart errgroup.Group
-	apart.Go(func() (err error) {
-		none, err = read.planNewcomers(in, r.aside)
-		return err
-	})
+	if len(found) > 0 {
+		r.aside.Close()
+		apart = r.planApart(read, in)
+	}
 	p := r.build(read, others, in, found)
 	if err := apart.Wait(); err != nil {
 		return nil, err
 	}
-	if len(none) > 0 {
-		others = append(others, none...)
+	if len(apart.none) > 0 {
+		others = append(others, apart.none...)
 		slices.SortStableFunc(others, func(a, b plan.Desired) int { return strings.Compare(a.User.ExternalID, b.User.ExternalID) })
 		p = r.build(read, others, in, found)
 	}
@@ -81,6 +81,23 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	}
 	r.Plan = p // a part of it is none
 	return others, nil
+}
+
+// apart are the newcomers while they are planned.
+type apart struct {
+	errgroup.Group
+	none []plan.Desired // who turned out to be none
+}
+
+// planApart begins to plan the newcomers, as they are known by now.
+func (r *run) planApart(read *source, in plan.Input) *apart {
+	r.aside = spool.NewSignUps(r.StateDir)
+	a := &apart{}
+	a.Go(func() (err error) {
+		a.none, err = read.planNewcomers(in, r.aside)
+		return err
+	})
+	return a
 }
 
 // build plans all others.

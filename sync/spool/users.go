@@ -27,6 +27,7 @@ type Users struct {
 	stretches []stretch
 	room      []byte // entries
 	starts    []uint32
+	inOrder   bool // starts
 	one       []byte
 	count     int
 }
@@ -41,14 +42,15 @@ func NewUsers(folder string) *Users { return &Users{tape: tape{folder: folder}} 
 // Add puts a user aside.
 func (u *Users) Add(d *plan.Desired) error {
 	u.one = appendDesired(u.one[:0], d)
-	u.starts = append(u.starts, uint32(len(u.room))) //nolint:gosec // the room is small
+	u.starts, u.inOrder = append(u.starts, uint32(len(u.room))), false //nolint:gosec // the room is small
 	u.room = appendEntry(u.room, u.one)
 	u.count++
 	if len(u.room) < room {
 		return nil
 	}
 	from := u.tape.size()
-	for _, start := range u.inOrder() {
+	u.sort()
+	for _, start := range u.starts {
 		if err := u.tape.add(entryAt(u.room[start:])); err != nil {
 			return err
 		}
@@ -61,7 +63,8 @@ func (u *Users) Add(d *plan.Desired) error {
 // Len returns how many users were added.
 func (u *Users) Len() int { return u.count }
 
-// Sorted yields the users, as often as it is asked; an error is the last. Nothing may be added meanwhile.
+// Sorted yields the users, as often as it is asked; an error is the last. Nothing may be added meanwhile. After the first time
+// it may be asked by several goroutines.
 func (u *Users) Sorted() iter.Seq2[plan.Desired, error] {
 	return func(yield func(plan.Desired, error) bool) {
 		live, err := u.walks()
@@ -87,12 +90,15 @@ func (u *Users) Close() {
 	*u = Users{tape: u.tape}
 }
 
-// inOrder sorts what is in the room.
-func (u *Users) inOrder() []uint32 {
+// sort sorts what is in the room.
+func (u *Users) sort() {
+	if u.inOrder {
+		return
+	}
 	slices.SortStableFunc(u.starts, func(i, j uint32) int {
 		return bytes.Compare(keyAt(u.room[i:]), keyAt(u.room[j:]))
 	})
-	return u.starts
+	u.inOrder = true
 }
 
 // entryAt is the entry that a text begins with.
@@ -106,7 +112,8 @@ func keyAt(text []byte) []byte { return entryAt(entryAt(text)) }
 
 // walks begins to walk all stretches, and what is still in the room.
 func (u *Users) walks() (merge, error) {
-	starts := u.inOrder()
+	u.sort()
+	starts := u.starts
 	all := []*walk{{number: len(u.stretches), following: func() (string, error) {
 		if len(starts) == 0 {
 			return "", io.EOF
