@@ -33,7 +33,7 @@ var (
 func buildFailpoints(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "cubesync")
-	build := exec.Command("go", "build", "-tags", "failpoints", "-o", binary, ".")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "failpoints", "-o", binary, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -160,7 +160,9 @@ func (b *bench) build(ctx context.Context) error {
 
 // generate writes a CSV file of so many invented users.
 func (b *bench) generate(ctx context.Context, users int, path string) error {
-	return b.execute(exec.CommandContext(ctx, "go", "run", "cubesync/cmd/sampleusers", "-n", fmt.Sprint(users), "-o", path))
+	command := exec.CommandContext(ctx, "go", "run", "-trimpath", "cubesync/cmd/sampleusers", "-n", fmt.Sprint(users), "-o", path)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0") // as the program, which has compiled what both need
+	return b.execute(command)
 }
 
 // execute carries a command out. What it says on standard error is in the error, if there is one, or goes where b.logs
