@@ -28,7 +28,8 @@ RUNS := 50000
 RACE := CGO_ENABLED=1 go test -race -gcflags='modernc.org/...=-race=false' -ldflags=-w -vet=off -count=1
 
 # Without it. Everything that isn't under it is built like the program that is delivered, by the tests too: SQLite and the
-# standard library are compiled once then, instead of once for each way to build.
+# standard library are compiled once then, instead of once for each way to build. That is why `make test` builds first: tests
+# that build at the same time don't wait for one another's results.
 PLAIN := CGO_ENABLED=0 go test -trimpath -vet=off -count=1
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -43,7 +44,7 @@ build: ## build bin/cubesync, a static binary
 
 # Three packages at a time keep two cores busy: most tests use one of them, or wait. The memory that the collector saves at its
 # usual pace costs a seventh of the time.
-test: test-packages $(SDK) ## run all tests with the race detector, real servers included
+test: test-packages $(SDK) build ## run all tests with the race detector, real servers included
 	REQUIRE_SERVERS=1 GOGC=400 $(RACE) -p 3 -timeout 20m ./...
 	$(PLAIN) ./sync/plan -run '^TestWorlds$$' -timeout 15m
 	$(MAKE) --no-print-directory simulation
