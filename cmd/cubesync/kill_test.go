@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,18 +27,6 @@ var (
 	killRounds = flag.Int("kills.rounds", 1, "how often TestKills goes through its matrix")
 	killSeed   = flag.Uint64("kills.seed", 1, "decides at which of its hits a moment kills; 0: another one each time")
 )
-
-// buildFailpoints builds the program that can be killed at a fail-point.
-func buildFailpoints(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "cubesync")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "failpoints", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return binary
-}
 
 // TestFailpointsAreLeftOut makes sure that the program as it is delivered can't be told to kill itself: it doesn't even know the
 // words.

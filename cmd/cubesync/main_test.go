@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,7 +10,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"cubesync": main})
+	testscript.Main(suite{m}, map[string]func(){"cubesync": main})
+}
+
+// suite is all tests, with a folder for the programs that they build.
+type suite struct{ *testing.M }
+
+func (s suite) Run() (code int) {
+	var err error
+	if builds, err = os.MkdirTemp("", "cubesync-builds-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(builds) }()
+	return s.M.Run()
 }
 
 // TestScripts walks the whole road with the whole program, as its users do. Each script starts in a folder with the

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,14 +19,40 @@ import (
 	"cubesync/sink/emulator"
 )
 
+// builds is the folder of the programs that tests start, each of which is linked once, when the first test needs it.
+var (
+	builds         string
+	plainBinary    = sync.OnceValues(func() (string, error) { return goBuild("plain") })
+	killableBinary = sync.OnceValues(func() (string, error) { return goBuild("killable", "-tags", "failpoints") })
+)
+
+// goBuild builds the program as its users do, but for the flags.
+func goBuild(name string, flags ...string) (string, error) {
+	binary := filepath.Join(builds, name, "cubesync")
+	build := exec.Command("go", append([]string{"build", "-trimpath", "-o", binary}, flags...)...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
 // buildBinary builds the program as its users do.
 func buildBinary(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "cubesync")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	binary, err := plainBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+// buildFailpoints builds the program that can be killed at a fail-point.
+func buildFailpoints(t *testing.T) string {
+	t.Helper()
+	binary, err := killableBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return binary
 }
