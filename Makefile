@@ -24,7 +24,7 @@ TIMES := 100
 RUNS := 50000
 
 # Under the race detector. It needn't watch SQLite, which is C in Go's clothes and takes three times as long under it.
-# Nor need it be vetted once more, as `make lint` does that, or fit for a debugger: linking takes twice as long then.
+# Nor need it be vetted once more, as `make lint` does that, or fit for a debugger: linking takes half as long again then.
 RACE := CGO_ENABLED=1 go test -race -gcflags='modernc.org/...=-race=false' -ldflags=-w -vet=off -count=1
 
 # Without it. Everything that isn't under it is built like the program that is delivered, by the tests too: SQLite and the
@@ -43,7 +43,7 @@ build: ## build bin/cubesync, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/cubesync ./cmd/cubesync
 
 # Three packages at a time keep two cores busy: most tests use one of them, or wait. The memory that the collector saves at its
-# usual pace costs a seventh of the time.
+# usual pace costs an eighth of the time.
 test: test-packages $(SDK) build ## run all tests with the race detector, real servers included
 	REQUIRE_SERVERS=1 GOGC=400 $(RACE) -p 3 -timeout 20m ./...
 	$(PLAIN) ./sync/plan -run '^TestWorlds$$' -timeout 15m
