@@ -42,10 +42,9 @@ help: ## list the targets
 build: ## build bin/cubesync, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/cubesync ./cmd/cubesync
 
-# Three packages at a time keep two cores busy: most tests use one of them, or wait. The memory that the collector saves at its
-# usual pace costs an eighth of the time.
+# The memory that the collector saves at its usual pace costs an eighth of the time.
 test: test-packages $(SDK) build ## run all tests with the race detector, real servers included
-	REQUIRE_SERVERS=1 GOGC=400 $(RACE) -p 3 -timeout 20m ./...
+	REQUIRE_SERVERS=1 GOGC=400 $(RACE) -timeout 20m ./...
 	$(PLAIN) ./sync/plan -run '^TestWorlds$$' -timeout 15m
 	$(MAKE) --no-print-directory simulation
 
