@@ -77,6 +77,7 @@ type signIn struct {
 	secrets    []string
 	name, hint string
 	since      time.Time // when it was sent for the first time; zero: it wasn't yet
+	owned      time.Time // when the account was made as whose user it signs in; zero: unknown, or there is none
 }
 
 // withPassword signs in with a password; the login is preferred.

@@ -56,6 +56,7 @@ func (c *Client) tryPasswords(ctx context.Context, s *session, known account.Acc
 	}
 	for _, password := range passwords {
 		with := withPassword(login, email, password, ownerSignIn, hintOwner)
+		with.owned = known.CreatedAt
 		in, err := c.login(ctx, s, with)
 		if account.KindOf(err) == account.Unauthenticated {
 			continue

@@ -156,7 +156,13 @@ func TestAnotherUserSignsIn(t *testing.T) {
 
 // A server that makes users of unknown logins: they are deleted again, through their own session.
 func TestUserMadeOnTheFlyIsUndone(t *testing.T) {
-	for name, age := range map[string]time.Duration{"made-now": 0, "made-before": time.Hour} {
+	for name, test := range map[string]struct {
+		age, account time.Duration // since the user was made, and since the account was; 0: it isn't known when
+		left         bool
+	}{
+		"made-now": {}, "made-before": {age: time.Hour, left: true}, "made-by-an-earlier-sign-in": {age: time.Hour, account: 2 * time.Hour},
+		"older-than-the-account": {age: 2 * time.Hour, account: time.Hour, left: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			var calls []string
@@ -169,7 +175,7 @@ func TestUserMadeOnTheFlyIsUndone(t *testing.T) {
 					w.WriteHeader(http.StatusCreated)
 					_, _ = fmt.Fprint(w, `{"session":{"token":"t1"}}`)
 				case "POST /login.json":
-					created := time.Now().Add(-age).UTC().Format(time.RFC3339)
+					created := time.Now().Add(-test.age).UTC().Format(time.RFC3339)
 					_, _ = fmt.Fprintf(w, `{"user":{"id":99,"login":"hr-E1","created_at":%q,"user_tags":null,"external_id":null,"email":null,"full_name":null,"phone":null,"website":null,"custom_data":null}}`, created)
 				}
 			}))
@@ -178,6 +184,9 @@ func TestUserMadeOnTheFlyIsUndone(t *testing.T) {
 			options.Endpoint, options.Base = server.URL, nil
 			c := newClient(t, options)
 			known := account.Account{ID: 5, ExternalID: "E1", Values: person("E1").Values}
+			if test.account > 0 {
+				known.CreatedAt = time.Now().Add(-test.account)
+			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			_, err := c.Service(owner()).Update(ctx, known, setting(user.FullName, "New"))
@@ -185,7 +194,7 @@ func TestUserMadeOnTheFlyIsUndone(t *testing.T) {
 				t.Errorf("got error %v", err)
 			}
 			want := []string{"POST /session.json ", "POST /login.json t1", "DELETE /users/99.json t1", "DELETE /session.json t1"}
-			if age > 0 {
+			if test.left {
 				want = slices.Delete(want, 2, 3)
 			}
 			if diff := cmp.Diff(calls, want); diff != "" {

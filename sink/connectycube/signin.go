@@ -183,6 +183,6 @@ func (c *Client) login(ctx context.Context, s *session, with signIn) (signedIn, 
 		return signedIn{sent: sent}, err
 	}
 	s.prolong(got)
-	in.sent, in.origin = sent, originOf(in, got, sent)
+	in.sent, in.origin = sent, originOf(in, got, sent, with.owned)
 	return in, nil
 }

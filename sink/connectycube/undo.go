@@ -22,11 +22,16 @@ const (
 )
 
 // originOf judges who signed in with a request that was sent then, and not before. Only a user who is both new and bare,
-// as far as the whole answer and the service's own clock show, was made by it.
-func originOf(in signedIn, got *answer, sent time.Time) origin {
+// as far as the whole answer and the service's own clock show, was made by it. Where somebody signs in as an account's user,
+// who is newer than the account is new enough, as a password that is derived opens nobody else: an earlier such sign-in may
+// have made them, and clocks jump.
+func originOf(in signedIn, got *answer, sent, owned time.Time) origin {
 	date, err := http.ParseTime(got.header.Get("Date"))
 	dated := err == nil && !in.user.CreatedAt.IsZero()
 	requested := date.Add(-time.Since(sent)).Truncate(time.Second) // created_at is in whole seconds
+	if !owned.IsZero() && owned.Before(requested) {
+		requested = owned
+	}
 	switch {
 	case !bare(in.user), dated && in.user.CreatedAt.Before(requested):
 		return there
@@ -86,19 +91,20 @@ func (c *Client) expel(ctx context.Context, s *session, in signedIn, with signIn
 	ctx, cancel := outliving(ctx)
 	defer cancel()
 	err := c.remove(ctx, in.user.ID, &call{pass: s.pass(), hint: hintOwner})
-	return c.expelAgain(ctx, with.sentAt(in), 0, err)
+	return c.expelAgain(ctx, with.sentAt(in), 0, in.user.ID, err)
 }
 
 // expelAgain repeats a deletion, or a sign-in, that ended in err.
-func (c *Client) expelAgain(ctx context.Context, with signIn, known int64, err error) error {
+func (c *Client) expelAgain(ctx context.Context, with signIn, known, made int64, err error) error {
 	for try := 1; try < undoTries && err != nil && account.KindOf(err) != account.Forbidden; try++ {
-		err = c.signInToExpel(ctx, with, known)
+		err = c.signInToExpel(ctx, with, known, made)
 	}
 	return err
 }
 
-// signInToExpel deletes whoever signs in now, if the service made them of the sign-in; the known user it did not.
-func (c *Client) signInToExpel(ctx context.Context, with signIn, known int64) error {
+// signInToExpel deletes whoever signs in now, if the service made them of the sign-in: made, whom an answer has told already,
+// and whoever this one tells; the known user it did not.
+func (c *Client) signInToExpel(ctx context.Context, with signIn, known, made int64) error {
 	s, err := c.openSession(ctx)
 	if err != nil {
 		return err
@@ -110,6 +116,7 @@ func (c *Client) signInToExpel(ctx context.Context, with signIn, known int64) er
 		return nil // nobody can sign in with it
 	case err != nil:
 		return err
+	case in.user.ID == made: // whatever the service's clock says by now
 	case in.user.ID == known || in.origin == there:
 		return nil
 	case in.origin == unclear:
@@ -150,7 +157,7 @@ func (c *Client) afterDoubt(ctx context.Context, with signIn, known int64, in si
 	}
 	ctx, cancel := outliving(ctx)
 	defer cancel()
-	if left := c.expelAgain(ctx, with.sentAt(in), known, err); left != nil {
+	if left := c.expelAgain(ctx, with.sentAt(in), known, 0, err); left != nil {
 		doubt := *failed
 		doubt.Words += fmt.Sprintf("; if nobody has the login or e-mail %v any more, the service may have made a user of it, who is left behind", with.who())
 		return &doubt

@@ -21,6 +21,12 @@ import (
 func renamed(t *testing.T) (server *emulator.Server, s account.Service, known account.Account) {
 	t.Helper()
 	server, options := onServer(t, emulator.Options{LoginCreatesUsers: true, WriteOthers: true})
+	s, known = renamedThere(t, options)
+	return server, s, known
+}
+
+func renamedThere(t *testing.T, options connectycube.Options) (s account.Service, known account.Account) {
+	t.Helper()
 	c := newClient(t, options)
 	authority := owner()
 	authority.Passwords = oneOf(passwordOf)
@@ -30,7 +36,7 @@ func renamed(t *testing.T) (server *emulator.Server, s account.Service, known ac
 		t.Fatal(err)
 	}
 	time.Sleep(time.Minute) // the account isn't new
-	return server, c.Service(authority), known
+	return c.Service(authority), known
 }
 
 // Whoever the service made of a login that was given up is deleted again, though answers are lost and sessions end.
@@ -62,6 +68,34 @@ func TestUndoInDoubt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The answer to the sign-in has told that the service made the user. That stays so, whatever its clock says when the user is
+// deleted at last.
+func TestUndoWhileTheClockJumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, options := onServer(t, emulator.Options{LoginCreatesUsers: true, WriteOthers: true})
+		base := options.Base
+		options.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			answer, err := base.RoundTrip(r)
+			if r.Method == http.MethodDelete && strings.HasPrefix(r.URL.Path, "/users/") {
+				server.SetClock(3 * time.Hour)
+			}
+			return answer, err
+		})
+		s, known := renamedThere(t, options)
+		known.CreatedAt = time.Time{} // or it would tell
+		if err := server.SetFaults(1, emulator.Fault{Do: emulator.ErrorBefore, Call: emulator.Delete}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Update(t.Context(), known, setting(user.FullName, "Ann"))
+		if err == nil {
+			t.Error("nobody was made")
+		}
+		if w := server.Counters().Written; w.OnTheFly != 1 || w.Delete != 1 {
+			t.Errorf("written %+v, error %v", w, err)
+		}
+	})
 }
 
 // What remains is said.

@@ -137,11 +137,14 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 		if err == nil {
 			return keptID(r.done(op, now, sent), w, now)
 		}
+		if doubt == nil {
+			err = r.unlessRenamed(ctx, known, err)
+		}
 		if moved, ok := errors.AsType[*movedError](err); ok {
 			if doubt != nil { // perhaps by what is in doubt: the service may make something else of a value
 				return r.unknown(ctx, op, fmt.Errorf("%w; %w", doubt, moved), nil)
 			}
-			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error()}
+			return state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: moved.Error(), Moved: true}
 		}
 		switch kind := account.KindOf(err); {
 		case kind == account.Ambiguous:
@@ -149,7 +152,11 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 			known = r.signingInAgain(ctx, op, known)
 			continue
 		case doubt == nil:
-			return r.refused(ctx, op, err)
+			outcome := r.refused(ctx, op, err)
+			if kind == account.Conflict {
+				outcome.Taken, outcome.Open = len(op.WaitsFor) == 0, !r.keptByAnother(ctx, op)
+			}
+			return outcome
 		case kind.Unusable():
 			r.unusable(err)
 			return r.unknown(ctx, op, doubt, nil)
@@ -172,6 +179,56 @@ func (r *run) signingInAgain(ctx context.Context, op plan.Operation, known accou
 	}
 	now.ExternalID = known.ExternalID // passwords are of this one
 	return now
+}
+
+// unlessRenamed is err, or that the account's user signs in with something else by now: then it wasn't they who were refused.
+func (r *run) unlessRenamed(ctx context.Context, known account.Account, err error) error {
+	if kind := account.KindOf(err); kind != account.PasswordNotOurs && kind != account.Forbidden {
+		return err
+	}
+	present, lookupErr := byID(ctx, r.Service, known.ID)
+	now, there := present[known.ID]
+	if lookupErr != nil || !there {
+		return err
+	}
+	for _, field := range []user.Field{user.Login, user.Email} {
+		if was, is := known.Values[field].Text, now.Values[field].Text; !field.Equal(was, is) {
+			return &movedError{fmt.Sprintf("%s is %q now, and was %q", field, is, was)}
+		}
+	}
+	return err
+}
+
+// keptByAnother reports whether somebody is found who has what the operation claims, and isn't to free it: what nobody keeps is
+// taken for a moment, by another worker's swap or a call that came late, or look-ups don't show yet what was freed.
+func (r *run) keptByAnother(ctx context.Context, op plan.Operation) bool {
+	for _, look := range claimKeys() {
+		for _, c := range op.Changes {
+			if c.Field != look.field || c.After == "" {
+				continue
+			}
+			found, err := r.Service.Find(ctx, look.key, []string{c.After})
+			if err != nil {
+				continue // nothing tells
+			}
+			for _, a := range found {
+				if a.ID != op.AccountID && c.Field.Equal(a.Values[c.Field].Text, c.After) && !slices.Contains(op.WaitsFor, a.ExternalID) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// claimKey is how it is found out who holds a value that nobody else may have.
+type claimKey struct {
+	field user.Field
+	key   account.Key
+}
+
+func claimKeys() []claimKey {
+	return []claimKey{{user.Login, account.ByLogin}, {user.Email, account.ByEmail}}
 }
 
 // refusedInDoubt is the outcome of an update in doubt that was refused when it was repeated.

@@ -94,12 +94,13 @@ func (r *ringRun) writable(ctx context.Context) (who string, err error) {
 		if r.calledOff() {
 			return "", nil
 		}
-		now, err := r.Service.Update(ctx, signingIn(op, op.Was()), func(now account.Account) (account.Write, error) {
+		known := signingIn(op, op.Was())
+		now, err := r.Service.Update(ctx, known, func(now account.Account) (account.Write, error) {
 			_, err := r.stillToWrite(op, now)
 			return account.Write{}, err
 		})
 		if err != nil {
-			return op.ExternalID, err
+			return op.ExternalID, r.unlessRenamed(ctx, known, err)
 		}
 		r.now[op.AccountID] = now
 	}
@@ -119,10 +120,7 @@ func signingIn(op plan.Operation, a account.Account) account.Account {
 
 // unclaimed makes sure that nobody outside the ring holds what a member claims.
 func (r *ringRun) unclaimed(ctx context.Context) (who string, err error) {
-	for _, look := range []struct {
-		field user.Field
-		key   account.Key
-	}{{user.Login, account.ByLogin}, {user.Email, account.ByEmail}} {
+	for _, look := range claimKeys() {
 		field := look.field
 		claimants := map[string]string{} // external ID, by what they claim
 		inside := map[int64]bool{}
@@ -161,7 +159,9 @@ func (r *ringRun) notBegun(ctx context.Context, who string, err error) {
 	words := fmt.Sprintf("not begun, as %s can't be written, for whom the others in its swap wait: %v", who, err)
 	ending := state.DoneSkipped
 	first := state.Outcome{Operation: r.ops[0], Ending: ending}
-	if _, moved := errors.AsType[*movedError](err); !moved {
+	if _, moved := errors.AsType[*movedError](err); moved {
+		first.Moved = true
+	} else {
 		if kind := account.KindOf(err); kind.Unusable() {
 			ending = state.NotAttempted
 			first = r.refused(ctx, r.ops[0], err)
@@ -195,9 +195,9 @@ func (r *ringRun) undo(ctx context.Context, failed int) {
 	var gone error
 	for _, step := range slices.Backward(r.steps) {
 		outcome := &r.outcomes[step.op]
-		err := gone
+		err, doubtful := gone, false
 		if err == nil {
-			err = r.putBack(ctx, step)
+			doubtful, err = r.putBack(ctx, step)
 		}
 		if err != nil && account.KindOf(err).Unusable() {
 			gone = err // for all others, too
@@ -211,6 +211,8 @@ func (r *ringRun) undo(ctx context.Context, failed int) {
 		case err == nil:
 		case outcome.Operation.Step == plan.Park:
 			parked[outcome.Operation.ExternalID] = true
+		case doubtful:
+			*outcome = inDoubt(outcome.Operation, fmt.Errorf("undone or not, %s; %w", because, err), nil)
 		case outcome != culprit:
 			outcome.Words = fmt.Sprintf("stays, although its swap was broken off, %s; undoing it failed: %v", because, err)
 		}
@@ -229,8 +231,8 @@ func (r *ringRun) undo(ctx context.Context, failed int) {
 
 // putBack undoes a step: every value that it wrote becomes what it was, unless somebody else has changed it meanwhile. An
 // adopted account stays adopted, and an external ID that was given stays given: they are right by themselves. After any
-// error it reads the account, as whose user it signs in, and tries again.
-func (r *ringRun) putBack(ctx context.Context, step ringStep) error {
+// error it reads the account, as whose user it signs in, and tries again. An error is doubtful where it may be put back nevertheless.
+func (r *ringRun) putBack(ctx context.Context, step ringStep) (doubtful bool, err error) {
 	op := r.ops[step.op]
 	for try := 0; ; try++ {
 		known := signingIn(op, r.now[op.AccountID])
@@ -238,17 +240,18 @@ func (r *ringRun) putBack(ctx context.Context, step ringStep) error {
 		if err == nil {
 			r.now[op.AccountID] = now
 			if w := step.back(op, now); w != (account.Write{}) {
-				return &account.Error{Kind: account.Invalid, Call: "put back", Words: fmt.Sprintf("ConnectyCube ignored it: account %d isn't as it was", now.ID)}
+				return false, &account.Error{Kind: account.Invalid, Call: "put back", Words: fmt.Sprintf("ConnectyCube ignored it: account %d isn't as it was", now.ID)}
 			}
-			return nil
+			return false, nil
 		}
 		kind := account.KindOf(err)
+		doubtful = doubtful || kind == account.Ambiguous
 		lasting := kind != account.Ambiguous && !kind.Unusable()
 		if lasting && try > 0 || try == maxTries-1 || !pause(ctx, try+1) {
 			if lasting {
 				r.putLoginBack(ctx, step)
 			}
-			return err
+			return doubtful, err
 		}
 		if present, lookupErr := byID(ctx, r.Service, op.AccountID); lookupErr == nil {
 			if fresh, there := present[op.AccountID]; there {

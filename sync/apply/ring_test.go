@@ -169,6 +169,77 @@ func TestRingThatCannotBeUndone(t *testing.T) {
 	})
 }
 
+// Undoing ends in doubt, and then the service is gone: nobody knows whether what was written stays.
+func TestUndoingInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		accounts, ops := handRound(3)
+		s := newStage(accounts...)
+		s.service.script = both(at("R1", 2, 1, fault{err: invalid("no")}),
+			both(at("R2", 3, 1, fault{lost: true}), at("R2", 4, 99, fault{early: kind(account.Unavailable)})))
+		outcomes, _ := s.apply(t, ops...)
+		if got, want := endings(ops, outcomes), "R0park applied, R2 unknown, R1 failed, R0 skipped"; got != want {
+			t.Errorf("they ended as %s, want %s", got, want)
+		}
+	})
+}
+
+// Whose login another worker has changed since the plan was made isn't refused anything.
+func TestRenamedSinceThePlan(t *testing.T) {
+	for name, refused := range map[string]account.Kind{"password": account.PasswordNotOurs, "another-user": account.Forbidden} {
+		for _, renamed := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s-%v", name, renamed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					accounts, ring := handRound(2)
+					single := person(1, "E1")
+					s := newStage(append(accounts, single)...)
+					s.service.script = both(at("R1", 1, 1, fault{early: kind(refused)}), at("E1", 1, 1, fault{early: kind(refused)}))
+					if renamed {
+						s.service.change(1001, user.Login, "another")
+						s.service.change(1, user.Email, "another@example.com")
+					}
+					outcomes, _ := s.apply(t, append(ring, change(single, user.FullName, "New"))...)
+					for _, who := range []string{"R0park", "E1"} {
+						if o := outcomes[who]; o.Moved != renamed || o.Refused == renamed || (o.Ending == state.DoneSkipped) != renamed {
+							t.Errorf("%s ended as %s, refused %v, moved %v: %s", who, o.Ending, o.Refused, o.Moved, o.Words)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// Of a login that was said to be taken it is found out who keeps it.
+func TestTakenLogin(t *testing.T) {
+	for name, test := range map[string]struct {
+		holder      account.Account
+		waitsFor    []string
+		taken, open bool
+	}{
+		"by-a-stranger":            {person(7, ""), nil, true, false},
+		"by-who-frees-it":          {person(7, "E7"), []string{"E7"}, false, true},
+		"by-another-than-frees-it": {person(7, "E7"), []string{"E8"}, false, false},
+		"by-nobody":                {with(person(7, ""), user.Login, "other"), nil, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				one := person(1, "E1")
+				s := newStage(one, person(8, "E8"), test.holder)
+				s.service.script = at("E1", 1, 1, fault{err: kind(account.Conflict)})
+				ops := []plan.Operation{change(one, user.Login, "login-"+test.holder.ExternalID)}
+				if test.waitsFor != nil {
+					ops[0].Wave, ops[0].WaitsFor = 1, test.waitsFor
+					ops = append([]plan.Operation{change(s.service.of(test.waitsFor[0])[0], user.FullName, "New")}, ops...)
+				}
+				outcomes, _ := s.apply(t, ops...)
+				if o := outcomes["E1"]; !o.Refused || o.Taken != test.taken || o.Open != test.open {
+					t.Errorf("refused %v, taken %v, open %v", o.Refused, o.Taken, o.Open)
+				}
+			})
+		})
+	}
+}
+
 // A ring of which a member is blocked, or waits in vain for somebody outside, isn't begun.
 func TestRingThatIsHindered(t *testing.T) {
 	for name, hinder := range map[string]func(op *plan.Operation){

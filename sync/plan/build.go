@@ -241,10 +241,11 @@ func (b *builder) add(op Operation, known Known) {
 	b.plan.Operations = append(b.plan.Operations, op)
 }
 
-// judge blocks an operation if the service refused exactly this before, or if it could end in two accounts.
+// judge blocks an operation if the service refused exactly this before, or if it could end in two accounts. Whether
+// somebody frees what it claims is known later: then it is judged again.
 func (b *builder) judge(op *Operation, r *Refusal) {
 	op.Digest = b.digest(op)
-	if r != nil && r.Digest == op.Digest && op.Blocked == "" && !b.in.RetryRefused {
+	if r.bars(op.Digest, len(op.WaitsFor) > 0) && op.Blocked == "" && !b.in.RetryRefused {
 		op.Blocked, op.Detail = RefusedBefore, r.Words+"; --retry-failed sends it again"
 	}
 	if why := b.in.Late[op.ExternalID].hinders(op); why != "" && op.Blocked == "" {

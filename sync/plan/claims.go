@@ -17,20 +17,18 @@ func (b *builder) settleClaims() {
 	in := map[string][]match{} // the accounts that stand in the way of a sign-up, by its external ID
 	for i := range b.plan.Operations {
 		op := &b.plan.Operations[i]
+		b.awaits(op, freedBy)
 		for _, c := range claims(*op) {
 			held, taken := holders[c]
-			other, freed := freedBy[c]
+			_, freed := freedBy[c]
 			switch {
 			case freed:
-				op.WaitsFor = append(op.WaitsFor, other)
 			case taken && op.Kind == Create:
 				in[op.ExternalID] = append(in[op.ExternalID], match{c.key, c.value, held})
 			case taken && c.key == account.ByExternalID && op.Blocked == "":
 				op.Blocked, op.Detail = Ambiguous, fmt.Sprintf("account %d carries this external ID now, and nothing takes it off", held.ID)
 			}
 		}
-		slices.Sort(op.WaitsFor)
-		op.WaitsFor = slices.Compact(op.WaitsFor)
 	}
 	claimants := b.claimants(in)
 	kept := b.plan.Operations[:0]
@@ -46,6 +44,24 @@ func (b *builder) settleClaims() {
 	}
 	b.plan.Operations = kept
 	b.awaitAdoptions()
+}
+
+// awaits lets the operation wait for those that free what it claims, and judges it anew.
+func (b *builder) awaits(op *Operation, freedBy map[claim]string) {
+	for _, c := range claims(*op) {
+		if other, freed := freedBy[c]; freed {
+			op.WaitsFor = append(op.WaitsFor, other)
+		}
+	}
+	if len(op.WaitsFor) == 0 {
+		return
+	}
+	slices.Sort(op.WaitsFor)
+	op.WaitsFor = slices.Compact(op.WaitsFor)
+	if op.Blocked == RefusedBefore {
+		op.Blocked, op.Detail = "", ""
+	}
+	b.judge(op, b.refusals[op.ExternalID])
 }
 
 // awaitAdoptions lets updates wait for the adoptions that free what they claim. A sign-up that claims it is rejected.

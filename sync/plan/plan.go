@@ -65,6 +65,18 @@ type Refusal struct {
 	Words  string // the service's own
 	// Whatever: it was refused whatever it writes, because nobody may write the account, or its password isn't ours.
 	Whatever bool `json:",omitempty"`
+	// Taken: somebody had what it claims, and nobody was to free it. Once somebody is, it is sent again.
+	Taken bool `json:",omitempty"`
+	// Open: it wanted a login or an e-mail that was said to be taken, and nobody was found who keeps it. That may pass, so it
+	// is sent again. Since is when it was refused so for the first time.
+	Open  bool      `json:",omitempty"`
+	Since time.Time `json:",omitzero"`
+}
+
+// bars reports whether an operation isn't sent because exactly this was refused; waits: it waits for somebody who frees what it
+// claims.
+func (r *Refusal) bars(digest string, waits bool) bool {
+	return r != nil && r.Digest == digest && !r.Open && (!r.Taken || !waits)
 }
 
 // Absence counts the reads in which a leaver was missing.

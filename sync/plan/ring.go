@@ -69,7 +69,7 @@ func (b *builder) breakRing(g *graph, ring []int) bool {
 	}
 	digest := g.ringDigest(ring)
 	for _, i := range parked {
-		if r := b.refusals[g.ops[i].ExternalID]; r != nil && r.Digest == digest && !b.in.RetryRefused {
+		if r := b.refusals[g.ops[i].ExternalID]; r.bars(digest, false) && !b.in.RetryRefused {
 			g.refuseRing(ring, r.Words)
 			return false
 		}

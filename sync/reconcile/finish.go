@@ -34,6 +34,7 @@ func (r *run) finish(ctx context.Context) error {
 		Now:      r.now,
 	}
 	if !r.saved {
+		r.mirrored.listing.Outdated = r.outdated
 		end.Observed, end.Keep, end.Mine = r.observedAsKnown(), r.kept(), r.matched()
 		end.Rows, end.Agreed, end.Listing = r.rows, r.Plan.Agreed, &r.mirrored.listing
 	}

@@ -72,6 +72,8 @@ func (r *run) whyAll(last state.Listing, every int) state.WhyAll {
 		return state.ListWithoutClock
 	case last.SinceFull+1 >= every:
 		return state.ListDue
+	case last.Outdated:
+		return state.ListOutdated
 	}
 	return ""
 }

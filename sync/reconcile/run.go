@@ -28,6 +28,7 @@ type run struct {
 	weekDeletes int
 	present     map[string]plan.Mine // whom a usable read showed, by external ID, but for those passed over: what it wants of the merged fields
 	mirrored    *mirrored
+	outdated    bool              // an account turned out not to be as it was listed
 	rows        []int64           // of the state, that the run looked at
 	observed    []account.Account // the owned accounts concerned, sorted by external ID
 	unlisted    []string          // external IDs in the source whose known account wasn't listed

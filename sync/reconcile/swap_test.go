@@ -22,11 +22,16 @@ type faultyWrites struct {
 	account.Service
 	before func(externalID string, w account.Write) error // an error is answered instead of writing
 	after  func(externalID string, w account.Write) error // an error is answered although it was written
+	// meanwhile is what somebody else has made of the account; nil: nothing.
+	meanwhile func(account.Account) account.Account
 }
 
 func (s faultyWrites) Update(ctx context.Context, known account.Account, change func(account.Account) (account.Write, error)) (account.Account, error) {
 	var sent account.Write
 	a, err := s.Service.Update(ctx, known, func(now account.Account) (account.Write, error) {
+		if s.meanwhile != nil {
+			now = s.meanwhile(now)
+		}
 		w, err := change(now)
 		if err != nil || w == (account.Write{}) {
 			return w, err
@@ -152,6 +157,83 @@ func TestSwapWithARefusedMember(t *testing.T) {
 				w.everybodyHas(t)
 			})
 		}
+	}
+}
+
+// While somebody else holds what a member wants, for a moment or as far as ConnectyCube says, the swap is sent again; after a
+// quarter of an hour it no longer is.
+func TestSwapThatIsRefusedForAMoment(t *testing.T) {
+	for name, nights := range map[string]int{"one-night": 1, "for-ever": 9} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := swapping(t, 1)
+				defer func() { _ = w.server.Close() }()
+				defer func() { _ = w.client.Close(context.Background()) }()
+				wanted := w.source.persons[2][1]
+				w.Service = faultyWrites{Service: w.Service, before: func(id string, wr account.Write) error {
+					if id == "e0002" && wr.Values[user.Login].Text == wanted && nights > 0 {
+						return &account.Error{Kind: account.Conflict, Call: "update user", Words: "login has already been taken", Status: 422}
+					}
+					return nil
+				}}
+				begun := 0
+				for range 4 {
+					before := w.writes()
+					w.sync(t)
+					if w.writes() > before {
+						begun++
+					}
+					w.everybodyHas(t)
+					nights--
+					time.Sleep(day)
+				}
+				if begun != 2 {
+					t.Errorf("it was sent in %d nights, want 2", begun)
+				}
+				if name == "one-night" {
+					w.matches(t)
+				}
+			})
+		})
+	}
+}
+
+// Somebody wants a login that another one keeps, and later hands over: then it isn't refused any more.
+func TestTakenLoginIsHandedOver(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(5)
+	w.sync(t)
+	p := w.source.persons
+	login := p[1][1]
+	p[1][1], p[2][2] = p[2][1], "no address" // which rejects the record: its account stays as it is
+	w.sync(t)
+	w.quiet(t)
+	p[2][1], p[2][2] = login, staff(5)[2][2]
+	w.sync(t)
+	w.matches(t)
+}
+
+// An account that isn't what the plan was made from was listed too early or not at all: the next run lists everybody.
+func TestOutdatedListIsntTrusted(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.source.persons = staff(5)
+	w.sync(t)
+	w.sync(t)
+	w.source.persons[1][3] = "Other Name"
+	inner := w.Service
+	w.Service = faultyWrites{Service: inner, meanwhile: func(a account.Account) account.Account {
+		a.Values[user.FullName] = user.Text("Name of Another Worker")
+		return a
+	}}
+	if result := w.sync(t); result.Run.Tally.Skipped != 1 {
+		t.Fatalf("%+v", result.Run.Tally)
+	}
+	w.Service = inner
+	if result := w.sync(t); result.Run.Listed.All != state.ListOutdated {
+		t.Errorf("it lists all for the reason %q", result.Run.Listed.All)
+	}
+	if result := w.sync(t); result.Run.Listed.All != "" {
+		t.Errorf("then it lists all for the reason %q", result.Run.Listed.All)
 	}
 }
 

@@ -16,6 +16,7 @@ func listedNote(l *state.Listed) string {
 		state.ListDue:          "as it was time for that (full_list_every)",
 		state.ListWithoutClock: "as ConnectyCube didn't say when the last list was",
 		state.ListUnanswered:   "as ConnectyCube didn't answer what changed",
+		state.ListOutdated:     "as an account wasn't what the run before it had listed",
 		state.ListClockSet:     "as a clock was set since the last list",
 		state.ListNotAll:       "as the changes alone don't add up",
 	}[l.All]

@@ -200,6 +200,7 @@ func TestHowAccountsWereListed(t *testing.T) {
 		{&state.Listed{Accounts: 1, All: state.ListDue}, "all, as it was time for that (full_list_every)"},
 		{&state.Listed{Accounts: 1, All: state.ListWithoutClock}, "all, as ConnectyCube didn't say when the last list was"},
 		{&state.Listed{Accounts: 1, All: state.ListUnanswered}, "all, as ConnectyCube didn't answer what changed"},
+		{&state.Listed{Accounts: 1, All: state.ListOutdated}, "all, as an account wasn't what the run before it had listed"},
 		{&state.Listed{Accounts: 1, All: state.ListClockSet}, "all, as a clock was set since the last list"},
 		{&state.Listed{Accounts: 1, All: state.ListNotAll}, "all, as the changes alone don't add up"},
 		{&state.Listed{Accounts: 1, All: "of a newer program"}, "1  all"},

@@ -77,5 +77,14 @@ func (s *Store) Tick(ctx context.Context, ours, service time.Time) error {
 // steady returns the time on the axis on which it is kept, of one by our clock.
 func (s *Store) steady(ours time.Time) time.Time { return ours.Add(-s.ahead) }
 
+// axisNow is now on that axis. Our clock may have been set back since the last Tick; the axis never goes back.
+func (s *Store) axisNow() time.Time {
+	now := s.steady(time.Now().UTC().Round(0))
+	if now.Before(s.latest) {
+		return s.latest
+	}
+	return now
+}
+
 // wall is the reverse of steady.
 func (s *Store) wall(steady time.Time) time.Time { return steady.Add(s.ahead) }

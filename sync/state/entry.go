@@ -2,6 +2,7 @@ package state
 
 import (
 	"slices"
+	"time"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -35,15 +36,15 @@ func (n *notes) empty() bool {
 		n.Avatar == nil && n.Reset == nil
 }
 
-// end takes in how an operation ended.
-func (e *entry) end(run int64, o *Outcome) {
+// end takes in how an operation ended, at this time on the axis.
+func (e *entry) end(run int64, o *Outcome, at time.Time) {
 	if o.Ending != DoneApplied {
 		switch {
 		case !o.Refused:
 		case o.Operation.Step == plan.PutBack:
 			e.notTakenBack(o)
 		default:
-			e.notes.Refusal = &plan.Refusal{Digest: o.Operation.Digest, Words: o.Words}
+			e.refuse(o, at)
 		}
 		return
 	}
@@ -61,6 +62,20 @@ func (e *entry) end(run int64, o *Outcome) {
 	if o.KeptID != nil {
 		e.notes.KeptID = o.KeptID
 	}
+}
+
+// refuse remembers that an operation was refused. What keeps somebody from what nobody else keeps passes: another's work, or a
+// call that comes late. After plan.LateAtMost it doesn't any more.
+func (e *entry) refuse(o *Outcome, at time.Time) {
+	refusal := plan.Refusal{Digest: o.Operation.Digest, Words: o.Words, Taken: o.Taken, Open: o.Open}
+	if refusal.Open {
+		refusal.Since = at
+		if before := e.notes.Refusal; before != nil && before.Open && before.Digest == refusal.Digest {
+			refusal.Since = before.Since
+			refusal.Open = at.Sub(before.Since) < plan.LateAtMost
+		}
+	}
+	e.notes.Refusal = &refusal
 }
 
 // applied takes in that an operation happened: written is the account afterwards, nil where the answer is lost. One

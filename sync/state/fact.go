@@ -61,8 +61,9 @@ func (s *Store) LastEvidence(ctx context.Context) (evidence record.Evidence, kno
 type Listing struct {
 	// Watermark is when the last list began, by the service's clock; zero where that isn't known.
 	Watermark time.Time `json:"watermark,omitzero"`
-	Ours      time.Time `json:"ours,omitzero"` // the same moment by our clock
-	SinceFull int       `json:"since_full"`    // how many runs there were since all was listed and the mirror brought to it
+	Ours      time.Time `json:"ours,omitzero"`      // the same moment by our clock
+	SinceFull int       `json:"since_full"`         // how many runs there were since all was listed and the mirror brought to it
+	Outdated  bool      `json:"outdated,omitempty"` // an account turned out not to be as it was listed
 }
 
 // Listing returns how the accounts were listed last; the zero Listing before the first time.

@@ -100,7 +100,7 @@ func journal(ctx context.Context, tx *sql.Tx, run int64, outcomes []Outcome) err
 
 // end takes in how an operation ended, and what is owed to whoever was signed up.
 func (s *Store) end(ctx context.Context, known *book, run int64, o *Outcome) error {
-	err := known.end(ctx, run, o)
+	err := known.end(ctx, run, o, s.axisNow())
 	if err != nil || o.Ending != DoneApplied || o.Operation.Kind != plan.Create {
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *Store) end(ctx context.Context, known *book, run int64, o *Outcome) err
 
 // end takes in how an operation ended, under the external ID that the account has after it. Whoever was signed up waits to be
 // welcomed.
-func (b *book) end(ctx context.Context, run int64, o *Outcome) error {
+func (b *book) end(ctx context.Context, run int64, o *Outcome, at time.Time) error {
 	op := &o.Operation
 	if o.Ending != DoneApplied && !o.Refused {
 		return nil
@@ -126,7 +126,7 @@ func (b *book) end(ctx context.Context, run int64, o *Outcome) error {
 			return err
 		}
 	}
-	return b.update(ctx, op.ExternalID, func(e *entry) { e.end(run, o) })
+	return b.update(ctx, op.ExternalID, func(e *entry) { e.end(run, o, at) })
 }
 
 // agreesFromStart reports whether an entry may get its agreement with the outcome of the sign-up that made it: there is nothing

@@ -54,13 +54,12 @@ func (i *Intent) late(rekeying map[string]string) plan.Late {
 	}
 }
 
-// expect remembers from now on what may be carried out late. Our clock may have been set back since the last Tick; the axis
-// never goes back.
+// expect remembers from now on what may be carried out late.
 func (s *Store) expect(ctx context.Context, tx *sql.Tx, externalID string, late plan.Late) error {
 	if late == (plan.Late{}) {
 		return nil
 	}
-	since := max(s.steady(time.Now()).UnixMilli(), s.latest.UnixMilli())
+	since := s.axisNow().UnixMilli()
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO late (external_id, login, account_id, since) VALUES (?, ?, ?, ?)",
 		externalID, late.Login, late.AccountID, since)
 	return err

@@ -115,6 +115,7 @@ const (
 	ListDue          WhyAll = "due"           // so many runs have listed only changes
 	ListWithoutClock WhyAll = "without-clock" // the service didn't say when the last list was
 	ListUnanswered   WhyAll = "unanswered"    // the service didn't answer the question for changes
+	ListOutdated     WhyAll = "outdated"      // an account wasn't as the last run had listed it
 	ListClockSet     WhyAll = "clock-set"     // a clock was set, so that nobody knows since when
 	ListNotAll       WhyAll = "not-all"       // the changes weren't all there was to know
 )
@@ -212,6 +213,9 @@ type Outcome struct {
 	Words     string           // why, where it wasn't applied
 	Refused   bool             // failed for what it says: not to be sent again unless something changes
 	Whatever  bool             // of Refused: whatever it says, because nobody may write the account, or its password isn't ours
+	Taken     bool             // of Refused: somebody has what it claims, and nobody was to free it
+	Open      bool             // of Refused: nobody keeps what it claims, so it may be sent again: see plan.Refusal
+	Moved     bool             // of one that wasn't sent: its account isn't any more what the plan was made from
 	Account   *account.Account // after an applied create or update: what the service answered
 	Learned   []plan.Learned   // what the answer taught
 	Ignored   int              // how many values the service ignored

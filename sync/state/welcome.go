@@ -1,6 +1,9 @@
 package state
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // newcomer is somebody who was signed up.
 type newcomer struct {
@@ -29,7 +32,7 @@ func (b *book) welcome(ctx context.Context) error {
 	for i, n := range newcomers {
 		e := &entries[i]
 		*e = entry{number: b.next + int64(i), externalID: n.outcome.Operation.ExternalID}
-		e.end(n.run, n.outcome)
+		e.end(n.run, n.outcome, time.Time{})
 		r, err := e.row()
 		if err != nil {
 			return err
@@ -65,7 +68,7 @@ func (b *book) meetAgain(ctx context.Context, newcomers []newcomer, entries []en
 		if e.number == entries[i].number {
 			continue
 		}
-		e.end(n.run, n.outcome)
+		e.end(n.run, n.outcome, time.Time{})
 		if err := b.store(ctx, &e); err != nil {
 			return err
 		}

@@ -208,6 +208,11 @@ func (h *history) calmly(w *worker, end result) error {
 	}
 	if t := end.Run.Tally; t.Unchanged+t.Rejected != t.Read || t.Rejected != len(h.squats) {
 		h.breaks("a quiet run leaves somebody as they are: %+v", t)
+		for i := range end.Plan.Operations {
+			if op := &end.Plan.Operations[i]; op.Blocked != "" {
+				h.note("%s isn't sent: %s: %s %v", op.ExternalID, op.Blocked, op.Detail, op.Changes)
+			}
+		}
 	}
 	return nil
 }

@@ -63,8 +63,8 @@ func (w *worker) outcomes(ctx context.Context, end result) error {
 	defer w.mu.Unlock()
 	overtaken := map[string]bool{}
 	for _, c := range w.truth.commits[end.before:] {
-		if c.late {
-			overtaken[c.who] = true // the late one may have undone what came after it was sent
+		if c.late || c.from != w.watch {
+			overtaken[c.who] = true // the late one may have undone what came after it was sent, and so may another worker
 		}
 	}
 	if err := w.settledBefore(ctx, store, end.Run.ID); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"cubesync/sink/connectycube"
 	"cubesync/sink/emulator"
+	"cubesync/sync/account"
 	"cubesync/sync/mapping"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
@@ -70,6 +71,11 @@ func (w *world) pipeline(client *connectycube.Client, mapper *mapping.Mapper, so
 		p.ServiceUser = client.UserID
 	}
 	p.Service = client.Service(authority)
+	if !w.shared {
+		p.Expel = func(ctx context.Context, externalID string, left account.Account, since time.Time) error {
+			return client.Expel(ctx, left, either.of(externalID), since)
+		}
+	}
 	if w.tale == rekeying {
 		p.Rekeying = reconcile.Rekeying{Service: p.Service, Password: p.Password, MayHave: either.mayHave}
 	}

@@ -32,7 +32,6 @@ type world struct {
 	shared  bool    // accounts are updated as the service user, who may write others
 	adopts  bool    // accounts that match a record are taken over
 	moves   bool    // the logins of some who are to be signed up change in the source from process to process
-	swaps   bool    // some hand their logins or e-mails round
 	leavers plan.Leavers
 	grace   int // reads that a leaver must be missing from; 0: none
 	server  emulator.Options
@@ -172,10 +171,9 @@ func (w *world) pass() {
 	}
 	w.wanted = w.wanted[:len(w.wanted)-leaving]
 	rings := w.number(4, 7, "rings")
-	if w.server.LoginCreatesUsers || w.server.ListLag > 0 {
-		rings = 0 // swaps aren't safe there: in doubt, somebody may be signed in as with a login that they gave up, or that is nobody's
+	if w.server.LoginCreatesUsers {
+		rings = 0 // swaps aren't safe there: in doubt, somebody may be signed in as with a login that they gave up, and whom the service makes of it may stay
 	}
-	w.swaps = rings > 0
 	for i := range rings {
 		w.swap(w.wanted[3*i:3*i+2+w.below(2, "ring", fmt.Sprint(i))], i)
 	}
@@ -260,7 +258,7 @@ func (w *world) live() {
 		n := fmt.Sprint(i)
 		l := life{
 			gap: w.between(0, 2*time.Minute, "gap", n), loses: w.oneIn(6, "loses", n), rekeys: w.tale == rekeying,
-			twin: w.tale != rekeying && !w.swaps && w.oneIn(8, "twin", n), // two who swap the same logins overtake each other
+			twin: w.tale != rekeying && w.oneIn(8, "twin", n),
 		}
 		if i < crashes {
 			l.crash = w.number(1, []int{12, 60, 250}[w.below(3, "how soon", n)], "crash", n)
