@@ -51,6 +51,9 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer site.server.stop()
+	if first, second := site.nights[0], site.nights[1]; first <= 1000/newInPage || second < 1 {
+		t.Errorf("two nights asked %d and %d times: nothing was counted", first, second)
+	}
 	planned, found, err := site.plan(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ type site struct {
 	server        *server
 	before, after string // the exports; until today's is there, the old one is in its place
 	made          differences
+	nights        [2]int // requests
 }
 
 // prepare makes a site: accounts as sign-ups would have left them, and the state as a run of the program over the old
@@ -88,23 +89,36 @@ func (s *site) people(all, before, after, accounts string, users int) (made diff
 	return staff.write(from, users)
 }
 
+// What two nights may ask the server where nothing has changed: the first lists everybody, by pages that begin with the last one of
+// the page before; the second, what changed since.
+const (
+	newInPage   = 99
+	mostChecks  = 10 // beside a full list
+	mostAtNight = 10
+)
+
 // warm syncs the old export, twice: the first run knows nobody, the second is a night like any other. Both must find
 // that there is nothing to write.
 func (s *site) warm(ctx context.Context, users int) (err error) {
 	if s.config, err = writeConfig(s.folder, s.server.endpoint, noLimit, leaverRules); err != nil {
 		return err
 	}
-	for range 2 {
+	var before int64
+	for night, most := range []int{(users+newInPage-1)/newInPage + mostChecks, mostAtNight} {
 		if err := s.execute(exec.CommandContext(ctx, s.program, "sync", "--yes", "-c", s.config)); err != nil {
 			return err
 		}
-	}
-	counters, err := s.server.counters(ctx)
-	if err != nil {
-		return err
-	}
-	if counters.UserWrites != 0 {
-		return fmt.Errorf("syncing %d accounts that are equal already wrote %d of them", users, counters.UserWrites)
+		counters, err := s.server.counters(ctx)
+		if err != nil {
+			return err
+		}
+		if counters.UserWrites != 0 {
+			return fmt.Errorf("syncing %d accounts that are equal already wrote %d of them", users, counters.UserWrites)
+		}
+		s.nights[night] = int(counters.Requests - before)
+		if before = counters.Requests; s.nights[night] > most {
+			return fmt.Errorf("night %d over %d accounts without a change took %d requests, and may take %d", night+1, users, s.nights[night], most)
+		}
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ func (b *bench) planning(ctx context.Context, o options, out io.Writer) error {
 	defer site.server.stop()
 	fmt.Fprintf(out, "plan of %s users, %s added, %s changed, %s gone; prepared in %s\n", plan.Number(o.users),
 		plan.Number(site.made.Added), plan.Number(site.made.Changed), plan.Number(site.made.Gone), time.Since(began).Round(time.Second))
+	fmt.Fprintf(out, "two nights without a change before: %s and %s requests\n", plan.Number(site.nights[0]), plan.Number(site.nights[1]))
 	var rounds []round
 	for n := range o.rounds + 1 {
 		r, err := site.round(ctx)
