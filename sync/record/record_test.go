@@ -122,3 +122,16 @@ func TestEvidence(t *testing.T) {
 		}
 	}
 }
+
+// A source that says nothing of its data shows something new after an hour.
+func TestEvidenceByTime(t *testing.T) {
+	at := time.Date(2026, 3, 10, 3, 0, 0, 0, time.UTC)
+	one := Evidence{Name: "ldaps://ldap.example.com/dc=example", ReadAt: at}
+	for after, same := range map[time.Duration]bool{
+		0: true, time.Hour - time.Second: true, time.Hour: false, -time.Hour + time.Second: true, -time.Hour: false,
+	} {
+		if got := one.Same(Evidence{Name: one.Name, ReadAt: at.Add(after)}); got != same {
+			t.Errorf("after %s the same: %t, want %t", after, got, same)
+		}
+	}
+}

@@ -44,11 +44,16 @@ type Verdict struct {
 type Evidence struct {
 	Name    string    `json:"name"`              // what was read: a file's path, a server and search base
 	ModTime time.Time `json:"mod_time,omitzero"` // when the source says it last changed; zero where it doesn't say
+	ReadAt  time.Time `json:"read_at,omitzero"`  // when the read began, of a source that says nothing of when it changed
 	Size    int64     `json:"size,omitzero"`     // bytes; 0 where it has no meaning
 	SHA256  string    `json:"sha256,omitempty"`  // of the content, hex; "" where it wasn't computed
 }
 
-// Same reports whether both reads saw the same data.
+// freshAfter is how long after a read of a source that says nothing of its data another one shows something new.
+const freshAfter = time.Hour
+
+// Same reports whether both reads saw the same data. Where only the time tells them apart, they did within an hour.
 func (e Evidence) Same(other Evidence) bool {
-	return e.Name == other.Name && e.ModTime.Equal(other.ModTime) && e.Size == other.Size && e.SHA256 == other.SHA256
+	return e.Name == other.Name && e.ModTime.Equal(other.ModTime) && e.Size == other.Size && e.SHA256 == other.SHA256 &&
+		e.ReadAt.Sub(other.ReadAt).Abs() < freshAfter
 }
