@@ -7,8 +7,8 @@ GOLANGCI_VERSION := 2.15.0
 GOLANGCI := bin/golangci-lint
 
 # What the tests need besides Go, as package:command. A package whose command is there isn't missed, wherever it came from;
-# one without a command is missed on Debian only.
-TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl strace:strace
+# one without a command is missed on Debian only. In run level 1 the installation of a server doesn't start it.
+TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl strace:strace slapd:/usr/sbin/slapd
 
 # ConnectyCube's own SDK, as the lock file pins it. npm writes this file last.
 SDK := sink/emulator/sdk/node_modules/.package-lock.json
@@ -70,7 +70,7 @@ test-packages: ## on Debian, as root, install what the tests lack; elsewhere say
 	  echo "make test needs, and cannot install here:$$missing" >&2; exit 1; \
 	fi; \
 	echo "installing for the tests:$$missing"; \
-	export DEBIAN_FRONTEND=noninteractive; \
+	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	apt-get update -qq >/dev/null; \
 	apt-get install -y -qq --no-install-recommends $$missing </dev/null >/dev/null
 

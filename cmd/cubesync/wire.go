@@ -176,6 +176,10 @@ func identityOf(cfg *config.Config, p config.Pipeline) state.Identity {
 
 // openSource makes the pipeline's source. This is the list of all kinds there are.
 func openSource(p config.Pipeline) (record.Source, record.Completeness, error) {
+	if p.Source.LDAP != nil {
+		source, err := openDirectory(p)
+		return source, record.Proven, err
+	}
 	csv := p.Source.CSV
 	accept := record.Proven
 	if csv.AcceptPlausible {

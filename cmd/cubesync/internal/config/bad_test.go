@@ -135,6 +135,56 @@ keys.bad.yaml:22:54: pipelines[0].guards.creates.flour: unknown key; did you mea
 	"latin1.bad.yaml": `
 latin1.bad.yaml:1:12: this character is not valid UTF-8; save the file as UTF-8
 `,
+	"ldap.bad.yaml": `
+ldap.bad.yaml:6:7: pipelines[0].source.ldap.filter: is missing; say which entries are users, such as (objectClass=inetOrgPerson), or choose a preset
+ldap.bad.yaml:7:17: pipelines[0].source.ldap.preset: unknown value "novell"; choose openldap, active_directory or freeipa
+ldap.bad.yaml:8:16: pipelines[0].source.ldap.urls[0]: would send everything unencrypted; write ldaps://, add start_tls: true, or permit that with allow_plaintext: true
+ldap.bad.yaml:8:41: pipelines[0].source.ldap.urls[1]: "https://ldap.example.com" is not the address of a server; write one such as ldaps://ldap.example.com
+ldap.bad.yaml:8:69: pipelines[0].source.ldap.urls[2]: the address of a server holds a user name or password; bind holds them
+ldap.bad.yaml:8:109: pipelines[0].source.ldap.urls[3]: "ldaps://ldap.example.com/dc=example" goes on after the server; base, scope and filter stand by themselves
+ldap.bad.yaml:8:148: pipelines[0].source.ldap.urls[4]: "ldapi://slapd" is not the address of a socket; write ldapi:///run/slapd/ldapi
+ldap.bad.yaml:9:16: pipelines[0].source.ldap.pins[0]: is not the SHA-256 of a public key; write a list such as [sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=]
+ldap.bad.yaml:9:28: pipelines[0].source.ldap.pins[1]: is a number where text belongs; put it in quotes
+ldap.bad.yaml:10:15: pipelines[0].source.ldap.bind: unknown value "kerberos"; choose external or anonymous
+ldap.bad.yaml:11:15: pipelines[0].source.ldap.base: "people" is not a distinguished name; write one such as ou=people,dc=example,dc=com
+ldap.bad.yaml:12:16: pipelines[0].source.ldap.scope: unknown value "tree"; choose subtree, one or base
+ldap.bad.yaml:13:24: pipelines[0].source.ldap.values.mail: unknown value "last"; choose first, list or error
+ldap.bad.yaml:13:30: pipelines[0].source.ldap.values.phone: is an attribute that the mapping doesn't use; map it, or take the line out
+ldap.bad.yaml:13:44: pipelines[0].source.ldap.values.phone.join: is empty; give it a value or take the line out
+ldap.bad.yaml:13:49: pipelines[0].source.ldap.values.ou.join: is missing; write what stands between two values
+ldap.bad.yaml:13:49: pipelines[0].source.ldap.values.ou: is an attribute that the mapping doesn't use; map it, or take the line out
+ldap.bad.yaml:13:54: pipelines[0].source.ldap.values.ou.joined: unknown key; the keys here are join
+ldap.bad.yaml:14:19: pipelines[0].source.ldap.disabled: unknown value "delete"; choose keep or absent
+ldap.bad.yaml:15:9: pipelines[0].source.ldap.groups.base: is missing; name the entry below which all groups are, such as ou=groups,dc=example,dc=com
+ldap.bad.yaml:15:52: pipelines[0].source.ldap.groups.tags[0].dn: "sales" is not a distinguished name; write one such as ou=people,dc=example,dc=com
+ldap.bad.yaml:15:64: pipelines[0].source.ldap.groups.tags[0].tag: has a comma, which separates tags; choose a tag without one
+ldap.bad.yaml:15:72: pipelines[0].source.ldap.groups.tags[1].dn: is missing; name the group
+ldap.bad.yaml:15:78: pipelines[0].source.ldap.groups.tags[1].tag: has a ;, which separates tags; choose a tag without one
+ldap.bad.yaml:16:20: pipelines[0].source.ldap.page_size: 0 is out of range; write a whole number from 1 to 100000
+ldap.bad.yaml:17:26: pipelines[0].source.ldap.timeouts.idle: "0s" is not a span of time from 1s to 1h; write a number and its unit, such as 30s, 5m, 72h or 3d
+ldap.bad.yaml:17:30: pipelines[0].source.ldap.timeouts.connect: unknown key; the keys here are dial, request, idle
+ldap.bad.yaml:18:9: pipelines[0].source.ldap.client_certificate.key: is missing; name its PEM file
+ldap.bad.yaml:28:20: pipelines[1].source.ldap.start_tls: is for ldap://, and there is none; take the line out
+ldap.bad.yaml:29:18: pipelines[1].source.ldap.ca_file: nothing.pem can't be read: no such file or directory; make the file, or permit reading it
+ldap.bad.yaml:30:9: pipelines[1].source.ldap.client_certificate: is no certificate with its key; name PEM files, the key's without a password
+ldap.bad.yaml:31:61: pipelines[1].source.ldap.bind.password: the environment variable UNSET_ONE is not set; set it, or write file:PATH
+ldap.bad.yaml:31:77: pipelines[1].source.ldap.bind.method: unknown key; the keys here are dn, password
+ldap.bad.yaml:33:17: pipelines[1].source.ldap.filter: "(uid=*" is not a filter: unexpected end of filter; write one such as (objectClass=inetOrgPerson); in a value, ( is \28, ) is \29, * is \2a and \ is \5c
+ldap.bad.yaml:34:25: pipelines[1].source.ldap.values.title: is an attribute that the mapping doesn't use; map it, or take the line out
+ldap.bad.yaml:35:9: pipelines[1].source.ldap.groups: gives tags that the mapping doesn't use; add {column: groups, split: ";"} to mapping.tags
+ldap.bad.yaml:35:39: pipelines[1].source.ldap.groups.depth: has no use with by: in_chain; take it out, or write by: member
+ldap.bad.yaml:35:66: pipelines[1].source.ldap.groups.tags: is an empty list; write a list such as [{dn: "cn=sales,ou=groups,dc=example,dc=com", tag: sales}]
+ldap.bad.yaml:42:5: pipelines[2].source: says csv and ldap; keep one of them
+ldap.bad.yaml:51:14: pipelines[3].source.ldap.base: is missing; name the entry below which the users are, such as ou=people,dc=example,dc=com
+ldap.bad.yaml:51:14: pipelines[3].source.ldap.urls: is missing; name the servers, such as [ldaps://ldap.example.com]
+ldap.bad.yaml:51:14: pipelines[3].source.ldap.bind: is missing; write {dn: DN, password: ${NAME}}, external or anonymous
+ldap.bad.yaml:51:53: pipelines[3].source.ldap.groups.base: has no use without depth; take it out, or say how many groups within groups are followed
+ldap.bad.yaml:58:14: pipelines[4].source.ldap.filter: is missing; say which entries are users, such as (objectClass=inetOrgPerson), or choose a preset
+ldap.bad.yaml:58:14: pipelines[4].source.ldap: has no groups, whose tags the mapping uses; add groups: under ldap, or take the column groups out of the mapping
+ldap.bad.yaml:58:27: pipelines[4].source.ldap.urls: is text where a list belongs; write a list such as [ldaps://ldap.example.com]
+ldap.bad.yaml:62:14: pipelines[4].leavers: delete needs deletes, which are off; add deletes: admin, owner or shared, or choose keep
+ldap.bad.yaml:62:14: pipelines[4].leavers: delete needs vanished to be said; add vanished: recreate or leave
+`,
 	"leavers.bad.yaml": `
 leavers.bad.yaml:9:14: pipelines[0].leavers: release on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep
 leavers.bad.yaml:9:14: pipelines[0].leavers: release needs updates, which are off; choose owner or shared for updates, or keep
@@ -191,7 +241,7 @@ missing.bad.yaml:1:1: connectycube.auth_key: is missing; copy it from the applic
 missing.bad.yaml:3:3: connectycube.service_user: says none of login, email, guest, facebook, twitter, firebase_phone, firebase_email, custom_identity; add one of them
 missing.bad.yaml:5:5: pipelines[0].name: is missing; name it, in small letters, digits and hyphens
 missing.bad.yaml:5:5: pipelines[0].owner_tag: is missing; choose a tag that marks this pipeline's accounts
-missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv
+missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv or ldap
 missing.bad.yaml:5:5: pipelines[0].passwords: is missing; say how new users get one: derive or random
 missing.bad.yaml:5:5: pipelines[0].timezone: is missing; name the zone of the schedule, such as Europe/Berlin or UTC
 missing.bad.yaml:5:5: pipelines[0].mapping: is missing; say how a record becomes a user
@@ -201,7 +251,7 @@ missing.bad.yaml:8:14: pipelines[1].source.csv.path: is missing; name the file
 missing.bad.yaml:9:5: pipelines[1].mapping.external_id: is missing; name the column that tells persons apart: {column: NAME}
 missing.bad.yaml:9:5: pipelines[1].mapping: maps no field; add at least one, such as email: {column: email}
 missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random; add one of them
-missing.bad.yaml:15:5: pipelines[2].source.csv: is missing; write {csv: {path: users.csv}}
+missing.bad.yaml:15:5: pipelines[2].source: says none of csv, ldap; add one of them
 missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template; add one of them
 missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template; add one of them
 missing.bad.yaml:17:17: pipelines[2].passwords.derive.secret: is missing; write ${NAME} or file:PATH
@@ -229,8 +279,8 @@ pipelines.bad.yaml:22:14: pipelines[1].workers: 257 is out of range; write a who
 pipelines.bad.yaml:23:11: pipelines[2].name: "Staff of Berlin" is not a name; use small letters, digits and hyphens
 pipelines.bad.yaml:24:16: pipelines[2].owner_tag: has a comma, which separates tags; choose a tag without one
 pipelines.bad.yaml:25:15: pipelines[2].timezone: depends on the machine; name one such as Europe/Berlin or UTC
-pipelines.bad.yaml:26:5: pipelines[2].source.csv: is missing; write {csv: {path: users.csv}}
-pipelines.bad.yaml:26:14: pipelines[2].source.ldap: unknown key; the keys here are csv
+pipelines.bad.yaml:26:5: pipelines[2].source: says none of csv, ldap; add one of them
+pipelines.bad.yaml:26:14: pipelines[2].source.folder: unknown key; the keys here are csv, ldap
 pipelines.bad.yaml:31:12: pipelines[2].grace: unknown value "never"; write none, or {reads: 3, span: 72h}
 pipelines.bad.yaml:33:16: pipelines[3].owner_tag: has white space around it, or letters in a decomposed form; choose a plain tag
 pipelines.bad.yaml:34:15: pipelines[3].timezone: unknown time zone "Europe/Atlantis"; name one such as Europe/Berlin or UTC

@@ -85,7 +85,8 @@ type Pipeline struct {
 
 // Source is where users come from: exactly one kind is set.
 type Source struct {
-	CSV *CSV
+	CSV  *CSV
+	LDAP *LDAP `json:",omitempty"`
 }
 
 // CSV is a source of kind csv.

@@ -21,8 +21,12 @@ func (p Pipeline) settings() map[string]string {
 	}
 	plausible := csv.AcceptPlausible
 	csv.AcceptPlausible = false // it decides what is believed, not what is read
+	source := digest(csv)
+	if p.Source.LDAP != nil {
+		source = digest(p.Source.LDAP)
+	}
 	return map[string]string{
-		"source":           digest(csv),
+		"source":           source,
 		"key":              digest(p.Mapping.ExternalID),
 		"mapping":          digest(others),
 		"owner_tag":        digest(p.OwnerTag),

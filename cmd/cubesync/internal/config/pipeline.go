@@ -37,7 +37,7 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p := Pipeline{
 		Name:      group.need("name", "name it, in small letters, digits and hyphens").name(),
 		OwnerTag:  group.need("owner_tag", "choose a tag that marks this pipeline's accounts").ownerTag(),
-		Source:    c.source(group.need("source", "say where the users come from: csv"), app),
+		Source:    c.source(group.need("source", "say where the users come from: csv or ldap"), app),
 		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive or random"), app),
 		Guards:    c.guards(group.get("guards")),
 		Breaker:   breaker(group.get("breaker")),
@@ -47,6 +47,7 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p.MaxDuration = group.get("max_duration").duration(0, time.Second, maxMaxDuration)
 	p.Policy.OwnerTag = p.OwnerTag
 	p.Mapping, p.Avatar = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
+	c.ldapUse(group.get("source"), &p)
 	c.writes(group, app, &p)
 	c.afterwards(group, &p)
 	c.others(group, &p)

@@ -10,11 +10,17 @@ import (
 const samplePath = "/docs/sample/users.csv"
 
 func (c *checker) source(n node, app application) Source {
-	group := n.object("write csv: under it", "csv")
+	group := n.object("write csv: or ldap: under it", "csv", "ldap")
 	if !n.given() || group.broken {
 		return Source{}
 	}
-	return Source{CSV: c.csv(group.need("csv", "write {csv: {path: users.csv}}"), app)}
+	switch group.one("csv", "ldap") {
+	case "csv":
+		return Source{CSV: c.csv(group.get("csv"), app)}
+	case "ldap":
+		return Source{LDAP: c.ldap(group.get("ldap"))}
+	}
+	return Source{}
 }
 
 func (c *checker) csv(n node, app application) *CSV {
