@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-ldap/ldap/v3"
+	"github.com/google/go-cmp/cmp"
+
+	"cubesync/source/sourcetest/servers"
+)
+
+// sampleAttributes are those that the sample's columns have in the directory.
+var sampleAttributes = map[string]string{
+	"employee_id": "uid", "email": "mail", "given_name": "givenName", "family_name": "sn", "phone": "telephoneNumber", "website": "labeledURI",
+	"department": "departmentNumber", "tags": "businessCategory", "custom_data": "description",
+}
+
+// sampleRows are the users of the sample, by their columns.
+func sampleRows(t *testing.T, most int) []map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "docs", "sample", "users.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []map[string]string
+	for _, cells := range all[1:min(len(all), most+1)] {
+		row := map[string]string{}
+		for i, name := range all[0] {
+			row[name] = cells[i]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// sampleDN is where a user of the sample is.
+func sampleDN(id string) string { return "uid=" + id + "," + servers.Suffix }
+
+// inDirectory writes users of the sample as LDIF.
+func inDirectory(rows []map[string]string) func(w io.Writer) error {
+	return func(w io.Writer) error {
+		for _, row := range rows {
+			var entry strings.Builder
+			fmt.Fprintf(&entry, "dn: %s\nobjectClass: account\nobjectClass: extensibleObject\n", sampleDN(row["employee_id"]))
+			for column, attribute := range sampleAttributes {
+				values := []string{row[column]}
+				if column == "tags" {
+					values = strings.Split(row[column], ";")
+				}
+				for _, value := range values {
+					if value != "" {
+						fmt.Fprintf(&entry, "%s:: %s\n", attribute, base64.StdEncoding.EncodeToString([]byte(value)))
+					}
+				}
+			}
+			if _, err := io.WriteString(w, entry.String()+"\n"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// directoryConfig is the default configuration, with the directory in place of the file.
+func directoryConfig(t *testing.T, url, more string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	from, to := strings.Index(text, "      csv:\n"), strings.Index(text, "    # How a record becomes a user")
+	text = text[:from] + fmt.Sprintf(`      ldap:
+        urls: [%s]
+        allow_plaintext: true
+        bind: {dn: %q, password: %q}
+        base: %q
+        filter: (objectClass=account)
+        values: {businessCategory: {join: ";"}}
+        %s
+`, url, servers.ReaderDN, servers.Password, servers.Suffix, more) + text[to:]
+	for column, attribute := range sampleAttributes {
+		text = strings.ReplaceAll(text, "{column: "+column, "{column: "+attribute)
+		text = strings.ReplaceAll(text, "{"+column+"}", "{"+attribute+"}")
+	}
+	return strings.Replace(text, "rate_limit: 500", "rate_limit: 5000", 1)
+}
+
+// program is cubesync in a folder with a configuration.
+type program struct {
+	config string
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+}
+
+func newProgram(t *testing.T, configuration string) *program {
+	t.Helper()
+	p := &program{config: filepath.Join(t.TempDir(), "config.yaml")}
+	if err := os.WriteFile(p.config, []byte(configuration), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// run returns the exit code.
+func (p *program) run(t *testing.T, args ...string) int {
+	t.Helper()
+	p.stdout.Reset()
+	p.stderr.Reset()
+	code := run(t.Context(), nil, append(args, "-c", p.config), environment{lookup: os.LookupEnv, stdin: strings.NewReader(""), stdout: &p.stdout, stderr: &p.stderr})
+	if text := p.stdout.String() + p.stderr.String(); strings.Contains(text, servers.Password) {
+		t.Errorf("the directory's password is shown: %s", text)
+	}
+	return code
+}
+
+// exits runs and wants an exit code.
+func (p *program) exits(t *testing.T, want int, args ...string) {
+	t.Helper()
+	if code := p.run(t, args...); code != want {
+		t.Fatalf("%v: exit %d, want %d\n%s%s", args, code, want, p.stdout.String(), p.stderr.String())
+	}
+}
+
+// operations are those of a plan, without the places of their records.
+func (p *program) operations(t *testing.T) []map[string]any {
+	t.Helper()
+	p.exits(t, 0, "plan", "--format", "json")
+	var shown struct {
+		Plan struct {
+			Operations []map[string]any `json:"operations"`
+		} `json:"plan"`
+	}
+	if err := json.Unmarshal(p.stdout.Bytes(), &shown); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range shown.Plan.Operations {
+		if o["position"] == "" {
+			t.Errorf("without a position: %v", o)
+		}
+		delete(o, "position")
+	}
+	return shown.Plan.Operations
+}
+
+// unlimitedReader takes the stock limit of 500 entries off who reads.
+var unlimitedReader = fmt.Sprintf("limits dn.exact=%q size=unlimited", servers.ReaderDN)
+
+// The same users from a file and from a directory are the same plan.
+func TestDirectoryPlansWhatAFileDoes(t *testing.T) {
+	rows := sampleRows(t, 1000)
+	slapd := servers.StartSlapd(t, servers.SlapdOptions{Load: inDirectory(rows), Lines: []string{unlimitedReader}})
+	directory := newProgram(t, directoryConfig(t, slapd.URL, ""))
+	content, err := os.ReadFile(filepath.Join("..", "..", "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := filepath.Abs(filepath.Join("..", "..", "docs", "sample", "users.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := newProgram(t, strings.Replace(string(content), "docs/sample/users.csv", users, 2))
+	got, want := directory.operations(t), file.operations(t)
+	if len(want) != len(rows) {
+		t.Fatalf("%d operations of the file", len(want))
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("(-directory +file)\n%s", diff)
+	}
+}
+
+// Whoever leaves the directory is deleted, and nobody where a read was cut off, be it at the end of a page or within one. Guards and
+// grace are off: the verdict stands alone.
+func TestCutDirectoryDeletesNobody(t *testing.T) {
+	const users, page = 60, 12
+	rows := sampleRows(t, users)
+	slapd := servers.StartSlapd(t, servers.SlapdOptions{Load: inDirectory(rows), Lines: []string{unlimitedReader}})
+	through := servers.NewCutter(t, slapd)
+	configuration := directoryConfig(t, through.URL, fmt.Sprintf("page_size: %d", page))
+	for _, change := range [][2]string{
+		{"leavers: keep", "leavers: delete"}, {"grace: {reads: 3, span: 72h}", "grace: none"}, {"shrink: 20%", "shrink: 100%"},
+		{"deletes: {floor: 3,", "deletes: {floor: 1000000,"}, {"week_deletes: {floor: 3,", "week_deletes: {floor: 1000000,"},
+		{"rekeyed: {floor: 3,", "rekeyed: {floor: 1000000,"},
+	} {
+		configuration = strings.Replace(configuration, change[0], change[1], 1)
+	}
+	p := newProgram(t, configuration)
+	p.exits(t, 0, "sync")
+	leave(t, slapd, rows[users/2]["employee_id"])
+
+	for pages := range users / page {
+		for _, entries := range []int{0, 1, page / 2} {
+			if pages == users/page-1 && entries > 0 {
+				entries-- // the last page has one less
+			}
+			through.After(pages, entries)
+			p.exits(t, 6, "sync")
+			if through.Cuts() != 3 {
+				t.Errorf("cut after %d pages and %d entries: read %d times, want 3", pages, entries, through.Cuts())
+			}
+			if !strings.Contains(p.stdout.String()+p.stderr.String(), "the connection was lost") {
+				t.Errorf("it doesn't say what happened: %s%s", p.stdout.String(), p.stderr.String())
+			}
+			if left := owned(t, p); left != users {
+				t.Fatalf("cut after %d pages and %d entries: %d accounts are left of %d", pages, entries, left, users)
+			}
+		}
+	}
+	through.Never()
+	p.exits(t, 0, "sync")
+	if left := owned(t, p); left != users-1 {
+		t.Errorf("uncut: %d accounts are left of %d", left, users)
+	}
+}
+
+// leave takes somebody out of the directory.
+func leave(t *testing.T, slapd *servers.Slapd, id string) {
+	t.Helper()
+	conn, err := ldap.DialURL(slapd.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.Bind(servers.RootDN, servers.Password); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Del(ldap.NewDelRequest(sampleDN(id), nil)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// owned counts the accounts in the program's emulator that it manages.
+func owned(t *testing.T, p *program) int {
+	t.Helper()
+	s, err := ask(filepath.Join(filepath.Dir(p.config), ".cubesync", "emulator.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.close() }()
+	accounts, err := s.accounts("user_tags=staff-sync")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(accounts)
+}
