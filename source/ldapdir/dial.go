@@ -233,8 +233,7 @@ func (s *Source) bind(ctx context.Context, l *link) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.raw.Close() })
 	defer stop()
 	l.SetTimeout(s.options.ReplyTimeout)
-	// It is for the sign-in only: where entries aren't taken as fast as they come, go-ldap drops those that waited longer than
-	// its timeout, and the search seems whole.
+	// It is for the sign-in only: it would be for a page as a whole, and what waits longer to be taken is dropped without a word.
 	defer l.SetTimeout(0)
 	b := s.options.Bind
 	switch {
