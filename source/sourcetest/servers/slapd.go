@@ -99,7 +99,7 @@ func configureSlapd(folder string, o SlapdOptions) error {
 	if o.Roots != "" {
 		lines = append(lines, "TLSCACertificateFile "+o.Roots, "TLSVerifyClient allow")
 	}
-	lines = append(lines, "database mdb", "maxsize 1073741824", "dbnosync", "suffix "+Suffix, "directory "+data, "rootdn "+RootDN, fmt.Sprintf("rootpw %q", Password),
+	lines = append(lines, "database mdb", "maxsize 1073741824", "dbnosync", "index objectClass eq", "suffix "+Suffix, "directory "+data, "rootdn "+RootDN, fmt.Sprintf("rootpw %q", Password),
 		"access to attrs=userPassword by anonymous auth", "access to * by * read")
 	lines = append(lines, o.Lines...)
 	return errors.Join(
