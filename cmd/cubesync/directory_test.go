@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -224,6 +227,58 @@ func TestCutDirectoryDeletesNobody(t *testing.T) {
 	if left := owned(t, p); left != users-1 {
 		t.Errorf("uncut: %d accounts are left of %d", left, users)
 	}
+}
+
+// A photo in the directory becomes an avatar, and groups and states tags.
+func TestDirectoryOfPhotosAndGroups(t *testing.T) {
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 2, 2))); err != nil {
+		t.Fatal(err)
+	}
+	rows := sampleRows(t, 3)
+	group := "cn=sales," + servers.Suffix
+	slapd := servers.StartSlapd(t, servers.SlapdOptions{TestData: true, Load: func(w io.Writer) error {
+		rest := inDirectory(rows[1:])
+		if err := inDirectory(rows[:1])(cutEnd{w}); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(w, "jpegPhoto:: %s\nnsAccountLock: TRUE\n\ndn: %s\nobjectClass: groupOfNames\ncn: sales\nmember: %s\n\n",
+			base64.StdEncoding.EncodeToString(picture.Bytes()), group, sampleDN(rows[1]["employee_id"]))
+		return errors.Join(err, rest(w))
+	}})
+	configuration := directoryConfig(t, slapd.URL, fmt.Sprintf("groups: {tags: [{dn: %q, tag: sales}]}", group))
+	configuration = strings.Replace(configuration, `        - {column: businessCategory, split: ";"}`, `        - {column: groups, split: ";"}
+        - {column: disabled}`, 1)
+	configuration = strings.Replace(configuration, "      custom_data: {column: description, mode: merge}\n", "      avatar: {column: jpegPhoto, from: base64}\n", 1)
+	configuration = strings.Replace(configuration, "        values: {businessCategory: {join: \";\"}}\n", "", 1)
+	p := newProgram(t, configuration)
+	p.exits(t, 0, "sync")
+	s, err := ask(filepath.Join(filepath.Dir(p.config), ".cubesync", "emulator.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"[disabled staff-sync] true", "[sales staff-sync] false", "[staff-sync] false"} {
+		got, err := s.account(rows[i]["employee_id"])
+		if err != nil || got == nil {
+			t.Fatalf("%v, %v", got, err)
+		}
+		avatar, has := got["avatar"].(string)
+		if shown := fmt.Sprintf("%v %t", got["user_tags"], has && avatar != ""); shown != want {
+			t.Errorf("%s: %s, want %s", rows[i]["employee_id"], shown, want)
+		}
+	}
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	p.exits(t, 0, "plan", "--exit-code")
+}
+
+// cutEnd leaves out the empty line behind an entry.
+type cutEnd struct{ io.Writer }
+
+func (w cutEnd) Write(text []byte) (int, error) {
+	_, err := w.Writer.Write(bytes.TrimSuffix(text, []byte("\n")))
+	return len(text), err
 }
 
 // leave takes somebody out of the directory.

@@ -178,8 +178,8 @@ func (d *decoder) decode(entry *ldap.Entry) {
 			d.reject = &record.RejectError{Position: at, Field: DNColumn, Problem: problem}
 		}
 	}
-	if d.disabledAt >= 0 {
-		values[d.disabledAt] = record.Text(strconv.FormatBool(d.disabled))
+	if d.disabledAt >= 0 && d.disabled {
+		values[d.disabledAt] = record.Text(Disabled)
 	}
 	if d.groups != nil {
 		values[d.groupsAt] = d.groups.of(entry.DN)

@@ -25,9 +25,12 @@ import (
 // The columns that aren't attributes. They are made where they are asked for.
 const (
 	DNColumn       = "dn"       // the entry's distinguished name
-	DisabledColumn = "disabled" // true or false
+	DisabledColumn = "disabled" // Disabled, or null
 	GroupsColumn   = "groups"   // the tags of Groups that the entry is in, with GroupSeparator between them
 )
+
+// Disabled is what DisabledColumn holds for a disabled account, ready to be a tag.
+const Disabled = "disabled"
 
 // GroupSeparator stands between the tags in GroupsColumn.
 const GroupSeparator = ";"
@@ -35,6 +38,7 @@ const GroupSeparator = ";"
 // What holds where nothing is said.
 const (
 	DefaultPageSize       = 500
+	DefaultPhotoPageSize  = 50 // where photos are read: a page is held in memory
 	DefaultDialTimeout    = 10 * time.Second
 	DefaultRequestTimeout = 30 * time.Second
 	DefaultIdleTimeout    = 60 * time.Second
@@ -59,7 +63,7 @@ type Options struct {
 	Key          string
 	LeaveOut     bool // disabled accounts are left out, and counted
 	Groups       Groups
-	PageSize     int           // 0: DefaultPageSize
+	PageSize     int           // 0: DefaultPageSize, or DefaultPhotoPageSize
 	DialTimeout  time.Duration // of one server, TLS included; 0: DefaultDialTimeout
 	ReplyTimeout time.Duration // of one question that isn't a page; 0: DefaultRequestTimeout
 	IdleTimeout  time.Duration // between two entries of a page; 0: DefaultIdleTimeout
@@ -129,6 +133,9 @@ func New(options Options) (*Source, error) {
 		return nil, fmt.Errorf("LDAP source: %w", err)
 	}
 	o.PageSize = or(o.PageSize, DefaultPageSize)
+	if options.PageSize == 0 && slices.ContainsFunc(o.Columns, isPhoto) {
+		o.PageSize = DefaultPhotoPageSize
+	}
 	o.DialTimeout, o.ReplyTimeout, o.IdleTimeout = or(o.DialTimeout, DefaultDialTimeout), or(o.ReplyTimeout, DefaultRequestTimeout), or(o.IdleTimeout, DefaultIdleTimeout)
 	if _, err := newDecoder(o); err != nil {
 		return nil, fmt.Errorf("LDAP source: %w", err)

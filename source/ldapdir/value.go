@@ -36,15 +36,20 @@ const (
 
 // written returns how values of an attribute are written as text; nil for those that are texts already.
 func written(name string) func([]byte) (text, problem string) {
-	switch strings.ToLower(name) {
-	case "objectguid":
+	switch {
+	case strings.EqualFold(name, "objectGUID"):
 		return guid
-	case "objectsid":
+	case strings.EqualFold(name, "objectSid"):
 		return sid
-	case "jpegphoto", "thumbnailphoto":
+	case isPhoto(name):
 		return func(value []byte) (string, string) { return base64.StdEncoding.EncodeToString(value), "" }
 	}
 	return nil
+}
+
+// isPhoto reports whether an attribute holds a picture.
+func isPhoto(name string) bool {
+	return strings.EqualFold(name, "jpegPhoto") || strings.EqualFold(name, "thumbnailPhoto")
 }
 
 // guid writes a GUID as Microsoft's tools print it: its first three numbers are stored with the low byte first.

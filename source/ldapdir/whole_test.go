@@ -224,11 +224,13 @@ func TestAttributesAskedFor(t *testing.T) {
 	read(t, o)
 	o = p.asked(ldapdir.DNColumn)
 	read(t, o)
+	o = p.asked("JPEGPhoto")
+	read(t, o)
 	var got []string
 	for _, r := range p.searches() {
-		got = append(got, strings.Join(r.attributes, " "))
+		got = append(got, fmt.Sprintf("%s by %d", strings.Join(r.attributes, " "), r.paging.PagingSize))
 	}
-	want := []string{"mail uid", "mail nsAccountLock pwdAccountLockedTime uid userAccountControl", "1.1"}
+	want := []string{"mail uid by 500", "mail nsAccountLock pwdAccountLockedTime uid userAccountControl by 500", "1.1 by 500", "JPEGPhoto by 50"}
 	if strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("asked for %q, want %q", got, want)
 	}

@@ -72,7 +72,7 @@ func (c *checker) ldap(n node) *LDAP {
 		Filter:   usual.filter,
 		Scope:    ldapdir.Scope(group.get("scope").choice(string(ldapdir.Subtree), string(ldapdir.Subtree), string(ldapdir.One), string(ldapdir.Base))),
 		LeaveOut: group.get("disabled").choice("keep", "keep", "absent") == "absent",
-		PageSize: group.get("page_size").integer(ldapdir.DefaultPageSize, 1, 100_000),
+		PageSize: group.get("page_size").integer(0, 1, 100_000),
 
 		DialTimeout:  timeouts.get("dial").duration(ldapdir.DefaultDialTimeout, time.Second, most),
 		ReplyTimeout: timeouts.get("request").duration(ldapdir.DefaultRequestTimeout, time.Second, most),
