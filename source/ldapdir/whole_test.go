@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -300,5 +304,25 @@ func TestSilentSignIn(t *testing.T) {
 	o.StartTLS, o.DialTimeout = true, 100*time.Millisecond
 	if got := read(t, o); got.err == nil || !strings.Contains(got.err.Error(), "StartTLS") {
 		t.Errorf("%v", got.err)
+	}
+}
+
+// The result codes that the manual explains are called there what they are called in a run.
+func TestManual(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "docs", "sources.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([A-Z][A-Za-z ]+ \\((\\d+)\\))`").FindAllStringSubmatch(string(content), -1)
+	if len(named) != 8 {
+		t.Errorf("%d result codes: %q", len(named), named)
+	}
+	for _, m := range named {
+		code, err := strconv.ParseUint(m[2], 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := serve(t, func(s *session, _ request) { s.done(uint16(code), "") })
+		has(t, read(t, p.asked("uid")).verdict.Reason, m[1])
 	}
 }

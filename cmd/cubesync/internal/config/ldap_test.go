@@ -36,7 +36,7 @@ func withLDAP(t *testing.T, old, replacement string) config.Pipeline {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		"config.yaml": []byte(strings.Replace(string(text), old, replacement, 1)), "ca.pem": ca, "other.pem": ca[:bytes.LastIndex(ca, []byte("-----BEGIN"))],
+		"config.yaml": []byte(strings.Replace(string(text), old, replacement, 1)), "ca.pem": ca, "company-ca.pem": ca, "other.pem": ca[:bytes.LastIndex(ca, []byte("-----BEGIN"))],
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
 			t.Fatal(err)
@@ -145,6 +145,42 @@ func TestLDAPDigests(t *testing.T) {
 		}
 		if want := map[bool]string{false: "source"}[each.same]; strings.Join(changed, " ") != want {
 			t.Errorf("%s: settings changed: %q", each.new, changed)
+		}
+	}
+}
+
+// The documented configurations are good ones.
+func TestDocumentedDirectories(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "sources.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(content), "\n## LDAP\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := strings.Split(section, "```yaml\n")[1:]
+	if !found || len(blocks) < 4 {
+		t.Fatalf("%d configurations", len(blocks))
+	}
+	for i, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		block = strings.ReplaceAll(block, "file:/etc/cubesync/ldap-password", "${LDAP_PASSWORD}")
+		text := `connectycube: {endpoint: emulator, application_id: 1, auth_key: emulator-auth-key, admin_key: emulator-admin-key, service_user: {login: a, password: b}}
+pipelines:
+  - name: staff
+    owner_tag: staff-sync
+    passwords: {random: true}
+    updates: shared
+    deletes: admin
+    leavers: delete
+    vanished: recreate
+    ` + strings.ReplaceAll(strings.TrimSpace(block), "\n", "\n    ") + "\n"
+		whole, err := os.ReadFile("testdata/ldap.good.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := withLDAP(t, string(whole), text)
+		if p.Source.LDAP == nil || p.Policy.Leavers != "delete" {
+			t.Errorf("configuration %d: %+v", i+1, p)
 		}
 	}
 }
