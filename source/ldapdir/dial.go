@@ -111,7 +111,7 @@ func (s *Source) dial(ctx context.Context, at server) (*link, error) {
 		_ = raw.Close() // the first error is the one to tell
 		return nil, explainTLS(err)
 	}
-	l := &link{Conn: ldap.NewConn(secured, true), raw: secured, server: at}
+	l := &link{Conn: ldap.NewConn(secured, true), raw: raw, server: at}
 	l.Start()
 	if err := s.bind(ctx, l); err != nil {
 		l.close()
