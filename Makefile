@@ -7,8 +7,8 @@ GOLANGCI_VERSION := 2.15.0
 GOLANGCI := bin/golangci-lint
 
 # What the tests need besides Go, as package:command. A package whose command is there isn't missed, wherever it came from;
-# one without a command is missed on Debian only. In run level 1 the installation of a server doesn't start it.
-TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl strace:strace slapd:/usr/sbin/slapd
+# one without a command is missed on Debian only. The tests start servers of their own: RUNLEVEL=1 keeps the system's from starting.
+TEST_PACKAGES := gcc:gcc libc6-dev: nodejs:node npm:npm curl:curl strace:strace slapd:/usr/sbin/slapd postgresql:postgres mariadb-server:mariadbd
 
 # ConnectyCube's own SDK, as the lock file pins it. npm writes this file last.
 SDK := sink/emulator/sdk/node_modules/.package-lock.json
@@ -57,6 +57,7 @@ replay: ## live the run SEED=n of the simulation through again, TIMES times (100
 
 test-packages: ## on Debian, as root, install what the tests lack; elsewhere say what it is
 	@missing=; \
+	PATH="$$PATH:/usr/sbin:$$(printf '%s:' /usr/lib/postgresql/*/bin)"; \
 	for need in $(TEST_PACKAGES); do \
 	  package="$${need%%:*}" command="$${need#*:}"; \
 	  if [[ -n "$$command" ]]; then \

@@ -35,11 +35,14 @@ import (
 //	backend TOKEN UID               starts, or changes, a company's backend at $BACKEND, which knows this token alone
 //	json PATH=TEXT...               what the last run wrote to standard output is JSON with these values
 //	adds-up                         …whose tally adds up to what was read
+//	database CSV FILE               makes an SQLite file with the table people of a CSV file
+//	damage FILE                     spoils the middle of an SQLite file
 //	secret TEXT                     a secret that stands in no configuration
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "sent": sent, "lookup": lookup, "signup": signup, "cell": cell, "faults": faults,
 		"swap": swap, "emulator": startEmulator, "network": startNetwork, "proxied": proxied, "backend": backend,
+		"database": toDatabase, "damage": damage,
 		"json": jsonHas, "adds-up": addsUp, "secret": secret,
 	}
 }

@@ -180,6 +180,9 @@ func openSource(p config.Pipeline) (record.Source, record.Completeness, error) {
 		source, err := openDirectory(p)
 		return source, record.Proven, err
 	}
+	if p.Source.SQL != nil {
+		return openQuery(p)
+	}
 	csv := p.Source.CSV
 	accept := record.Proven
 	if csv.AcceptPlausible {

@@ -241,7 +241,7 @@ missing.bad.yaml:1:1: connectycube.auth_key: is missing; copy it from the applic
 missing.bad.yaml:3:3: connectycube.service_user: says none of login, email, guest, facebook, twitter, firebase_phone, firebase_email, custom_identity; add one of them
 missing.bad.yaml:5:5: pipelines[0].name: is missing; name it, in small letters, digits and hyphens
 missing.bad.yaml:5:5: pipelines[0].owner_tag: is missing; choose a tag that marks this pipeline's accounts
-missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv or ldap
+missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv, ldap or sql
 missing.bad.yaml:5:5: pipelines[0].passwords: is missing; say how new users get one: derive or random
 missing.bad.yaml:5:5: pipelines[0].timezone: is missing; name the zone of the schedule, such as Europe/Berlin or UTC
 missing.bad.yaml:5:5: pipelines[0].mapping: is missing; say how a record becomes a user
@@ -251,7 +251,7 @@ missing.bad.yaml:8:14: pipelines[1].source.csv.path: is missing; name the file
 missing.bad.yaml:9:5: pipelines[1].mapping.external_id: is missing; name the column that tells persons apart: {column: NAME}
 missing.bad.yaml:9:5: pipelines[1].mapping: maps no field; add at least one, such as email: {column: email}
 missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random; add one of them
-missing.bad.yaml:15:5: pipelines[2].source: says none of csv, ldap; add one of them
+missing.bad.yaml:15:5: pipelines[2].source: says none of csv, ldap, sql; add one of them
 missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template; add one of them
 missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template; add one of them
 missing.bad.yaml:17:17: pipelines[2].passwords.derive.secret: is missing; write ${NAME} or file:PATH
@@ -279,8 +279,8 @@ pipelines.bad.yaml:22:14: pipelines[1].workers: 257 is out of range; write a who
 pipelines.bad.yaml:23:11: pipelines[2].name: "Staff of Berlin" is not a name; use small letters, digits and hyphens
 pipelines.bad.yaml:24:16: pipelines[2].owner_tag: has a comma, which separates tags; choose a tag without one
 pipelines.bad.yaml:25:15: pipelines[2].timezone: depends on the machine; name one such as Europe/Berlin or UTC
-pipelines.bad.yaml:26:5: pipelines[2].source: says none of csv, ldap; add one of them
-pipelines.bad.yaml:26:14: pipelines[2].source.folder: unknown key; the keys here are csv, ldap
+pipelines.bad.yaml:26:5: pipelines[2].source: says none of csv, ldap, sql; add one of them
+pipelines.bad.yaml:26:14: pipelines[2].source.folder: unknown key; the keys here are csv, ldap, sql
 pipelines.bad.yaml:31:12: pipelines[2].grace: unknown value "never"; write none, or {reads: 3, span: 72h}
 pipelines.bad.yaml:33:16: pipelines[3].owner_tag: has white space around it, or letters in a decomposed form; choose a plain tag
 pipelines.bad.yaml:34:15: pipelines[3].timezone: unknown time zone "Europe/Atlantis"; name one such as Europe/Berlin or UTC
@@ -303,6 +303,29 @@ secrets.bad.yaml:14:62: pipelines[0].passwords.derive.previous: has a ${ that no
 secrets.bad.yaml:21:34: pipelines[1].passwords.derive.secret: is shorter than 32 characters; make one with: openssl rand -base64 33
 secrets.bad.yaml:21:77: pipelines[1].passwords.derive.previous: . can't be read: is a directory; name a file that holds the secret
 secrets.bad.yaml:28:61: pipelines[2].passwords.derive.previous: is the secret itself; write the one before it, or take the line out
+`,
+	"sql.bad.yaml": `
+sql.bad.yaml:5:14: pipelines[0].source.sql.query: is missing; write one SELECT
+sql.bad.yaml:5:28: pipelines[0].source.sql.driver: unknown value "oracle"; choose postgres, mysql, sqlite or sqlserver
+sql.bad.yaml:5:41: pipelines[0].source.sql.dsn: the environment variable UNSET is not set; set it, or write file:PATH
+sql.bad.yaml:5:62: pipelines[0].source.sql.timeout: "0s" is not a span of time from 1s to 1d; write a number and its unit, such as 30s, 5m, 72h or 3d
+sql.bad.yaml:5:75: pipelines[0].source.sql.ca_file: missing.pem can't be read: no such file or directory; make the file, or permit reading it
+sql.bad.yaml:5:97: pipelines[0].source.sql.deleted: is empty; give it a value or take the line out
+sql.bad.yaml:5:115: pipelines[0].source.sql.completeness: unknown value "proven"; choose plausible
+sql.bad.yaml:12:43: pipelines[1].source.sql.dsn: holds a password that everybody can read; write ${NAME} for it, or file:PATH for the whole of it
+sql.bad.yaml:12:97: pipelines[1].source.sql.query: begins with DELETE; begin it with SELECT or WITH: cubesync only reads
+sql.bad.yaml:19:40: pipelines[2].source.sql.dsn: holds a password that everybody can read; write ${NAME} for it, or file:PATH for the whole of it
+sql.bad.yaml:19:88: pipelines[2].source.sql.query: has more than one statement; write one SELECT; only white space may follow its semicolon
+sql.bad.yaml:19:110: pipelines[2].source.sql.key: unknown key; the keys here are driver, dsn, query, deleted, timeout, ca_file, allow_plaintext, completeness
+sql.bad.yaml:26:43: pipelines[3].source.sql.dsn: holds a password that everybody can read; write ${NAME} for it, or file:PATH for the whole of it
+sql.bad.yaml:26:43: pipelines[3].source.sql.dsn: is not the address of a PostgreSQL database; write one such as postgres://user:password@db.example.com:5432/people
+sql.bad.yaml:33:5: pipelines[4].source: says csv and sql; keep one of them
+sql.bad.yaml:40:44: pipelines[5].source.sql.dsn: is not the address of a SQL Server database; write one such as sqlserver://user:password@db.example.com:1433?database=people
+sql.bad.yaml:40:95: pipelines[5].source.sql.allow_plaintext: is text where true or false belongs; write true or false
+sql.bad.yaml:47:14: pipelines[6].source.sql.driver: is missing; choose postgres, mysql, sqlite or sqlserver
+sql.bad.yaml:47:14: pipelines[6].source.sql.query: is missing; write one SELECT
+sql.bad.yaml:47:14: pipelines[6].source.sql.dsn: is missing; name the database: ${NAME} or file:PATH; the path of the file with sqlite
+sql.bad.yaml:54:77: pipelines[7].source.sql.query: has the word UPDATE, which belongs to statements that write; take it out; put it in quotes if it is the name of a column
 `,
 	"syntax.bad.yaml": `
 syntax.bad.yaml:3:13: this is not YAML: could not find end character of double-quoted text; check indentation, quotes and brackets here and in the line above; between { and } put ${NAME} in quotes

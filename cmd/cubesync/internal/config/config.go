@@ -87,6 +87,7 @@ type Pipeline struct {
 type Source struct {
 	CSV  *CSV
 	LDAP *LDAP `json:",omitempty"`
+	SQL  *SQL  `json:",omitempty"`
 }
 
 // CSV is a source of kind csv.

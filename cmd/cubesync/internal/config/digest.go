@@ -25,6 +25,11 @@ func (p Pipeline) settings() map[string]string {
 	if p.Source.LDAP != nil {
 		source = digest(p.Source.LDAP)
 	}
+	if p.Source.SQL != nil {
+		sql := *p.Source.SQL
+		plausible, sql.AcceptPlausible = sql.AcceptPlausible, false
+		source = digest(sql)
+	}
 	return map[string]string{
 		"source":           source,
 		"key":              digest(p.Mapping.ExternalID),

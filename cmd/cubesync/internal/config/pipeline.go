@@ -37,7 +37,7 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p := Pipeline{
 		Name:      group.need("name", "name it, in small letters, digits and hyphens").name(),
 		OwnerTag:  group.need("owner_tag", "choose a tag that marks this pipeline's accounts").ownerTag(),
-		Source:    c.source(group.need("source", "say where the users come from: csv or ldap"), app),
+		Source:    c.source(group.need("source", "say where the users come from: csv, ldap or sql"), app),
 		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive or random"), app),
 		Guards:    c.guards(group.get("guards")),
 		Breaker:   breaker(group.get("breaker")),

@@ -10,15 +10,17 @@ import (
 const samplePath = "/docs/sample/users.csv"
 
 func (c *checker) source(n node, app application) Source {
-	group := n.object("write csv: or ldap: under it", "csv", "ldap")
+	group := n.object("write csv:, ldap: or sql: under it", "csv", "ldap", "sql")
 	if !n.given() || group.broken {
 		return Source{}
 	}
-	switch group.one("csv", "ldap") {
+	switch group.one("csv", "ldap", "sql") {
 	case "csv":
 		return Source{CSV: c.csv(group.get("csv"), app)}
 	case "ldap":
 		return Source{LDAP: c.ldap(group.get("ldap"))}
+	case "sql":
+		return Source{SQL: c.sql(group.get("sql"))}
 	}
 	return Source{}
 }
