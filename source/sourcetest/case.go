@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"cubesync/sync/record"
 )
 
@@ -273,7 +275,7 @@ func goroutines(ctx context.Context, k Kind) error {
 	if err != nil {
 		return err
 	}
-	before := runtime.NumGoroutine()
+	before := goleak.IgnoreCurrent()
 	for _, records := range []int{0, 1, len(awkward()) + 1} {
 		reader, err := source.Open(ctx)
 		if err != nil {
@@ -288,12 +290,7 @@ func goroutines(ctx context.Context, k Kind) error {
 			return err
 		}
 	}
-	for began := time.Now(); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > promptly {
-			return fmt.Errorf("%d goroutines run that didn't before", runtime.NumGoroutine()-before)
-		}
-	}
-	return nil
+	return goleak.Find(before)
 }
 
 func cut(ctx context.Context, k Kind) error {
