@@ -99,7 +99,7 @@ func (c *command) logRun(result *reconcile.Result) error {
 	log := c.log.With("pipeline", run.Pipeline, "run", run.ID)
 	log.Info("run ended", "status", run.Status, "read", t.Read, "unchanged", t.Unchanged,
 		"created", t.Done[plan.Create], "updated", t.Done[plan.Update], "adopted", t.Done[plan.Adopt], "failed", t.Failed, "skipped", t.Skipped,
-		"unknown", t.Unknown, "not_attempted", t.NotAttempted, "rejected", t.Rejected,
+		"unknown", t.Unknown, "not_attempted", t.NotAttempted, "rejected", t.Rejected, "filtered", t.Filtered,
 		"released", t.Done[plan.Release], "deleted", t.Done[plan.Delete], "leavers_failed", t.LeaversFailed,
 		"leavers_skipped", t.LeaversSkipped, "leavers_unknown", t.LeaversUnknown,
 		"leavers_not_attempted", t.LeaversNotAttempted, "leavers_left", t.LeaversLeft, "locked_out", t.LockedOut)

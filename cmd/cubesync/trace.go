@@ -40,6 +40,9 @@ func writeTraced(w io.Writer, t reconcile.Traced) {
 		}
 		fmt.Fprintf(w, "  %-18s %s → %s → %s\n", step.Field, orNothing(strings.Join(from, ", ")), plan.Printable(step.Rule), valueText(step))
 	}
+	if t.Filtered {
+		fmt.Fprintln(w, "  left out by the filter")
+	}
 	if t.Problem != "" {
 		fmt.Fprintf(w, "  rejected: %s\n", plan.Printable(t.Problem))
 	}
@@ -79,6 +82,7 @@ type tracedRecord struct {
 	Position record.Position `json:"position"`
 	Steps    []tracedStep    `json:"steps,omitempty"`
 	Problem  string          `json:"problem,omitempty"`
+	Filtered bool            `json:"filtered,omitempty"`
 }
 
 type tracedStep struct {
@@ -91,7 +95,7 @@ type tracedStep struct {
 func writeTraceJSON(w io.Writer, traced []reconcile.Traced, found []report.Explanation) error {
 	records := make([]tracedRecord, 0, len(traced))
 	for _, t := range traced {
-		r := tracedRecord{Position: t.Position, Problem: t.Problem}
+		r := tracedRecord{Position: t.Position, Problem: t.Problem, Filtered: t.Filtered}
 		for _, step := range t.Steps {
 			r.Steps = append(r.Steps, stepForMachines(step))
 		}

@@ -1,21 +1,28 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/sync/plan"
 )
 
 func (c *command) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
-		Short: "Check the configuration without touching anything",
-		Long:  "Reads the configuration and the secrets and certificates that it refers to, and says everything that is wrong with it.\nNeither the source nor ConnectyCube nor the state is touched. Exits with 0 or 2.",
+		Short: "Check the configuration and run the tests in it",
+		Long:  "Reads the configuration and the secrets and certificates that it refers to, and says everything that is wrong with it.\nThen it runs the tests of the mappings, and shows every difference.\nNeither the source nor ConnectyCube nor the state is touched. Exits with 0 or 2.",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.load()
 			if err != nil {
+				return err
+			}
+			if err := testMappings(cfg); err != nil {
 				return err
 			}
 			return c.write(func(w io.Writer) error {
@@ -26,6 +33,9 @@ func (c *command) validateCommand() *cobra.Command {
 					}
 					fmt.Fprintf(w, "pipeline %s: tag %s, %s; creates %s, updates %s, deletes %s, leavers %s\n",
 						p.Name, p.OwnerTag, when, p.Creates, p.Updates, p.Deletes, p.Policy.Leavers)
+					if n := p.Tests.Len(); n > 0 {
+						fmt.Fprintf(w, "pipeline %s: %s of the mapping passed\n", p.Name, plan.Counted(n, "test"))
+					}
 				}
 				_, err := fmt.Fprintf(w, "%s is valid\n", c.configPath)
 				return err
@@ -34,6 +44,23 @@ func (c *command) validateCommand() *cobra.Command {
 	}
 	c.configFlags(cmd)
 	return cmd
+}
+
+// testMappings runs the tests of all pipelines, and says everything that isn't as they want it.
+func testMappings(cfg *config.Config) error {
+	var failed config.Error
+	for _, p := range cfg.Pipelines {
+		err := p.Test()
+		if one, is := errors.AsType[*config.Error](err); is {
+			failed.Complaints = append(failed.Complaints, one.Complaints...)
+		} else if err != nil {
+			return err
+		}
+	}
+	if len(failed.Complaints) > 0 {
+		return &failed
+	}
+	return nil
 }
 
 func (c *command) versionCommand() *cobra.Command {

@@ -28,11 +28,34 @@ func BenchmarkMapper(b *testing.B) {
 		"sample-0000001", "zofia.kovacic1@example.com", "Zofia", "Kovačić, PhD", "+1 514 555 0197", "https://www.example.com/people/1",
 		"People & Culture", "équipe-a;on-call", `{"office":"東京","desk":123}`,
 	})
-	b.Run("user", func(b *testing.B) {
+	// The same user, by expressions; and the decision of a filter beside it.
+	byExpressions, err := mapping.New(mapping.Spec{
+		ExternalID: mapping.Rule{Expr: "employee_id"},
+		Fields: map[user.Field]mapping.Rule{
+			user.Email: {Expr: "email"}, user.FullName: {Expr: `trim(given_name + " " + family_name)`}, user.Phone: {Expr: "trim(phone)"},
+			user.Website: {Expr: "website"}, user.CustomData: column("custom_data"),
+		},
+		Tags:   []mapping.TagRule{{Rule: mapping.Rule{Expr: `split(tags, ";")`}}},
+		Filter: `department in ["Interns", "Guests"] or employee_id == ""`,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, m := range map[string]*mapping.Mapper{"user": m, "user-by-expressions": byExpressions} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := m.User(rec); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("filter", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := m.User(rec); err != nil {
-				b.Fatal(err)
+			if out, err := byExpressions.Filtered(rec); out || err != nil {
+				b.Fatal(out, err)
 			}
 		}
 	})

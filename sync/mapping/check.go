@@ -20,7 +20,7 @@ const shownColumns = 40
 // whole, or names every missing column with the fields that want it and the columns that are there.
 func (m *Mapper) Check(columns *record.Columns) error {
 	wanted := map[string][]string{} // fields by missing column
-	for _, r := range m.all() {
+	for _, r := range m.deciding() {
 		for _, name := range r.columns() {
 			if !columns.Has(name) && !slices.Contains(wanted[name], r.name) {
 				wanted[name] = append(wanted[name], r.name)

@@ -24,24 +24,15 @@ func (m *Mapper) Fields() []user.Field {
 	return fields
 }
 
-// Columns returns the columns that the mapping reads, each once, in the order of its rules.
-func (m *Mapper) Columns() []string {
-	var names []string
-	for _, r := range m.all() {
-		for _, name := range r.columns() {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
+// Columns returns the columns that decide about a record, each once: those that the rules read, in their order, and the
+// filter's.
+func (m *Mapper) Columns() []string { return m.columns() }
 
 // Step is one rule's way from a record to a value.
 type Step struct {
 	Field string // external_id, a field, or a key such as custom_data.desk
 	From  []Cell // the columns that it reads, none for a constant
-	Rule  string // "trimmed, NFC", a template, "a constant", "split at ;"
+	Rule  string // "trimmed, NFC", a template, an expression, "a constant", "split at ;"
 	Value string // what comes of it
 	Set   bool   // false: it says nothing about the field
 }
@@ -56,8 +47,9 @@ type Cell struct {
 func (m *Mapper) Explain(rec record.Record) []Step {
 	var steps []Step
 	p := m.at(rec)
+	var found problems // Trace tells them
 	for _, r := range p.all() {
-		text, known := r.text(rec)
+		text, known := r.explained(rec, &found)
 		value := r.value(text, known)
 		step := Step{Field: r.name, Rule: r.describe(), Value: value.Text, Set: value.Set}
 		for _, name := range r.columns() {
@@ -75,9 +67,20 @@ func (m *Mapper) Explain(rec record.Record) []Step {
 	return steps
 }
 
+// explained makes the rule's value as Step shows it: that of an expression that gives a list is written as tags.
+func (r *rule) explained(rec record.Record, found *problems) (text string, known bool) {
+	if r.name != user.Tags.String() || r.expr == nil {
+		return r.read(rec, found)
+	}
+	tags, known := (&tagRule{rule: *r}).add(nil, rec, found)
+	return user.JoinTags(tags), known
+}
+
 // describe names what the rule does to its columns.
 func (r rule) describe() string {
 	switch {
+	case r.expr != nil:
+		return "expression " + r.expr.shown()
 	case len(r.columns()) == 0:
 		return "a constant"
 	case len(r.parts) == 1:

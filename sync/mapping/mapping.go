@@ -1,14 +1,33 @@
-// Package mapping makes users of records: it says which column, constant or template fills which field, normalises
-// the values, and rejects what ConnectyCube would refuse, with everything that is wrong with a record at once.
+// Package mapping makes users of records: it says which column, constant, template or expression fills which field,
+// normalises the values, and rejects what ConnectyCube would refuse, with everything that is wrong with a record at once.
+// A filter leaves records out.
 //
 // It is pure. It doesn't know where records come from, nor what the accounts look like, and it doesn't add the owner
 // tag.
+//
+// # Expressions
+//
+// Expressions are those of expr-lang, with the functions of function.go and no others: without a clock, chance, files or a
+// network, so that the same record makes the same user every night. A column stands in them by its name, or as
+// record["Odd name"], and is text, trimmed and composed like every cell, or nil:
+//
+//	absent   the record lacks the column     nil
+//	null     the source says there is none   nil
+//	empty    the cell is there, and empty    ""
+//
+// Functions, and +, take nil as they find it: a function gives nil for nil, and + counts it as the empty text. a ?? b is b
+// where a is nil, default(a, b) also where a is empty. In the external ID, + and join give nil where any part is nil or
+// empty: half a key is another person's.
+//
+// An expression that gives nil or "" leaves its field as an empty cell does: alone, unless the rule says Clear. One all of
+// whose columns are absent never clears. One that fails rejects the record.
 package mapping
 
 import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"sync/atomic"
 
@@ -24,13 +43,23 @@ type Spec struct {
 	Fields     map[user.Field]Rule // custom_data by column only, as the text of a JSON object; tags stand in Tags
 	Tags       []TagRule
 	CustomData map[string]Rule // the keys of custom_data, whose values are strings; instead of Fields[user.CustomData]
+
+	// Filter is an expression that is true of the records to leave out; "": none is. Of FilterPlace see Rule.Place.
+	Filter      string `json:",omitempty"`
+	FilterPlace string `json:"-"`
+	// Tables are those that expressions look values up in, by their names.
+	Tables map[string]map[string]string `json:",omitempty"`
 }
 
-// Rule says where a value comes from: exactly one of Column, Constant and Template.
+// Rule says where a value comes from: exactly one of Column, Constant, Template and Expr.
+//
+// Specs are recognised by their JSON: what none of them had before is left out of it where there is none.
 type Rule struct {
 	Column   string
 	Constant string
 	Template string // text with {column} in it; {{ and }} are braces
+	Expr     string `json:",omitempty"` // an expression that gives text, a number, true or false, or nil; for tags a list of them, too
+	Place    string `json:"-"`          // where the expression stands, for messages, such as config.yaml:31; "" where nobody knows
 
 	// Clear makes an empty or null value empty the field. Otherwise the field is left as it is. A column that the
 	// record lacks always leaves it. Tags and the keys of CustomData are one field each: it is emptied where all its
@@ -41,11 +70,14 @@ type Rule struct {
 // TagRule gives tags.
 type TagRule struct {
 	Rule
-	Split string // what separates the tags in the value; "": the value is one tag
+	Split string // what separates the tags in the value; "": the value is one tag. An expression splits by itself
 }
 
 // externalIDName is the external ID's name in messages, beside those of the fields.
 const externalIDName = "external_id"
+
+// filterName is the filter's.
+const filterName = "filter"
 
 // Mapper makes users. It may be used by many goroutines.
 type Mapper struct {
@@ -60,6 +92,7 @@ type rules struct {
 	tags       []tagRule
 	customData []rule // in the order of the keys
 	keys       []string
+	filter     *rule // nil: no record is left out
 }
 
 type fieldRule struct {
@@ -76,15 +109,26 @@ type tagRule struct {
 func New(spec Spec) (*Mapper, error) {
 	m := &Mapper{}
 	var problems []error
-	compile := func(name string, r Rule) rule {
-		compiled, err := compileRule(name, r)
+	usual := functions{tables: spec.Tables, patterns: map[string]*regexp.Regexp{}}
+	key := usual
+	key.key = true
+	compileWith := func(name string, r Rule, gives result, functions functions) rule {
+		compiled, err := compileRule(name, r, gives, functions)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", name, err))
 		}
 		return compiled
 	}
+	compile := func(name string, r Rule) rule { return compileWith(name, r, oneText, usual) }
 
-	m.externalID = compile(externalIDName, spec.ExternalID)
+	if spec.Filter != "" {
+		filter := compileWith(filterName, Rule{Expr: spec.Filter, Place: spec.FilterPlace}, condition, usual)
+		m.filter = &filter
+	}
+	m.externalID = compileWith(externalIDName, spec.ExternalID, oneText, key)
+	if m.externalID.expr != nil && len(m.externalID.columns()) == 0 {
+		problems = append(problems, fmt.Errorf("%s: an expression of no column would give every user the same: take a column", externalIDName))
+	}
 	if spec.ExternalID.Constant != "" {
 		problems = append(problems, fmt.Errorf("%s: a constant would give every user the same: take a column", externalIDName))
 	}
@@ -98,7 +142,10 @@ func New(spec Spec) (*Mapper, error) {
 		m.fields = append(m.fields, fieldRule{compile(field.String(), r), field})
 	}
 	for _, r := range spec.Tags {
-		m.tags = append(m.tags, tagRule{compile(user.Tags.String(), r.Rule), r.Split})
+		m.tags = append(m.tags, tagRule{compileWith(user.Tags.String(), r.Rule, texts, usual), r.Split})
+		if r.Expr != "" && r.Split != "" {
+			problems = append(problems, fmt.Errorf("%s: an expression splits by itself: write split(…, %q) in it", user.Tags, r.Split))
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(spec.CustomData)) {
 		if key == "" {
@@ -123,7 +170,7 @@ func checkField(field user.Field, r Rule, spec Spec) error {
 	case len(spec.CustomData) > 0:
 		return fmt.Errorf("%s: it is given both as a whole and key by key: take one of the two", field)
 	case r.Column == "":
-		return fmt.Errorf("%s: as a whole it comes from a column; for constants and templates give its keys", field)
+		return fmt.Errorf("%s: as a whole it comes from a column; for anything else give its keys", field)
 	}
 	return nil
 }
@@ -138,4 +185,25 @@ func (rs *rules) all() []rule {
 		all = append(all, t.rule)
 	}
 	return append(all, rs.customData...)
+}
+
+// columns returns the columns that decide about a record, each once, in the order of the rules.
+func (rs *rules) columns() []string {
+	var names []string
+	for _, r := range rs.deciding() {
+		for _, name := range r.columns() {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// deciding returns every rule and the filter.
+func (rs *rules) deciding() []rule {
+	if rs.filter == nil {
+		return rs.all()
+	}
+	return append(rs.all(), *rs.filter)
 }

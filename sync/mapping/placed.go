@@ -34,6 +34,10 @@ func (m *Mapper) place(columns *record.Columns) *placed {
 	for _, r := range m.customData {
 		p.customData = append(p.customData, r.placed(columns))
 	}
+	if m.filter != nil {
+		filter := m.filter.placed(columns)
+		p.filter = &filter
+	}
 	for _, name := range m.Columns() {
 		p.cells = append(p.cells, columns.Index(name))
 	}
@@ -49,19 +53,54 @@ func (r rule) placed(columns *record.Columns) rule {
 		parts[i] = p
 	}
 	r.parts = parts
+	if r.expr != nil {
+		r.expr = r.expr.placed(columns)
+	}
 	return r
 }
 
 // Key returns the record's external ID as User gives it; false where User would reject the record for it.
 func (m *Mapper) Key(rec record.Record) (string, bool) {
-	r := m.at(rec).externalID
-	id, _ := r.text(rec)
 	var found problems
-	found.checkExternalID(id, r.firstEmpty(rec))
+	id, _ := m.at(rec).key(rec, &found)
 	return id, len(found) == 0
 }
 
-// AddTo appends to a digest everything of the record that User makes the user of: equal digests, equal users. Whether
+// key makes the external ID and finds what is wrong with it. It reports whether it can be read at all.
+func (p *placed) key(rec record.Record, found *problems) (id string, readable bool) {
+	before := len(*found)
+	id, _ = p.externalID.read(rec, found)
+	if len(*found) > before {
+		return "", false // its expression failed
+	}
+	return id, found.checkExternalID(id, p.externalID.firstEmpty(rec))
+}
+
+// Filtered reports whether the filter leaves the record out. An error is a *record.RejectError: the filter couldn't tell,
+// or nobody can tell whether another record hides in one that it would leave out.
+func (m *Mapper) Filtered(rec record.Record) (bool, error) {
+	if m.filter == nil {
+		return false, nil
+	}
+	p := m.at(rec)
+	out, err := p.filter.expr.holds(rec)
+	switch {
+	case err != nil:
+		var found, key problems
+		found.add(filterName, "%s", err.Error())
+		id, readable := p.key(rec, &key)
+		if !readable {
+			id = ""
+		}
+		return false, found.reject(rec, id)
+	case out && rec.Uncertain:
+		_, err := m.User(rec) // as without a filter: what makes a user is taken for what it says
+		return err == nil, err
+	}
+	return out, nil
+}
+
+// AddTo appends to a digest everything of the record that User and Filtered look at: equal digests, equal users. Whether
 // the record is uncertain isn't part of it.
 func (m *Mapper) AddTo(d *user.Digester, rec record.Record) {
 	const absent, null = 0, 1

@@ -12,6 +12,7 @@ import (
 type rule struct {
 	name  string // of the field, in messages
 	parts []part
+	expr  *expression // instead of parts
 	clear bool
 }
 
@@ -22,17 +23,17 @@ type part struct {
 	literal string
 }
 
-func compileRule(name string, r Rule) (rule, error) {
+func compileRule(name string, r Rule, gives result, functions functions) (rule, error) {
 	compiled := rule{name: name, clear: r.Clear}
 	constant := user.Clean(r.Constant)
 	given := 0
-	for _, text := range []string{r.Column, constant, r.Template} {
+	for _, text := range []string{r.Column, constant, r.Template, r.Expr} {
 		if text != "" {
 			given++
 		}
 	}
 	if given != 1 {
-		return compiled, fmt.Errorf("give exactly one of column, constant and template (%d are given)", given)
+		return compiled, fmt.Errorf("give exactly one of column, constant, template and expr (%d are given)", given)
 	}
 	var err error
 	switch {
@@ -40,6 +41,8 @@ func compileRule(name string, r Rule) (rule, error) {
 		compiled.parts = []part{{column: r.Column}}
 	case constant != "":
 		compiled.parts = []part{{literal: constant}}
+	case r.Expr != "":
+		compiled.expr, err = compileExpression(r.Expr, r.Place, gives, functions)
 	default:
 		compiled.parts, err = parseTemplate(r.Template)
 	}
@@ -96,6 +99,9 @@ func parseTemplate(template string) ([]part, error) {
 
 // columns returns the columns that the rule needs.
 func (r rule) columns() []string {
+	if r.expr != nil {
+		return r.expr.columns()
+	}
 	var names []string
 	for _, p := range r.parts {
 		if p.column != "" {
@@ -106,7 +112,7 @@ func (r rule) columns() []string {
 }
 
 // firstEmpty returns the first of the columns of several parts that the record gives nothing for, "" if there is none.
-func (r rule) firstEmpty(rec record.Record) string {
+func (r *rule) firstEmpty(rec record.Record) string {
 	if len(r.parts) == 1 {
 		return "" // what it gives says as much
 	}
@@ -118,9 +124,23 @@ func (r rule) firstEmpty(rec record.Record) string {
 	return ""
 }
 
-// text makes the rule's value of a record. It is "" where all its columns are empty or null, whatever literal text
+// read makes the rule's value of a record as text does, by an expression too. What goes wrong in one is found.
+func (r *rule) read(rec record.Record, found *problems) (text string, known bool) {
+	if r.expr == nil {
+		return r.text(rec)
+	}
+	text, err := r.expr.one(rec)
+	if err != nil {
+		found.add(r.name, "%s", err.Error())
+		return "", false
+	}
+	text = user.Clean(text)
+	return text, text != "" || r.expr.known(rec)
+}
+
+// text makes the value of a record of a rule without an expression. It is "" where all its columns are empty or null, whatever literal text
 // stands around them; known is false where the record has none of them.
-func (r rule) text(rec record.Record) (text string, known bool) {
+func (r *rule) text(rec record.Record) (text string, known bool) {
 	if len(r.parts) == 1 {
 		if p := r.parts[0]; p.column == "" {
 			return p.literal, true
@@ -149,7 +169,7 @@ func (r rule) text(rec record.Record) (text string, known bool) {
 }
 
 // value is what an outcome of text means for the field.
-func (r rule) value(text string, known bool) user.Value {
+func (r *rule) value(text string, known bool) user.Value {
 	if !known || text == "" && !r.clear {
 		return user.Value{}
 	}

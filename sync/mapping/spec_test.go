@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -15,12 +16,12 @@ func TestNewErrors(t *testing.T) {
 		change func(*mapping.Spec)
 		want   string
 	}{
-		"no-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{} }, "external_id: give exactly one of column, constant and template (0 are given)"},
+		"no-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{} }, "external_id: give exactly one of column, constant, template and expr (0 are given)"},
 		"constant-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{Constant: "x"} },
 			"external_id: a constant would give every user the same"},
 		"two-ways": {func(s *mapping.Spec) {
 			s.Fields[user.Email] = mapping.Rule{Column: "a", Template: "{b}"}
-		}, "email: give exactly one of column, constant and template (2 are given)"},
+		}, "email: give exactly one of column, constant, template and expr (2 are given)"},
 		"blank-constant": {func(s *mapping.Spec) { s.Fields[user.Phone] = mapping.Rule{Constant: " "} }, "phone: give exactly one"},
 		"tags-as-field":  {func(s *mapping.Spec) { s.Fields[user.Tags] = column("tags") }, "tags: tags have rules of their own"},
 		"bad-tag":        {func(s *mapping.Spec) { s.Tags[0] = mapping.TagRule{} }, "tags: give exactly one"},
@@ -54,6 +55,34 @@ func TestNewErrors(t *testing.T) {
 			t.Errorf("New: %v; want both problems", err)
 		}
 	})
+}
+
+// TestSpecAsJSON: a mapping without expressions has the JSON that it had before there were any, so that no run takes it for
+// changed; with them, nothing but where they stand is left out.
+func TestSpecAsJSON(t *testing.T) {
+	encoded := func(s mapping.Spec) string {
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	const want = `{"ExternalID":{"Column":"id","Constant":"","Template":"","Clear":false},"Fields":null,` +
+		`"Tags":[{"Column":"tags","Constant":"","Template":"","Clear":false,"Split":";"}],"CustomData":null}`
+	s := mapping.Spec{ExternalID: column("id"), Tags: []mapping.TagRule{{Rule: column("tags"), Split: ";"}}}
+	if got := encoded(s); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	s.ExternalID, s.Filter, s.FilterPlace, s.Tables = expression("lower(id)"), "false", "config.yaml:9", map[string]map[string]string{"a": {"b": "c"}}
+	got := encoded(s)
+	for _, part := range []string{`"Expr":"lower(id)"`, `"Filter":"false"`, `"Tables":{"a":{"b":"c"}}`} {
+		if !strings.Contains(got, part) {
+			t.Errorf("%s lacks %s", got, part)
+		}
+	}
+	if strings.Contains(got, "config.yaml") {
+		t.Errorf("%s says where the expressions stand", got)
+	}
 }
 
 func template(text string) func(*mapping.Spec) {

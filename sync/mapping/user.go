@@ -15,12 +15,12 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 	p := m.at(rec)
 	var found problems
 	var u user.User
-	id, _ := p.externalID.text(rec)
-	readable := found.checkExternalID(id, p.externalID.firstEmpty(rec))
+	id, readable := p.key(rec, &found)
 	u.ExternalID = id
 
-	for _, f := range p.fields {
-		text, known := f.text(rec)
+	for i := range p.fields {
+		f := &p.fields[i]
+		text, known := f.read(rec, &found)
 		if f.field == user.CustomData {
 			text = found.object(text)
 		} else {
@@ -46,15 +46,12 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 func (p *placed) tagValue(rec record.Record, found *problems) user.Value {
 	var tags []string
 	known, clears := false, false
-	for _, r := range p.tags {
-		text, here := r.text(rec)
+	for i := range p.tags {
+		r := &p.tags[i]
+		var here bool
+		tags, here = r.add(tags, rec, found)
 		known = known || here
 		clears = clears || here && r.clear
-		if r.split == "" {
-			tags = append(tags, text)
-			continue
-		}
-		tags = append(tags, strings.Split(text, r.split)...)
 	}
 	for i := range tags {
 		tags[i] = user.Clean(tags[i])
@@ -64,11 +61,29 @@ func (p *placed) tagValue(rec record.Record, found *problems) user.Value {
 	return all.value(user.JoinTags(tags), known)
 }
 
+// add appends the tags of one rule.
+func (r *tagRule) add(tags []string, rec record.Record, found *problems) (all []string, known bool) {
+	if r.expr != nil {
+		more, err := r.expr.texts(rec)
+		if err != nil {
+			found.add(r.name, "%s", err.Error())
+			return tags, false
+		}
+		return append(tags, more...), len(more) > 0 || r.expr.known(rec)
+	}
+	text, known := r.text(rec)
+	if r.split == "" {
+		return append(tags, text), known
+	}
+	return append(tags, strings.Split(text, r.split)...), known
+}
+
 func (p *placed) customDataValue(rec record.Record, found *problems) user.Value {
 	object := map[string]string{}
 	known, clears := false, false
-	for i, r := range p.customData {
-		text, here := r.text(rec)
+	for i := range p.customData {
+		r := &p.customData[i]
+		text, here := r.read(rec, found)
 		known = known || here
 		clears = clears || here && r.clear
 		found.checkUTF8(r.name, text)

@@ -75,6 +75,7 @@ type Counts struct {
 	Read       int `json:"read"` // records, and those that the source or the mapping rejected
 	Desired    int `json:"desired"`
 	Collapsed  int `json:"collapsed"`
+	Filtered   int `json:"filtered,omitempty"` // records that the filter left out
 	Unchanged  int `json:"unchanged"`
 	Owned      int `json:"owned"`
 	Create     int `json:"create"`
@@ -111,7 +112,7 @@ func (c Calls) Sum() int { return c.List + c.LookUp + c.Session + c.Write + c.Fi
 // Counts are those of the plan, with the number of records that were read.
 func (p *Plan) Counts(read int) Counts {
 	return Counts{
-		Read: read, Desired: p.Desired, Collapsed: p.Collapsed, Unchanged: p.Unchanged, Owned: p.Owned,
+		Read: read, Desired: p.Desired, Collapsed: p.Collapsed, Filtered: p.Filtered, Unchanged: p.Unchanged, Owned: p.Owned,
 		Create: p.Count(Create), Update: p.Count(Update), Adopt: p.Count(Adopt), Release: p.Count(Release), Delete: p.Count(Delete),
 		Blocked: p.Blocked(), Operations: len(p.Operations) + p.unheld(), Rejects: len(p.Rejects), Leavers: len(p.Leavers), Remarks: len(p.Remarks),
 		Avatars: len(p.Avatars),

@@ -349,6 +349,7 @@ func TestWhatFilesAreRefused(t *testing.T) {
 
 func TestRedactedTellsNobody(t *testing.T) {
 	file := sampleFile()
+	file.Plan.Filtered = 3
 	text := string(written(t, file.Redacted()))
 	for _, secret := range []string{"ann", "bo@", "E0", "E1", "E2", "E4", "E5", "E6", "choir", "cn=Bo", "no address", "no right", "c0ffee", "password"} {
 		if strings.Contains(text, secret) {
@@ -356,8 +357,8 @@ func TestRedactedTellsNobody(t *testing.T) {
 		}
 	}
 	back, err := ReadFile(strings.NewReader(text), nil)
-	if err != nil || !back.Header.Redacted {
-		t.Fatalf("it can't be read, or isn't marked: %v", err)
+	if err != nil || !back.Header.Redacted || back.Plan.Filtered != 3 {
+		t.Fatalf("it can't be read, isn't marked, or counts otherwise: %v", err)
 	}
 	r := redaction{key: []byte("c0ffee")}
 	ops := back.Plan.Operations

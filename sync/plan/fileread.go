@@ -60,6 +60,7 @@ func ReadFile(r io.Reader, aside Aside) (*File, error) {
 		p.SignUps = signUps
 	}
 	p.Owned, p.Desired, p.Collapsed, p.Unchanged = header.Counts.Owned, header.Counts.Desired, header.Counts.Collapsed, header.Counts.Unchanged
+	p.Filtered = header.Counts.Filtered
 	if counts := p.Counts(header.Counts.Read); counts != header.Counts {
 		return nil, badFile(1, "its counts aren't those of its lines: %s", again)
 	}

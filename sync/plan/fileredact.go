@@ -20,7 +20,7 @@ import (
 func (f *File) Redacted() *File {
 	r := redaction{key: []byte(f.Header.Config), ownerTag: f.Header.OwnerTag}
 	redacted := &File{Header: f.Header, Plan: &Plan{
-		Owned: f.Plan.Owned, Desired: f.Plan.Desired, Collapsed: f.Plan.Collapsed, Unchanged: f.Plan.Unchanged,
+		Owned: f.Plan.Owned, Desired: f.Plan.Desired, Collapsed: f.Plan.Collapsed, Filtered: f.Plan.Filtered, Unchanged: f.Plan.Unchanged,
 	}}
 	h := &redacted.Header
 	h.Redacted, h.Config, h.Settings, h.Reviewed = true, "", nil, "" // Config is the key of the digests

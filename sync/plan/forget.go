@@ -92,7 +92,7 @@ func (p *Person) About(l Line) bool {
 // isn't what a person reviewed. An error means that the plan can't be read on; then it is as it was.
 func (f *File) Forget(who *Person) (lines int, err error) {
 	rest := &Plan{
-		Owned: f.Plan.Owned, Desired: f.Plan.Desired, Collapsed: f.Plan.Collapsed, Unchanged: f.Plan.Unchanged,
+		Owned: f.Plan.Owned, Desired: f.Plan.Desired, Collapsed: f.Plan.Collapsed, Filtered: f.Plan.Filtered, Unchanged: f.Plan.Unchanged,
 		Operations: []Operation{}, Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{},
 	}
 	for l, err := range f.Plan.lines() {

@@ -106,7 +106,11 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 		}
 	}
 
-	if p.Present() == 0 {
+	switch {
+	case p.Present() > 0:
+	case p.Filtered > 0:
+		trip(guardEmpty, Counted(p.Filtered, "record")+", of which the filter leaves out all that can be read", "at least 1 left", "check the filter", p.missing())
+	default:
 		trip(guardEmpty, "a source without any record", "at least 1", "check the export", p.missing())
 	}
 	if b := s.Baseline; b != nil && p.Present() > 0 {

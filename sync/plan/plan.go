@@ -289,10 +289,11 @@ type Plan struct {
 	Remarks    []Remark    `json:"remarks"`
 	Avatars    []Avatar    `json:"avatars,omitempty"` // set after all operations
 
-	Owned     int `json:"owned"`     // accounts that carry the owner tag
-	Desired   int `json:"desired"`   // records that made a user
-	Collapsed int `json:"collapsed"` // of them, repetitions of another record
-	Unchanged int `json:"unchanged"` // of them, equal already
+	Owned     int `json:"owned"`              // accounts that carry the owner tag
+	Desired   int `json:"desired"`            // records that made a user
+	Collapsed int `json:"collapsed"`          // of them, repetitions of another record
+	Unchanged int `json:"unchanged"`          // of them, equal already
+	Filtered  int `json:"filtered,omitempty"` // records that the filter left out: nobody's presence
 
 	// Agreed are the agreements that hold once the plan was carried out, by external ID: of users who were compared.
 	Agreed map[string]Agreement `json:"-"`

@@ -121,7 +121,7 @@ func (p *Plan) writeSum(out *textWriter, unknown bool) {
 	for _, more := range []struct {
 		n    int
 		what string
-	}{{p.Count(Adopt), "to adopt"}, {p.Blocked(), "not sent"}, {p.Collapsed, "collapsed"}, {len(p.Leavers), left}} {
+	}{{p.Count(Adopt), "to adopt"}, {p.Blocked(), "not sent"}, {p.Collapsed, "collapsed"}, {p.Filtered, "filtered"}, {len(p.Leavers), left}} {
 		if more.n > 0 {
 			add(", ", more.n, more.what, plain)
 		}

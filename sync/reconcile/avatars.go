@@ -134,6 +134,9 @@ func (s *avatars) readAll(ctx context.Context) fate {
 
 // take puts a record that an avatar is planned for into the batch.
 func (s *avatars) take(rec record.Record, batch []waiting) []waiting {
+	if out, err := s.Mapper.Filtered(rec); out || err != nil {
+		return batch
+	}
 	externalID, readable := s.Mapper.Key(rec)
 	i, planned := slices.BinarySearchFunc(s.planned, externalID, func(a plan.Avatar, id string) int { return strings.Compare(a.ExternalID, id) })
 	if !readable || !planned || s.taken[i] {

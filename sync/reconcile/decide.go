@@ -47,8 +47,8 @@ func (r *run) decide(ctx context.Context) bool {
 		return r.refuse(ctx, err)
 	}
 	verdict = read.verdict
-	r.Run.Tally.Read, r.Run.Tally.Rejected = read.records(), len(read.rejects)
-	if ctx.Err() != nil || !verdict.Completeness.Usable() && read.records() == len(read.rejects) {
+	r.Run.Tally.Read, r.Run.Tally.Rejected, r.Run.Tally.Filtered = read.records(), len(read.rejects), read.filtered
+	if ctx.Err() != nil || !verdict.Completeness.Usable() && read.records() == read.userless() {
 		return r.unread(ctx, verdict)
 	}
 	r.judge(verdict)
@@ -75,6 +75,7 @@ func (r *run) decide(ctx context.Context) bool {
 		RetryRefused: r.order.RetryRefused, CountsAsRead: r.counts, Now: r.now,
 	})
 	if err == nil {
+		r.Plan.Filtered = read.filtered
 		r.noAlbum()
 		err = r.fillCells(ctx, others)
 	}

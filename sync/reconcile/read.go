@@ -28,15 +28,19 @@ const (
 
 // source is a read of the pipeline's source: whom it holds back for the planner, and how it ended.
 type source struct {
-	users   *spool.Users
-	crowd   *plan.Crowd
-	rejects []plan.Reject
-	passed  int // records that agree with their accounts: see plan.Sieve
-	verdict record.Verdict
+	users    *spool.Users
+	crowd    *plan.Crowd
+	rejects  []plan.Reject
+	passed   int // records that agree with their accounts: see plan.Sieve
+	filtered int // records that the filter left out: what comes of their users is for the planner to say, as of all that are missing
+	verdict  record.Verdict
 }
 
 // records returns how many were read.
-func (s *source) records() int { return s.users.Len() + len(s.rejects) + s.passed }
+func (s *source) records() int { return s.users.Len() + s.passed + s.userless() }
+
+// userless returns how many of them make no user.
+func (s *source) userless() int { return len(s.rejects) + s.filtered }
 
 // begun is a read whose first answer is known: before the service is asked for anything, it is clear that the source can
 // be read, and that it isn't the sample.
@@ -226,6 +230,15 @@ func (in *intake) take(ctx context.Context, a *answer) error {
 		return nil
 	}
 	rec := a.record
+	out, err := in.Mapper.Filtered(rec)
+	if bad, rejected := errors.AsType[*record.RejectError](err); rejected {
+		in.reject(bad, in.cells(rec))
+		return nil
+	}
+	if out {
+		in.source.filtered++
+		return nil
+	}
 	digest := a.digest
 	picture := in.pictures.picture(rec)
 	if externalID, readable := in.Mapper.Key(rec); readable {

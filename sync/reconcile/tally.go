@@ -11,7 +11,7 @@ import (
 // tallyPlan counts what a plan has decided already.
 func (r *run) tallyPlan() {
 	t := &r.Run.Tally
-	t.Rejected, t.Unchanged, t.Collapsed = len(r.Plan.Rejects), r.Plan.Unchanged, r.Plan.Collapsed
+	t.Rejected, t.Unchanged, t.Collapsed, t.Filtered = len(r.Plan.Rejects), r.Plan.Unchanged, r.Plan.Collapsed, r.Plan.Filtered
 	t.LeaversLeft = len(r.Plan.Leavers)
 	for _, remark := range r.Plan.Remarks {
 		switch remark.Reason {
@@ -28,7 +28,7 @@ func (r *run) tallyPlan() {
 // notAttempted ends every operation of a plan that isn't carried out, and every record where there is no plan.
 func (r *run) notAttempted() {
 	if r.Plan == nil {
-		r.Run.Tally.NotAttempted = r.Run.Tally.Read - r.Run.Tally.Rejected
+		r.Run.Tally.NotAttempted = r.Run.Tally.Read - r.Run.Tally.Rejected - r.Run.Tally.Filtered
 		return
 	}
 	for i := range r.Plan.Operations {

@@ -15,6 +15,7 @@ type Traced struct {
 	Position record.Position
 	Steps    []mapping.Step // none where the source itself rejected it
 	Problem  string         // why it was rejected
+	Filtered bool           // it is left out
 }
 
 // Trace reads the source and returns the records whose external ID, login or e-mail is text, each with its way through
@@ -50,7 +51,11 @@ func (p *Pipeline) Trace(ctx context.Context, text string) ([]Traced, error) {
 }
 
 func (p *Pipeline) trace(rec record.Record, text string) (Traced, bool) {
-	u, err := p.Mapper.User(rec)
+	out, err := p.Mapper.Filtered(rec)
+	u := user.User{}
+	if err == nil {
+		u, err = p.Mapper.User(rec)
+	}
 	names := u.ExternalID == text && text != ""
 	for _, field := range []user.Field{user.Login, user.Email} {
 		value := u.Values[field].Text
@@ -61,7 +66,10 @@ func (p *Pipeline) trace(rec record.Record, text string) (Traced, bool) {
 		return Traced{}, false
 	}
 	t := Traced{Position: rec.Position, Steps: p.Mapper.Explain(rec)}
-	if rejected {
+	switch {
+	case out:
+		t.Filtered = true
+	case rejected:
 		t.Problem = bad.Error()
 	}
 	return t, true

@@ -164,7 +164,7 @@ func (w *world) order(t testingT, order reconcile.Order) *reconcile.Result {
 // adds checks that every record ended exactly once.
 func (w *world) adds(t testingT, tally state.Tally) {
 	t.Helper()
-	sum := tally.Unchanged + tally.Applied + tally.Failed + tally.Skipped + tally.NotAttempted + tally.Unknown + tally.Rejected + tally.Collapsed
+	sum := tally.Unchanged + tally.Applied + tally.Failed + tally.Skipped + tally.NotAttempted + tally.Unknown + tally.Rejected + tally.Collapsed + tally.Filtered
 	if sum != tally.Read {
 		t.Errorf("%d records were read and %d ended: %+v", tally.Read, sum, tally)
 	}

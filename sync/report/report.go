@@ -119,6 +119,7 @@ func (r Report) writeTable(w io.Writer) {
 	line("not attempted", t.NotAttempted, "")
 	line("rejected", t.Rejected, "")
 	line("collapsed", t.Collapsed, "repetitions of another record")
+	line("filtered", t.Filtered, "left out by the filter")
 	line("leavers failed", t.LeaversFailed, "refused by ConnectyCube")
 	line("leavers skipped", t.LeaversSkipped, "")
 	line("leavers unknown", t.LeaversUnknown, "in doubt; the next run finds out")

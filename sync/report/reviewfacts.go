@@ -98,11 +98,14 @@ func (r Review) facts() []fact {
 	if h.Source.Completeness != "" {
 		add("Read", h.Source.Completeness+prefixed(": ", h.Source.Reason))
 	}
-	collapsed := ""
+	collapsed, filtered := "", ""
 	if n := r.File.Plan.Collapsed; n > 0 {
 		collapsed = plan.Number(n) + " collapsed"
 	}
-	add("Records", plan.Number(h.Counts.Read)+" read", plan.Number(r.File.Plan.Unchanged)+" unchanged", collapsed)
+	if n := r.File.Plan.Filtered; n > 0 {
+		filtered = plan.Number(n) + " filtered"
+	}
+	add("Records", plan.Number(h.Counts.Read)+" read", plan.Number(r.File.Plan.Unchanged)+" unchanged", collapsed, filtered)
 	add("Leavers", prefixed("policy: ", string(h.Leavers)), prefixed("absence is unknown: ", h.AbsenceUnknown))
 	if r.Listed != nil {
 		add("Listed", plan.Counted(r.Listed.Accounts, "account"), listedNote(r.Listed))

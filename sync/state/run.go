@@ -143,7 +143,8 @@ type Tally struct {
 	NotAttempted int `json:"not_attempted"`
 	Unknown      int `json:"unknown"`
 	Rejected     int `json:"rejected"`
-	Collapsed    int `json:"collapsed"` // repetitions of another record
+	Collapsed    int `json:"collapsed"`          // repetitions of another record
+	Filtered     int `json:"filtered,omitempty"` // left out by the filter
 
 	// Leavers are operations without a record, by how they ended, and owned accounts that wait or stay.
 	LeaversApplied      int `json:"leavers_applied"`

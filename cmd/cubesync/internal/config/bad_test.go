@@ -101,6 +101,40 @@ emulator.bad.yaml:25:33: emulator.identity.verify: unknown key; the keys here ar
 	"empty.bad.yaml": `
 empty.bad.yaml:1:1: the file is empty; begin with a copy of the config.yaml that comes with cubesync
 `,
+	"expressions.bad.yaml": `
+expressions.bad.yaml:7:27: pipelines[0].mapping.external_id.expr: an expression of no column would give every user the same: take a column; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:8:21: pipelines[0].mapping.login.expr: expression lower(login: unexpected token EOF, at character 11; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:9:7: pipelines[0].mapping.email: says column and expr; keep one of them
+expressions.bad.yaml:10:25: pipelines[0].mapping.full_name.expr: expression given_name + 1: invalid operation: + (mismatched types string and int), at character 12; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:11:21: pipelines[0].mapping.phone.expr: expression e164(phone, "Germany"): "Germany" is no region: write two capital letters such as DE, at character 13; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:12:23: pipelines[0].mapping.website.expr: expression now(): there is no function now: there are all, any, concat, default, e164, filter, first, int, join, last, left, len, lookup, lower, map, none, regexFind, regexReplace, replace, right, sha256, slug, split, text, trim, trimPrefix, trimSuffix, upper, at character 1; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:14:45: pipelines[0].mapping.tags[0].split: has no use beside expr, which splits by itself; write split(column, ";") into the expression
+expressions.bad.yaml:15:18: pipelines[0].mapping.tags[1].expr: expression regexFind(tags, "("): missing closing ): ` + "`" + `(` + "`" + `, at character 17; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:16:18: pipelines[0].mapping.tags[2].expr: is only white space; write an expression, or take the field out
+expressions.bad.yaml:20:21: pipelines[0].mapping.custom_data.keys.b.expr: expression record[office]: record[…] takes the name of a column in quotes: which columns are read has to be known beforehand, at character 7; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:21:21: pipelines[0].mapping.custom_data.keys.c.expr: is a number where text belongs; put it in quotes
+expressions.bad.yaml:22:15: pipelines[0].mapping.filter: expression status: expected bool, but got string; correct it: docs/mapping.md describes expressions
+expressions.bad.yaml:23:27: pipelines[0].mapping.tables.sites.A: is a number where text belongs; put it in quotes
+expressions.bad.yaml:23:46: pipelines[0].mapping.tables.offices: is text where a group of keys belongs; write a name and what belongs to it, such as offices: {B: Berlin}
+expressions.bad.yaml:25:9: pipelines[0].tests[0].record: is missing; write the cells of a record under it, by their columns
+expressions.bad.yaml:26:23: pipelines[0].tests[1].record.id: is a number where text belongs; put it in quotes
+expressions.bad.yaml:26:39: pipelines[0].tests[1].user: compares nothing; name at least one field, such as external_id: E1
+expressions.bad.yaml:27:35: pipelines[0].tests[2].user.id: unknown key; the keys here are external_id, login, email, full_name, phone, website, custom_data, tags
+expressions.bad.yaml:27:50: pipelines[0].tests[2].user.email: is a number where text belongs; put it in quotes
+expressions.bad.yaml:27:53: pipelines[0].tests[2].user.tags: is a group of keys where text belongs; write one value, or null
+expressions.bad.yaml:27:76: pipelines[0].tests[2].user.custom_data: is a list where text belongs; write one value, or null
+expressions.bad.yaml:28:9: pipelines[0].tests[3]: says user and filtered; keep one of them
+expressions.bad.yaml:29:38: pipelines[0].tests[4].filtered: says nothing unless it is true; write filtered: true, or what is to come of the record
+expressions.bad.yaml:30:9: pipelines[0].tests[5]: says none of user, rejected, filtered; add one of them
+expressions.bad.yaml:31:18: pipelines[0].tests[6].record: is a list where a group of keys belongs; write the cells under it, by their columns
+expressions.bad.yaml:31:34: pipelines[0].tests[6].rejected: is a number where text belongs; put it in quotes
+expressions.bad.yaml:32:9: pipelines[0].tests[7]: is text where a group of keys belongs; write {record: {employee_id: E1}, user: {external_id: E1}}
+expressions.bad.yaml:41:7: pipelines[1].mapping.custom_data: says none of column, keys; add one of them
+expressions.bad.yaml:41:21: pipelines[1].mapping.custom_data.expr: unknown key; the keys here are column, keys, mode, empty, owner
+expressions.bad.yaml:42:7: pipelines[1].mapping.filter: is a group of keys where text belongs; write one value
+expressions.bad.yaml:43:15: pipelines[1].mapping.tables: is a list where a group of keys belongs; write a name and what belongs to it, such as offices: {B: Berlin}
+expressions.bad.yaml:44:5: pipelines[1].tests: is a group of keys where a list belongs; begin each test with - record:
+`,
 	"guards.bad.yaml": `
 guards.bad.yaml:11:24: pipelines[0].guards.deletes.floor: -1 is out of range; write a whole number from 0
 guards.bad.yaml:11:35: pipelines[0].guards.deletes.share: "51%" is not a share from 0% to 50%; write one such as 5%
@@ -123,7 +157,7 @@ keys.bad.yaml:6:3: connectycube.auth_key: stands twice, first in line 5; keep on
 keys.bad.yaml:7:3: connectycube.password: unknown key; the keys here are endpoint, application_id, auth_key, auth_secret, service_user, admin_key, rate_limit, timeout, proxy, ca_file
 keys.bad.yaml:10:5: pipelines[0].owner-tag: unknown key; did you mean owner_tag?
 keys.bad.yaml:12:37: pipelines[0].source.csv.separator: unknown key; the keys here are path, delimiter, null_value, completeness
-keys.bad.yaml:14:33: pipelines[0].mapping.external_id.owner: unknown key; the keys here are column, template, constant
+keys.bad.yaml:14:33: pipelines[0].mapping.external_id.owner: unknown key; the keys here are column, template, expr, constant
 keys.bad.yaml:15:7: pipelines[0].mapping.e_mail: unknown key; did you mean email?
 keys.bad.yaml:17:44: pipelines[0].mapping.custom_data.keys.a: stands twice, first in line 17; keep one of them
 keys.bad.yaml:18:31: pipelines[0].passwords.secret…: unknown key; the keys here are derive, random
@@ -222,7 +256,7 @@ mapping.bad.yaml:9:51: pipelines[0].mapping.email.owner: unknown value "me"; cho
 mapping.bad.yaml:10:29: pipelines[0].mapping.full_name.template: template "{given_name": the { at byte 1 isn't closed: write {{ for a brace; write {column} for a cell, {{ and }} for braces
 mapping.bad.yaml:11:25: pipelines[0].mapping.phone.template: template "plain" names no {column}: take a constant instead; write {column} for a cell, {{ and }} for braces
 mapping.bad.yaml:12:25: pipelines[0].mapping.website.column: is empty; give it a value or take the line out
-mapping.bad.yaml:14:11: pipelines[0].mapping.tags[0]: says none of column, constant, template; add one of them
+mapping.bad.yaml:14:11: pipelines[0].mapping.tags[0]: says none of column, constant, template, expr; add one of them
 mapping.bad.yaml:15:33: pipelines[0].mapping.tags[1].split: is empty; give it a value or take the line out
 mapping.bad.yaml:16:7: pipelines[0].mapping.custom_data: says column and keys; keep one of them
 mapping.bad.yaml:16:65: pipelines[0].mapping.custom_data.mode: unknown value "add"; choose merge or replace
@@ -252,8 +286,8 @@ missing.bad.yaml:9:5: pipelines[1].mapping.external_id: is missing; name the col
 missing.bad.yaml:9:5: pipelines[1].mapping: maps no field; add at least one, such as email: {column: email}
 missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random; add one of them
 missing.bad.yaml:15:5: pipelines[2].source: says none of csv, ldap, sql; add one of them
-missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template; add one of them
-missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template; add one of them
+missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template, expr; add one of them
+missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template, expr; add one of them
 missing.bad.yaml:17:17: pipelines[2].passwords.derive.secret: is missing; write ${NAME} or file:PATH
 `,
 	"nothing.bad.yaml": `
@@ -349,7 +383,7 @@ types.bad.yaml:17:16: pipelines[0].owner_tag: is empty; give it a value or take 
 types.bad.yaml:18:15: pipelines[0].schedule: is a number where text belongs; put it in quotes
 types.bad.yaml:20:19: pipelines[0].source.csv: is text where a group of keys belongs; write path: under it
 types.bad.yaml:22:20: pipelines[0].mapping.external_id: is text where a group of keys belongs; write {column: NAME}
-types.bad.yaml:23:14: pipelines[0].mapping.email: is text where a group of keys belongs; write {column: NAME}, {constant: TEXT} or {template: "{given_name} {family_name}"}
+types.bad.yaml:23:14: pipelines[0].mapping.email: is text where a group of keys belongs; write {column: NAME}, {constant: TEXT}, {template: "{given_name} {family_name}"} or {expr: "lower(email)"}
 types.bad.yaml:24:13: pipelines[0].mapping.tags: is text where a list belongs; write a list such as [{column: tags, split: ";"}]
 types.bad.yaml:25:27: pipelines[0].mapping.custom_data.keys: is a list where a group of keys belongs; write a rule for each key
 types.bad.yaml:26:25: pipelines[0].passwords.random: is text where true or false belongs; write random: true

@@ -75,7 +75,9 @@ type Pipeline struct {
 	// MaxDuration is how long a run may take; 0: as long as it takes.
 	MaxDuration time.Duration `json:"-"`
 
-	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "owner_tag",
+	Tests Tests `json:"-"` // of the mapping; they change nobody
+
+	// Settings are digests of what decides who is a leaver, by the names "source", "key", "mapping", "filter", "owner_tag",
 	// "other_owner_tags", "leavers", "protected", "grace" and "completeness".
 	Settings map[string]string
 	// Digest changes whenever anything does that decides what this pipeline would write, secrets included. Tokens of providers

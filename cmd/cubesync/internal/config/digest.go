@@ -14,7 +14,11 @@ import (
 // settings returns the digests of what decides who is a leaver.
 func (p Pipeline) settings() map[string]string {
 	others := p.Mapping
-	others.ExternalID = mapping.Rule{} // it has a digest of its own
+	others.ExternalID, others.Filter = mapping.Rule{}, "" // they have digests of their own
+	filter := ""                                          // none is what it was before there were any
+	if p.Mapping.Filter != "" {
+		filter = digest(p.Mapping.Filter)
+	}
 	var csv CSV
 	if p.Source.CSV != nil {
 		csv = *p.Source.CSV
@@ -34,6 +38,7 @@ func (p Pipeline) settings() map[string]string {
 		"source":           source,
 		"key":              digest(p.Mapping.ExternalID),
 		"mapping":          digest(others),
+		"filter":           filter,
 		"owner_tag":        digest(p.OwnerTag),
 		"other_owner_tags": digest(p.Policy.OtherOwnerTags),
 		"leavers":          digest(p.Policy.Leavers),

@@ -85,6 +85,13 @@ func TestDigests(t *testing.T) {
 		{"external-id", "{company}-{id}", "{id}-{company}", []string{"key"}, false},
 		{"field", "column: phone", "column: mobile", []string{"mapping"}, false},
 		{"tag", `split: ";"`, `split: ","`, []string{"mapping"}, false},
+		{"expression", "left(given, 1)", "left(given, 2)", []string{"mapping"}, false},
+		{"filter", `status == "left"`, `status == "gone"`, []string{"filter"}, false},
+		{"no-filter", "      filter: status == \"left\"\n", "", []string{"filter"}, false},
+		{"table", "a.example.com, \"7\"", "a.example.org, \"7\"", []string{"mapping"}, false},
+		{"key-by-expression", `{template: "{company}-{id}"}`, `{expr: company + "-" + id}`, []string{"key"}, false},
+		{"lines", "    mapping:\n      external_id: {t", "    mapping:\n\n\n      external_id: {t", nil, true}, // where an expression stands says nothing
+		{"tests", "given: Ann,", "given: Anna,", nil, true},
 		{"owner-tag", "owner_tag: staff-sync", "owner_tag: people-sync", []string{"owner_tag"}, false},
 		{"other-owner-tag", "owner_tag: Gäste", "owner_tag: visitors", []string{"other_owner_tags"}, false},
 		{"grace", "span: 4d12h", "span: 4d", []string{"grace"}, false},

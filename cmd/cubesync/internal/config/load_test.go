@@ -82,7 +82,9 @@ func zones() cmp.Option {
 }
 
 // unshown leaves out what Config has beside its fields: the places of keys, and the address of a proxy.
-func unshown() cmp.Option { return cmpopts.IgnoreUnexported(config.Config{}, config.Proxy{}) }
+func unshown() cmp.Option {
+	return cmpopts.IgnoreUnexported(config.Config{}, config.Proxy{}, config.Tests{})
+}
 
 // named compares certificates by the names of their subjects.
 func named() cmp.Option {
@@ -148,7 +150,7 @@ func TestRootConfigurationsRemarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(content)
-	for _, key := range []string{"auth_secret", "proxy", "ca_file", "switches", "identity", "creates", "protected"} {
+	for _, key := range []string{"auth_secret", "proxy", "ca_file", "switches", "identity", "creates", "protected", "filter"} {
 		if strings.Count(text, " # "+key+": ") != 1 {
 			t.Errorf("%s isn't a remark", key)
 		}
@@ -176,7 +178,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &got.Pipelines[0]
-	if len(p.Digest) != 64 || len(p.Settings) != 9 {
+	if len(p.Digest) != 64 || len(p.Settings) != 10 {
 		t.Errorf("got digest %q and settings %v", p.Digest, p.Settings)
 	}
 	p.Digest, p.Settings = "", nil
@@ -253,9 +255,19 @@ func TestEveryKey(t *testing.T) {
 				Fields: map[user.Field]mapping.Rule{
 					user.Login: {Column: "login"}, user.Email: {Column: "email", Clear: true},
 					user.FullName: {Constant: "Somebody"}, user.Phone: {Column: "phone"},
+					user.Website: {Expr: `lookup("sites", company)`, Place: "testdata/full.good.yaml:38", Clear: true},
 				},
-				Tags:       []mapping.TagRule{{Rule: mapping.Rule{Constant: "staff"}}, {Rule: mapping.Rule{Column: "tags", Clear: true}, Split: ";"}},
-				CustomData: map[string]mapping.Rule{"department": {Column: "department"}, "office": {Constant: "Berlin"}},
+				Tags: []mapping.TagRule{
+					{Rule: mapping.Rule{Constant: "staff"}},
+					{Rule: mapping.Rule{Expr: `filter(split(groups, ","), # != "all")`, Place: "testdata/full.good.yaml:41"}},
+					{Rule: mapping.Rule{Column: "tags", Clear: true}, Split: ";"},
+				},
+				CustomData: map[string]mapping.Rule{
+					"department": {Column: "department"}, "office": {Constant: "Berlin"},
+					"initials": {Expr: "left(given, 1)", Place: "testdata/full.good.yaml:47"},
+				},
+				Filter: `status == "left"`, FilterPlace: "testdata/full.good.yaml:61",
+				Tables: map[string]map[string]string{"sites": {"A": "a.example.com", "7": "seven.example.com"}, "none": {}},
 			},
 			Avatar: &config.Avatar{
 				Column: "photo", From: avatar.FromURL, Hosts: []string{"photos.example.com", "intranet.example.com:8443"},

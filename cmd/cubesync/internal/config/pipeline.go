@@ -16,7 +16,7 @@ func (c *checker) pipelines(n node, app application) []Pipeline {
 	pipelines := make([]Pipeline, len(items))
 	names, tags := map[string]int{}, map[string]int{}
 	for i, item := range items {
-		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "mapping",
+		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "mapping", "tests",
 			"passwords", "creates", "updates", "deletes", "adopt", "protected", "leavers", "grace", "vanished", "guards", "breaker", "workers", "max_duration")
 		pipelines[i] = c.pipeline(group, app)
 		group.get("name").unique(pipelines[i].Name, i, names)
@@ -48,6 +48,7 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p.Policy.OwnerTag = p.OwnerTag
 	p.Mapping, p.Avatar = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
 	c.ldapUse(group.get("source"), &p)
+	p.Tests = c.tests(group.get("tests"))
 	c.writes(group, app, &p)
 	c.afterwards(group, &p)
 	c.others(group, &p)

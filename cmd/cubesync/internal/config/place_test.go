@@ -25,7 +25,7 @@ func TestWhere(t *testing.T) {
 		{"connectycube no_such_key", "under connectycube:"},
 		{"pipelines staff", "  - name: staff"},
 		{"pipelines staff leavers", "    leavers: delete"},
-		{"pipelines staff mapping tags 1 split", "        - {column: tags"},
+		{"pipelines staff mapping tags 2 split", "        - {column: tags"},
 		{"pipelines guests", "  - name: guests"},
 		{"pipelines guests leavers", "    leavers: release"},
 		{"pipelines guests deletes", "under   - name: guests"},

@@ -55,6 +55,8 @@ func confined() []struct{ library, to, why string } {
 		{"github.com/sijms/go-ora", "source/sqlquery", "SQL is one kind of source"},
 		{"modernc.org/sqlite", "sync/state source/sqlquery", "everything else uses the state through its methods"},
 		{"github.com/robfig/cron", "sync/schedule", "its gaps (time zones, DST, overlap) are closed in one place"},
+		{"github.com/expr-lang/expr", "sync/mapping", "what expressions may do is decided in one place"},
+		{"github.com/nyaruka/phonenumbers", "sync/mapping", "numbers are changed where the mapping says so, and nowhere else"},
 		{"golang.org/x/image", "sync/avatar", "pictures of strangers are looked at in one place, and never decoded"},
 		{"golang.org/x/time", "sink/connectycube", "a second limiter would break the one rate"},
 		{"github.com/gocarina/gocsv", "source/csvfile sync/report cmd/sampleusers", "its options are global, its silences many"},

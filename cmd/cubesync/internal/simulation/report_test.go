@@ -37,7 +37,7 @@ func (w *worker) report(ctx context.Context, l life, end result) error {
 		w.breaks("%s went on for %v after it was asked to stop", w.process, took-l.stop)
 	}
 	t := run.Tally
-	if sum := t.Unchanged + t.Applied + t.Failed + t.Skipped + t.NotAttempted + t.Unknown + t.Rejected + t.Collapsed; sum != t.Read {
+	if sum := t.Unchanged + t.Applied + t.Failed + t.Skipped + t.NotAttempted + t.Unknown + t.Rejected + t.Collapsed + t.Filtered; sum != t.Read {
 		w.breaks("%s: %d records were read, and %d ended: %+v", w.process, t.Read, sum, t)
 	}
 	if end.Plan == nil {
