@@ -42,7 +42,7 @@ func (c *command) doctorCommand() *cobra.Command {
 
 // examine runs the doctor until it is done or a first signal comes. Then it still removes its accounts.
 func (c *command) examine(ctx context.Context, cfg *config.Config) error {
-	app, err := open(gentle(cfg), c.log)
+	app, err := open(gentle(cfg), c.stdin, c.log)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (c *command) withPipelines(ctx context.Context, next func(context.Context, 
 	if err := c.checkSingle(cfg); err != nil {
 		return err
 	}
-	app, err := open(cfg, c.log)
+	app, err := open(cfg, c.stdin, c.log)
 	if err != nil {
 		return err
 	}

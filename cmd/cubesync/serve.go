@@ -68,7 +68,7 @@ func (c *command) night(ctx context.Context, cfg *config.Config) error {
 		return nil // stopped while it waited for another pipeline
 	default:
 	}
-	app, err := open(cfg, c.log)
+	app, err := open(cfg, c.stdin, c.log)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -46,14 +47,15 @@ func (c *command) load() (*config.Config, error) {
 
 // application is one ConnectyCube application, ready to be used, with the pipelines that keep its users.
 type application struct {
+	stdin     io.Reader // for a source that reads it
 	client    *connectycube.Client
 	emulator  *emulator.Server // nil with a live endpoint
 	pipelines []*reconcile.Pipeline
 }
 
 // open makes everything that the configuration names. It sends nothing.
-func open(cfg *config.Config, log *slog.Logger) (_ *application, err error) {
-	app := &application{}
+func open(cfg *config.Config, stdin io.Reader, log *slog.Logger) (_ *application, err error) {
+	app := &application{stdin: stdin}
 	defer func() {
 		if err != nil {
 			_ = app.close(context.Background()) // the first error is the one to tell
@@ -107,7 +109,7 @@ func serviceUser() []emulator.SeedUser {
 }
 
 func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcile.Pipeline, error) {
-	source, accept, err := openSource(p)
+	source, accept, err := openSource(p, a.stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +177,7 @@ func identityOf(cfg *config.Config, p config.Pipeline) state.Identity {
 }
 
 // openSource makes the pipeline's source. This is the list of all kinds there are.
-func openSource(p config.Pipeline) (record.Source, record.Completeness, error) {
+func openSource(p config.Pipeline, stdin io.Reader) (record.Source, record.Completeness, error) {
 	if p.Source.LDAP != nil {
 		source, err := openDirectory(p)
 		return source, record.Proven, err
@@ -189,7 +191,10 @@ func openSource(p config.Pipeline) (record.Source, record.Completeness, error) {
 		accept = record.Plausible
 	}
 	source, err := csvfile.New(csvfile.Options{
-		Path: csv.Path, Delimiter: csv.Delimiter, NullValue: csv.NullValue, KeyColumn: p.Mapping.ExternalID.Column,
+		Path: csv.Path, Files: csv.Files, Input: stdin, Encoding: csv.Encoding, MaxBytes: csv.MaxBytes,
+		Delimiter: csv.Delimiter, NullValue: csv.NullValue, SkipRows: csv.SkipRows, Comment: csv.Comment, Columns: csv.Columns, Lenient: csv.Lenient,
+		KeyColumn: p.Mapping.ExternalID.Column, DamagedKeys: csv.DamagedKeys,
+		Proof: csvfile.Proof(csv.Complete), Settle: csv.Settle, MaxAge: csv.MaxAge,
 	})
 	return source, accept, err
 }

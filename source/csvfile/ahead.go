@@ -1,7 +1,6 @@
 package csvfile
 
 import (
-	"io"
 	"sync"
 	"sync/atomic"
 )
@@ -44,9 +43,9 @@ type ahead struct {
 	given int
 }
 
-func newAhead(in io.Reader) *ahead {
+func newAhead(frames *framer) *ahead {
 	return &ahead{
-		frames: newFramer(in),
+		frames: frames,
 		filled: make(chan *batch, batches), free: make(chan *batch, batches), stop: make(chan struct{}),
 	}
 }

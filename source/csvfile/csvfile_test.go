@@ -158,6 +158,7 @@ func TestRecords(t *testing.T) {
 func TestRejects(t *testing.T) {
 	const ragged = ": put cells that contain the delimiter in quotes, and write empty cells out"
 	const bareReturn = ": a carriage return without line feed stands outside quotes: save the file with LF or CRLF line breaks"
+	const notUTF8 = ", isn't UTF-8: save it as UTF-8, or declare what it is, such as encoding: windows-1252"
 	null := "-"
 	for name, c := range map[string]struct {
 		key  string
@@ -175,9 +176,9 @@ func TestRejects(t *testing.T) {
 		"ragged-over-several-lines": {"id", "E1,\"a\nE9,b,c\"\n", "users.csv:2 reject E1 : the row has 2 cells and the header 3" + ragged},
 		"lost-line-break":           {"id", "E1,bob,Bob,E3,cyr,Cyy\n", "users.csv:2 reject E1 : the row has 6 cells and the header 3" + ragged},
 		"lost-first-cell":           {"id", "bob,Bob\n", "users.csv:2 reject bob : the row has 2 cells and the header 3" + ragged},
-		"not-utf-8":                 {"id", "E1,M\xfcller,c\n", "users.csv:2 reject E1 name: byte 0xfc at byte 2 of the cell isn't UTF-8: save the file as UTF-8"},
-		"key-not-utf-8":             {"id", "E\xfc,a,c\n", "users.csv:2 reject  id: byte 0xfc at byte 2 of the cell isn't UTF-8: save the file as UTF-8"},
-		"cut-letter":                {"id", "E1,\xe4\xb8,c\n", "users.csv:2 reject E1 name: byte 0xe4 at byte 1 of the cell isn't UTF-8: save the file as UTF-8"},
+		"not-utf-8":                 {"id", "E1,M\xfcller,c\n", "users.csv:2 reject E1 name: byte 0xfc at byte 2 of the cell, at offset 17 of the file" + notUTF8},
+		"key-not-utf-8":             {"id", "E\xfc,a,c\n", "users.csv:2 reject  id: byte 0xfc at byte 2 of the cell, at offset 14 of the file" + notUTF8},
+		"cut-letter":                {"id", "E1,\xe4\xb8,c\n", "users.csv:2 reject E1 name: byte 0xe4 at byte 1 of the cell, at offset 16 of the file" + notUTF8},
 		"nul":                       {"id", "E1,a\x00b,c\n", "users.csv:2 reject E1 name: control character U+0000 at byte 2 of the cell: remove it"},
 		"escape-in-key":             {"id", "E\x1b1,a,c\n", "users.csv:2 reject  id: control character U+001B at byte 2 of the cell: remove it"},
 		"control-beyond-ascii":      {"id", "E1,a\u0085,c\n", "users.csv:2 reject E1 name: control character U+0085 at byte 2 of the cell: remove it"},
@@ -284,19 +285,18 @@ func TestIncomplete(t *testing.T) {
 
 func TestOpenErrors(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
-		"utf-16-le":            {"\xff\xfei\x00d\x00\n\x00", "is UTF-16: save it as UTF-8"},
-		"utf-16-be":            {"\xfe\xff\x00i\x00d\x00\n", "is UTF-16: save it as UTF-8"},
-		"utf-16-unmarked":      {"i\x00d\x00\n\x00", "NUL bytes, so the file is UTF-16"},
-		"workbook":             {"PK\x03\x04\x14\x00", "Excel workbook"},
-		"gzip":                 {"\x1f\x8b\x08\x00", "compressed with gzip"},
-		"windows-1252":         {"id,pr\xe9nom\nE1,Ann\n", "byte 0xe9 at offset 5 of the file isn't UTF-8"},
-		"windows-1252-behind":  {"\ufeff\nid,pr\xe9nom\nE1,Ann\n", "users.csv:2: header: byte 0xe9 at offset 9 of the file isn't UTF-8"},
+		"utf-16-le-unmarked":   {"i\x00d\x00\n\x00", "NUL bytes, so the file is UTF-16 or no text: save it as CSV in UTF-8, or say encoding: utf-16le"},
+		"utf-16-be-unmarked":   {"\x00i\x00d\x00\n", "say encoding: utf-16be"},
+		"utf-32":               {"\xff\xfe\x00\x00i\x00\x00\x00", "is UTF-32: save it as UTF-8"},
+		"windows-1252":         {"id,pr\xe9nom\nE1,Ann\n", "users.csv:1: header: byte 0xe9, at offset 5 of the file, isn't UTF-8: save it as UTF-8, or declare what it is, such as encoding: windows-1252"},
+		"windows-1252-behind":  {"\ufeff\nid,pr\xe9nom\nE1,Ann\n", "users.csv:2: header: byte 0xe9, at offset 9 of the file, isn't UTF-8"},
+		"ambiguous":            {"id,a;b|c\nE1,a\n", `users.csv:1: header: each of ",", ";" and "|" may separate its cells: say which one does, as delimiter`},
 		"duplicate-column":     {"id,name,id\n", `users.csv:1: header: column "id" stands twice, as number 1 and 3`},
 		"empty-name":           {"id,,name\n", "column number 2 has no name"},
 		"trailing-comma":       {"id,name,\n", "column number 3 has no name"},
 		"blank-name":           {"id, \n", "column number 2 has no name"},
 		"control-character":    {"id,na\x1bme\n", "column number 2: control character U+001B"},
-		"old-macintosh":        {"id,name\rE1,Ann\r", "carriage return alone"},
+		"mixed-line-breaks":    {"id,name\rE1,Ann\r\n", "carriage return alone"},
 		"bare-quote-in-header": {"id,na\"me\nE1,Ann\n", "users.csv:1: quoting breaks at line 1, byte 6"},
 		"no-line-breaks":       {strings.Repeat("x", 2<<20), "users.csv:1: the record that begins here is longer than 1 MiB"},
 	} {
@@ -312,6 +312,12 @@ func TestOpenErrors(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "absent.csv")
 		_, err := open(t, csvfile.Options{Path: path})
 		if !errors.Is(err, fs.ErrNotExist) || strings.Count(err.Error(), path) != 1 || !strings.Contains(err.Error(), "check the path") {
+			t.Errorf("Open: %v", err)
+		}
+	})
+	t.Run("pattern", func(t *testing.T) {
+		_, err := open(t, csvfile.Options{Path: filepath.Join(t.TempDir(), "users-*.csv")})
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "if it is a pattern, say with files how many match it") {
 			t.Errorf("Open: %v", err)
 		}
 	})
@@ -348,6 +354,13 @@ func TestOptions(t *testing.T) {
 		"no-path":            {},
 		"quote-delimiter":    {Path: "x", Delimiter: '"'},
 		"newline-delimiter":  {Path: "x", Delimiter: '\n'},
+		"unknown-encoding":   {Path: "x", Encoding: "utf-7"},
+		"no-real-encoding":   {Path: "x", Encoding: "hz-gb-2312"},
+		"columns-alone":      {Path: "x", Columns: []string{"id"}},
+		"column-twice":       {Path: "x", Columns: []string{"id", "id"}, Delimiter: ','},
+		"quoted-comment":     {Path: "x", Comment: "\""},
+		"trailer-of-cells":   {Path: "x", Delimiter: ',', Proof: csvfile.Proof{Trailer: "a,b"}},
+		"bad-pattern":        {Path: "[", Files: 1},
 		"surrogate":          {Path: "x", Delimiter: 0xd800},
 		"replacement":        {Path: "x", Delimiter: '\ufffd'},
 		"negative-delimiter": {Path: "x", Delimiter: -1},

@@ -69,6 +69,7 @@ func FuzzRead(f *testing.F) {
 		sample, strings.ReplaceAll(sample, "\n", "\r\n"), "\ufeffid,name\nE1,Ann\n",
 		"id,name\nE1\n\nE2,a,b\n", "id\n\"\n", "id,name\nE1,a\"b\n", "id\r\nE1\rE2\r\n", "id\nE\x00\n", "id\n\xff\n", "\xff\xfei\x00",
 		"id,id\n", "", "\n", "id", "id\n\"a\nb\"x\n", "id\n\r\r\n", "\"\"\"\n\"\n\r", "id,name\nE1,\"\r\n\"\r\n",
+		"id,name\rE1,a\rE2,\"b\rc\"\r", "id,name\r", "sep=,\nid,name\nE1,a\n", "\x1f\x8b\b\x00", "\x28\xb5\x2f\xfd\x04", "PK\x03\x04",
 		"id,name\nE1,a\n\ufeffid,name\nE2,b\n", "id\nE1\nid\n", "0\n\xe100",
 	} {
 		f.Add([]byte(seed), len(seed)/2)
@@ -82,19 +83,30 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		reader, err := open(t, csvfile.Options{Path: path, KeyColumn: "id"})
+		reader, err := open(t, csvfile.Options{Path: path, KeyColumn: "id", Delimiter: ',', Encoding: "utf-8", MaxBytes: 1 << 20})
 		if err != nil {
 			return
 		}
+		text := strings.TrimPrefix(string(content), "\ufeff")
+		if csvfile.ReturnsAlone(text) {
+			text = strings.ReplaceAll(text, "\r", "\n")
+		}
+		text = strings.TrimPrefix(text, "sep=,\n")
 		rows, ending := check(t, reader)
 		v := reader.Verdict()
 		if v.Completeness > record.Plausible || v.Records+v.Rejects != rows {
 			t.Fatalf("verdict %+v after %d rows", v, rows)
 		}
-		if v.Completeness == record.Plausible && (!errors.Is(ending, io.EOF) || content[len(content)-1] != '\n') {
-			t.Fatalf("plausible although the file ends in %q and the read in %v", content[len(content)-1], ending)
+		packed := slices.ContainsFunc([]string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "PK\x03\x04", "PK\x05\x06"}, func(magic string) bool {
+			return strings.HasPrefix(string(content), magic)
+		})
+		if packed {
+			return
 		}
-		parser := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(content), "\ufeff")))
+		if v.Completeness == record.Plausible && (!errors.Is(ending, io.EOF) || text[len(text)-1] != '\n') {
+			t.Fatalf("plausible although the file ends in %q and the read in %v", text[len(text)-1:], ending)
+		}
+		parser := csv.NewReader(strings.NewReader(text))
 		parser.FieldsPerRecord = -1
 		all, err := parser.ReadAll()
 		if again := headerAgain(all); err == nil && again > 0 {

@@ -1,7 +1,6 @@
 package csvfile
 
 import (
-	"fmt"
 	"unicode"
 	"unicode/utf8"
 
@@ -53,17 +52,23 @@ func bareReturn(raw []byte) bool {
 	return false
 }
 
-// fault says what is wrong with a cell's text, "" if nothing is.
-func fault(cell string) string {
+// fault is what makes a cell's text unusable.
+type fault struct {
+	found   bool
+	at      int  // byte of the cell
+	control bool // what stands there is a control character, and not undecodable
+}
+
+func faultOf(cell string) fault {
 	for i, r := range cell {
 		switch {
 		case r == utf8.RuneError && isBroken(cell[i:]):
-			return fmt.Sprintf("byte %#02x at byte %d of the cell isn't UTF-8: save the file as UTF-8", cell[i], i+1)
+			return fault{found: true, at: i}
 		case unicode.IsControl(r) && r != '\t' && r != '\r' && r != '\n':
-			return fmt.Sprintf("control character %U at byte %d of the cell: remove it", r, i+1)
+			return fault{found: true, at: i, control: true}
 		}
 	}
-	return ""
+	return fault{}
 }
 
 // isBroken tells a byte that isn't UTF-8 from a replacement character that the file spells out.

@@ -21,17 +21,22 @@ type frame struct {
 	quotes int    // in raw
 	offset int64  // of raw's first byte in the file
 	cut    bool   // raw doesn't end in a line break
+	remark bool   // it is a comment
 }
 
 // framer finds the end of each record before the CSV reader gets it. So there is a cap on what is buffered, the record's
 // own bytes are there to be judged, and its place in the file is known without asking.
 //
 // A record ends at the first line feed that an even number of quotes stands before. For strictly quoted CSV that is
-// exactly its end; what isn't strictly quoted the CSV reader refuses, which ends the read.
+// exactly its end; what isn't strictly quoted the CSV reader refuses, which ends the read. Where quotes may stand anywhere
+// a record is a line, so that a stray one spoils no other.
 type framer struct {
-	frame // the current record; raw is good until it is skipped
-	in    *bufio.Reader
-	end   int64 // of raw
+	frame   // the current record; raw is good until it is skipped
+	in      *bufio.Reader
+	end     int64  // of raw
+	lenient bool   // quotes may stand anywhere
+	comment []byte // how a line begins that is none; empty: every line is one
+	trailer []byte // and how one begins that is one all the same
 }
 
 func newFramer(in io.Reader) *framer {
@@ -42,6 +47,29 @@ func newFramer(in io.Reader) *framer {
 // next goes on to the next record, blank lines included. It returns io.EOF only where nothing is left. Whoever calls it
 // again has skipped the record.
 func (f *framer) next() error {
+	f.remark = f.atComment()
+	return f.until(f.lenient || f.remark)
+}
+
+// skipLine passes over the next line, whatever stands in it.
+func (f *framer) skipLine() error {
+	if err := f.until(true); err != nil {
+		return err
+	}
+	return f.skip()
+}
+
+// atComment reports whether the next line is none of CSV.
+func (f *framer) atComment() bool {
+	if len(f.comment) == 0 {
+		return false
+	}
+	begins, _ := f.in.Peek(max(len(f.comment), len(f.trailer))) // a short file is one, too
+	return bytes.HasPrefix(begins, f.comment) && (len(f.trailer) == 0 || !bytes.HasPrefix(begins, f.trailer))
+}
+
+// until goes on to the end of the record, or of the line if that is all that counts.
+func (f *framer) until(lineEnds bool) error {
 	f.line, f.offset = f.breaks+1, f.end
 	f.quotes = 0
 	size := 0
@@ -59,7 +87,7 @@ func (f *framer) next() error {
 		switch {
 		case size > maxRecordBytes:
 			return errTooLong
-		case lineBreak >= 0 && f.quotes%2 == 0:
+		case lineBreak >= 0 && (lineEnds || f.quotes%2 == 0):
 			f.cut = false
 			return nil
 		case lineBreak >= 0:
@@ -76,8 +104,11 @@ func (f *framer) next() error {
 	}
 }
 
-// blank reports whether the CSV reader would skip the record.
+// blank reports whether the CSV reader would skip the record, or should.
 func (f *frame) blank() bool {
+	if f.remark {
+		return true
+	}
 	switch string(f.raw) {
 	case "\n", "\r\n", "\r":
 		return true

@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 
 	"cubesync/sync/record"
@@ -22,9 +24,11 @@ const (
 
 // input is the open file, and what identifies the data in it.
 type input struct {
-	path  string
-	file  *os.File
-	begun fs.FileInfo // as it was when the read began
+	path   string
+	file   *os.File    // nil: it isn't this read's to close
+	from   io.Reader   // what is read ahead
+	begun  fs.FileInfo // as it was when the read began
+	closed bool
 
 	ahead chan block  // in the order of the file; the last has an error
 	free  chan []byte // room for blocks
@@ -70,15 +74,31 @@ func openInput(path string) (*input, error) {
 	if info, err = file.Stat(); err != nil {
 		return nil, errors.Join(openError(path, err), file.Close())
 	}
-	in := &input{
-		path: path, file: file, begun: info, hash: sha256.New(),
-		ahead: make(chan block, blocks), free: make(chan []byte, blocks), stop: make(chan struct{}),
+	in := &input{path: path, file: file, from: file, begun: info}
+	in.begin()
+	return in, nil
+}
+
+// openStandard opens what was put aside of standard input.
+func openStandard(s *standard, most int64) (*input, error) {
+	from, info, err := s.open(most)
+	if err != nil {
+		return nil, err
 	}
+	in := &input{path: standardName, from: from, begun: info}
+	in.begin()
+	return in, nil
+}
+
+// begin starts the goroutine that reads ahead.
+func (in *input) begin() {
+	in.hash = sha256.New()
+	in.ahead, in.free, in.stop = make(chan block, blocks), make(chan []byte, blocks), make(chan struct{})
+	room := min(blockBytes, in.begun.Size()+1) // small files need no more, and one byte to find their end
 	for range blocks {
-		in.free <- make([]byte, blockBytes)
+		in.free <- make([]byte, room)
 	}
 	in.done.Go(in.readAhead)
-	return in, nil
 }
 
 // readAhead reads and hashes block after block until the file ends, fails or is closed.
@@ -86,7 +106,7 @@ func (in *input) readAhead() {
 	for {
 		select {
 		case room := <-in.free:
-			n, err := in.file.Read(room)
+			n, err := in.from.Read(room)
 			in.hash.Write(room[:n])
 			in.ahead <- block{room[:n], err}
 			if err != nil {
@@ -99,12 +119,11 @@ func (in *input) readAhead() {
 }
 
 func openError(path string, err error) error {
-	var inner *fs.PathError
-	if errors.As(err, &inner) {
-		err = inner.Err // the path is said once, as it was given
-	}
+	err = pathless(err) // the path is said once, as it was given
 	advice := "check the path and the file system it is on"
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(filepath.Base(path), "*?["):
+		advice = "if it is a pattern, say with files how many match it"
 	case errors.Is(err, fs.ErrNotExist):
 		advice = "check the path, and that whatever writes the file has run"
 	case errors.Is(err, fs.ErrPermission):
@@ -136,23 +155,29 @@ func (in *input) Read(p []byte) (int, error) {
 
 // changed says how the file differs from what it was when the read began, "" if it doesn't.
 func (in *input) changed() string {
+	if in.file == nil || in.closed {
+		return ""
+	}
 	now, err := in.file.Stat()
 	if err != nil {
 		return "it could no longer be examined"
 	}
-	if now.Size() != in.begun.Size() || !now.ModTime().Equal(in.begun.ModTime()) {
-		return "it was written to"
+	if how := change(in.begun, now); how != "" {
+		return how
 	}
 	there, err := os.Stat(in.path)
-	if err != nil || !os.SameFile(there, in.begun) {
+	if err != nil {
 		return "it was replaced or removed"
 	}
-	return ""
+	return change(in.begun, there)
 }
 
 // evidence identifies the file; its content only when whole says that all of it was read.
 func (in *input) evidence(whole bool) record.Evidence {
-	e := record.Evidence{Name: in.path, ModTime: in.begun.ModTime(), Size: in.begun.Size()}
+	e := record.Evidence{Name: in.path, Size: in.begun.Size()}
+	if in.file != nil {
+		e.ModTime = in.begun.ModTime()
+	}
 	if whole {
 		e.Size = in.read
 		e.SHA256 = hex.EncodeToString(in.hash.Sum(nil))
@@ -162,7 +187,25 @@ func (in *input) evidence(whole bool) record.Evidence {
 
 // close is called once.
 func (in *input) close() error {
+	in.closed = true
 	close(in.stop)
 	in.done.Wait()
+	if in.file == nil {
+		return nil
+	}
 	return in.file.Close()
+}
+
+func sumOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// pathless is an error of the file system without the path that it repeats.
+func pathless(err error) error {
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		return inner.Err
+	}
+	return err
 }

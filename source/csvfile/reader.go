@@ -2,15 +2,12 @@ package csvfile
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/gocarina/gocsv"
 
 	"cubesync/sync/record"
 	"cubesync/sync/user"
@@ -19,58 +16,78 @@ import (
 // errClosed is what Next returns after a Close before the end.
 var errClosed = errors.New("the CSV file was closed before its end")
 
-// reader is one read of the file.
-//
-// Rows come through gocsv's row decoder and not through its Unmarshaller: that makes structs, but these columns are
-// known only at run time; it can't tell a missing cell from an empty one; and it is slower by half.
+// errTrailer is what take returns for a row that is the trailer.
+var errTrailer = errors.New("the row is the trailer")
+
+// reader is one read of the source's files, one after the other.
 type reader struct {
 	source   *Source
-	input    *input
-	ahead    *ahead
-	current  *framed
-	lines    *rowReader
-	rows     gocsv.SimpleDecoder // of lines
+	files    []string // that come after it
+	*part             // that is read
+	first    *part
+	parts    []record.Evidence // of the files that were read to their end
+	begun    []begunFile       // the same
 	columns  *record.Columns
-	header   []string
-	exported bool // cubesync wrote the file
 	keyIndex int
-	narrow   *narrower       // nil: a text is of all columns
-	suspect  bool            // what suspect says of the current record
-	bare     bool            // and, of a suspect one, bareReturn
-	place    []byte          // how every position begins
-	places   strings.Builder // the last positions, with room for the next
-	ended    error           // what every further Next returns; nil while reading
+	narrow   *narrower // nil: a text is of all columns
+	suspect  bool      // what suspect says of the current record
+	bare     bool      // and, of a suspect one, bareReturn
+	flawed   string    // why one of the files isn't whole, "" if all may be
+	ended    error     // what every further Next returns; nil while reading
 	verdict  record.Verdict
 }
 
-func newReader(s *Source, in *input) *reader {
-	lines := newRowReader(s.delimiter)
-	return &reader{
-		source: s, input: in, ahead: newAhead(in), current: &framed{}, lines: lines,
-		place:   append(make([]byte, 0, 64), s.base()+":"...),
-		rows:    gocsv.NewSimpleDecoderFromCSVReader(lines),
-		verdict: record.Verdict{Reason: s.base() + " wasn't read to its end", Evidence: in.evidence(false)},
+// begunFile is a file as it was when its read began.
+type begunFile struct {
+	path string
+	info fs.FileInfo
+}
+
+func newReader(s *Source, files []string) *reader {
+	r := &reader{source: s, files: files}
+	r.verdict = record.Verdict{Reason: s.base() + " wasn't read to its end", Evidence: record.Evidence{Name: s.evidenceName()}}
+	if s.Lenient {
+		r.verdict.AbsenceUnknown = "with quotes: lenient a stray quote may hide records"
 	}
+	return r
+}
+
+// begin opens the first file.
+func (r *reader) begin(ctx context.Context) error {
+	p, err := r.source.openPart(ctx, r.files[0])
+	if err != nil {
+		return err
+	}
+	r.part, r.first, r.files = p, p, r.files[1:]
+	if r.source.Files == 0 {
+		r.verdict.Evidence = p.input.evidence(false)
+	}
+	if r.columns, err = record.NewColumns(p.header); err != nil {
+		return fmt.Errorf("%s: header: %w", r.position(), err)
+	}
+	r.keyIndex = slices.Index(p.header, r.source.KeyColumn)
+	if len(p.header) == 0 {
+		r.finish()
+		r.end(io.EOF)
+	}
+	return nil
 }
 
 // Columns are the header's names, exactly as they are spelled; none for a file without header.
 func (r *reader) Columns() *record.Columns { return r.columns }
 
-// Verdict says how completely the file was read; plausible at best.
+// Verdict says how completely the file was read; plausible at best, unless there is a Proof.
 func (r *reader) Verdict() record.Verdict { return r.verdict }
 
 // Close ends the read.
 func (r *reader) Close() error {
-	if r.input == nil {
-		return nil
-	}
 	if r.ended == nil {
 		r.end(errClosed)
 	}
-	r.ahead.close()
-	err := r.input.close()
-	r.input = nil
-	return err
+	if r.part == nil {
+		return nil
+	}
+	return r.close()
 }
 
 // Next returns the next record, or what is wrong with it.
@@ -84,17 +101,69 @@ func (r *reader) Skim(ctx context.Context, known func(text []byte) bool) (rec re
 	if r.ended != nil {
 		return record.Record{}, false, r.ended
 	}
-	if err := r.frame(ctx); err != nil {
-		r.end(err)
-		return record.Record{}, false, err
+	for {
+		if err := r.next(ctx); err != nil {
+			r.end(err)
+			return record.Record{}, false, err
+		}
+		if text := r.text(); text != nil && known(text) {
+			r.verdict.Records++
+			return record.Record{}, true, nil
+		}
+		if rec, err = r.take(); !errors.Is(err, errTrailer) {
+			return rec, false, err
+		}
 	}
-	if text := r.text(); text != nil && known(text) {
-		r.verdict.Records++
-		return record.Record{}, true, nil
-	}
-	rec, err = r.take()
-	return rec, false, err
 }
+
+// next goes on to the next record, in the next file if need be.
+func (r *reader) next(ctx context.Context) error {
+	for {
+		err := r.frame(ctx)
+		switch {
+		case err == nil && r.trailer.found:
+			return fmt.Errorf("%s: there is a row after the trailer, so several files were joined or one was written into another: "+
+				"write one file with one trailer", r.position())
+		case !errors.Is(err, io.EOF):
+			return err
+		}
+		if r.finish(); len(r.files) == 0 {
+			return err
+		}
+		if err := r.goOn(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// finish takes in that a file was read to its end.
+func (r *reader) finish() {
+	if flaw := r.flaw(r.rowsRead() - r.before); flaw != "" && r.flawed == "" {
+		r.flawed = r.base + " " + flaw
+	}
+	r.parts = append(r.parts, r.input.evidence(true))
+	r.begun = append(r.begun, begunFile{r.input.path, r.input.begun})
+}
+
+// goOn opens the next file.
+func (r *reader) goOn(ctx context.Context) error {
+	if err := r.close(); err != nil {
+		return err
+	}
+	p, err := r.source.openPart(ctx, r.files[0])
+	if err != nil {
+		return err
+	}
+	p.before = r.rowsRead()
+	r.part, r.files = p, r.files[1:]
+	if r.narrow != nil {
+		theirs := *r.narrow
+		p.ahead.narrow.Store(&theirs)
+	}
+	return p.fits(r.first)
+}
+
+func (r *reader) rowsRead() int { return r.verdict.Records + r.verdict.Rejects }
 
 // take returns the framed record, or what is wrong with it.
 func (r *reader) take() (record.Record, error) {
@@ -103,9 +172,12 @@ func (r *reader) take() (record.Record, error) {
 		r.end(err)
 		return record.Record{}, err
 	}
+	if proof := &r.source.Proof; proof.Trailer != "" && row[0] == proof.Trailer {
+		r.trailer = proof.trailerOf(row)
+		return record.Record{}, errTrailer
+	}
 	if r.isHeader(row) {
-		err := fmt.Errorf("%s: the header stands here once more, so several files were joined or one was written into another: "+
-			"write one file with one header", r.position())
+		err := r.headerAgain()
 		r.end(err)
 		return record.Record{}, err
 	}
@@ -139,49 +211,24 @@ func (r *reader) isHeader(row []string) bool {
 	return len(row) == len(r.header) && withoutMark(row[0]) == withoutMark(r.header[0]) && slices.Equal(row[1:], r.header[1:])
 }
 
+func (r *reader) headerAgain() error {
+	if len(r.source.Columns) > 0 {
+		return fmt.Errorf("%s: the row is what columns says, so that the file has a header: leave columns out", r.position())
+	}
+	return fmt.Errorf("%s: the header stands here once more, so several files were joined or one was written into another: "+
+		"write one file with one header", r.position())
+}
+
 // row returns the cells of the framed line.
 func (r *reader) row() ([]string, error) {
 	// The CSV reader changes line breaks where they stand, so the bytes are judged before.
-	r.suspect = suspect(r.current.raw)
-	r.bare = r.suspect && bareReturn(r.current.raw)
+	raw := r.current.raw
+	r.suspect = suspect(raw)
+	r.bare = r.suspect && bareReturn(raw)
+	if r.suspect {
+		r.invalid = r.current.offset + int64(invalidAt(raw))
+	}
 	return r.parse()
-}
-
-// frame goes on to the next record.
-func (r *reader) frame(ctx context.Context) (err error) {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r.current, err = r.ahead.next()
-	if errors.Is(err, errTooLong) {
-		return fmt.Errorf("%s: the record that begins here is %w: a quote in it may lack its partner", r.position(), err)
-	}
-	return err
-}
-
-// parse takes the framed record apart.
-func (r *reader) parse() ([]string, error) {
-	r.lines.frame = &r.current.frame
-	row, err := r.rows.GetCSVRow()
-	if err != nil {
-		return nil, r.quoteError(err)
-	}
-	if r.exported {
-		unquote(row)
-	}
-	return row, nil
-}
-
-// quoteError says where quoting breaks. It ends the read, because nobody knows where the next record begins.
-func (r *reader) quoteError(err error) error {
-	var parse *csv.ParseError
-	if !errors.As(err, &parse) {
-		// The framer hands over whole records, so even an io.EOF here isn't the end of the file.
-		return fmt.Errorf("%s: the record can't be parsed: %s", r.position(), err.Error())
-	}
-	line := r.current.line + parse.Line - parse.StartLine
-	return fmt.Errorf("%s: quoting breaks at line %d, byte %d: %w: put cells that contain a quote in quotes and double the quote",
-		r.position(), line, parse.Column, parse.Err)
 }
 
 // cells writes how many there are.
@@ -203,9 +250,15 @@ func (r *reader) judge(row []string) *record.RejectError {
 			cells(len(row)), len(r.header)))
 	case r.suspect:
 		for i, cell := range row {
-			if problem := fault(cell); problem != "" {
-				return r.reject(r.key(row), r.header[i], problem)
+			if f := faultOf(cell); f.found {
+				return r.reject(r.key(row), r.header[i], r.problem(cell, f))
 			}
+		}
+	}
+	if r.keyIndex >= 0 && !r.source.DamagedKeys {
+		if key := row[r.keyIndex]; spreadsheetDamage(key) != "" {
+			return r.reject("", r.header[r.keyIndex], fmt.Sprintf("%q %s, as spreadsheets do to numbers: "+
+				"let what makes the file write this column as text, or say damaged_keys: accept if these are the keys", key, spreadsheetDamage(key)))
 		}
 	}
 	return nil
@@ -230,7 +283,7 @@ func (r *reader) key(row []string) string {
 		return ""
 	}
 	cell := row[r.keyIndex]
-	if r.isNull(cell) || fault(cell) != "" {
+	if r.isNull(cell) || faultOf(cell).found || !r.source.DamagedKeys && spreadsheetDamage(cell) != "" {
 		return ""
 	}
 	return user.Clean(cell)
@@ -246,44 +299,3 @@ func (r *reader) raggedKey(row []string) string {
 }
 
 func (r *reader) isNull(cell string) bool { return r.source.hasNull && cell == r.source.null }
-
-// position says where the current record stands. Nearly nobody asks for the position of a record, so some of them share
-// one piece of memory.
-func (r *reader) position() record.Position {
-	const piece = 256
-	at := strconv.AppendInt(r.place, int64(r.current.line), 10)
-	if r.places.Cap()-r.places.Len() < len(at) {
-		r.places.Reset()
-		r.places.Grow(max(piece, len(at)))
-	}
-	begin := r.places.Len()
-	r.places.Write(at)
-	return record.Position(r.places.String()[begin:])
-}
-
-// end settles the verdict. Only io.EOF, a line break before it and an unchanged file make it plausible.
-func (r *reader) end(err error) {
-	r.ended = err
-	v, base := &r.verdict, r.source.base()
-	atEnd := errors.Is(err, io.EOF)
-	v.Evidence = r.input.evidence(atEnd)
-	changed := r.input.changed()
-	switch {
-	case errors.Is(err, errClosed):
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		v.Reason = base + " wasn't read to its end: " + err.Error()
-	case changed != "":
-		v.Retryable = true
-		v.Reason = base + " changed while it was read (" + changed + "): read it again when its writer is done"
-	case !atEnd:
-		_, v.Retryable = errors.AsType[*brokenError](err)
-		v.Reason = err.Error()
-	case len(r.header) == 0:
-		v.Reason = base + " has no header: an empty file says nothing about anybody; check what writes it"
-	case r.current.cut:
-		v.Reason = base + " doesn't end in a line break and may be cut off: check what writes it; if it is whole, let what writes it end the last row with a line break"
-	default:
-		v.Completeness = record.Plausible
-		v.Reason = base + " parses, ends in a line break and didn't change while it was read"
-	}
-}

@@ -36,10 +36,10 @@ type cell struct {
 	doubled    bool // there are quotes in it, which are written twice
 }
 
-func newRowReader(comma rune) *rowReader {
+func newRowReader(comma rune, lenient bool) *rowReader {
 	feed := &bytes.Reader{}
 	r := &rowReader{Reader: csv.NewReader(feed), feed: feed}
-	r.Comma = comma
+	r.Comma, r.LazyQuotes = comma, lenient
 	r.FieldsPerRecord = -1 // counted where the key is known
 	r.splitter = newSplitter(comma)
 	return r

@@ -8,9 +8,9 @@ import (
 
 // Leave makes texts of all columns but these.
 func (r *reader) Leave(columns []string) {
-	n := &narrower{splitter: newSplitter(r.source.delimiter), header: r.header}
+	n := &narrower{splitter: newSplitter(r.delimiter), header: r.header}
 	for i, name := range r.header {
-		if slices.Contains(columns, name) {
+		if slices.Contains(columns, name) && i != r.keyIndex { // which decides whether a record is refused
 			n.left = append(n.left, i)
 		}
 	}
@@ -28,12 +28,15 @@ func (r *reader) Form() string {
 	if r.narrow != nil {
 		left = r.narrow.left
 	}
-	return fmt.Sprintf("%q %v %q %q %t %t", r.header, left, r.source.delimiter, r.source.null, r.source.hasNull, r.exported)
+	f, s := r.first, r.source
+	return fmt.Sprintf("%q %v %q %q %t %t %t %d %t", f.header, left, f.delimiter, s.null, s.hasNull, f.exported, s.Lenient, r.keyIndex, s.DamagedKeys)
 }
 
 // text returns the text of the current record, nil where it has none.
 func (r *reader) text() []byte {
 	switch f := r.current; {
+	case r.source.Proof.marked(f.raw):
+		return nil
 	case r.narrow == nil && f.regular():
 		return f.raw
 	case r.narrow == nil:

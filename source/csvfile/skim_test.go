@@ -155,6 +155,9 @@ func TestForm(t *testing.T) {
 		"another null":  {"id,name\nE1,Ann\n", csvfile.Options{NullValue: new("-")}, nil},
 		"a column left": {"id,name\nE1,Ann\n", csvfile.Options{}, []string{"name"}},
 		"another left":  {"id,name\nE1,Ann\n", csvfile.Options{}, []string{"id"}},
+		"key":           {"id,name\nE1,Ann\n", csvfile.Options{KeyColumn: "id"}, nil},
+		"damaged keys":  {"id,name\nE1,Ann\n", csvfile.Options{KeyColumn: "id", DamagedKeys: true}, nil},
+		"lenient":       {"id,name\nE1,Ann\n", csvfile.Options{Lenient: true}, nil},
 	} {
 		file.options.Path = write(t, file.content)
 		reader := skimmer(t, file.options)

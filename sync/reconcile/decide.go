@@ -147,6 +147,8 @@ func (r *run) absenceUnknown(verdict record.Verdict, rejects []plan.Reject) stri
 		return "the source was read incompletely: " + verdict.Reason
 	case verdict.Completeness < r.Accept:
 		return fmt.Sprintf("the read is %s, and that isn't accepted for leavers", verdict.Completeness)
+	case verdict.AbsenceUnknown != "":
+		return verdict.AbsenceUnknown
 	case r.baseline == nil:
 		return "there is no baseline yet; this run makes the first"
 	}

@@ -34,9 +34,11 @@ type Verdict struct {
 	Completeness Completeness
 	Reason       string // for people: what proves it, or what went wrong and what to do
 	Retryable    bool   // an incomplete read that may succeed when it is begun again
-	Records      int    // records returned, rejects not counted
-	Rejects      int    // bad records
-	Evidence     Evidence
+	// AbsenceUnknown says why nobody's absence can be told from the read, however complete it is; "" where it can.
+	AbsenceUnknown string
+	Records        int // records returned, rejects not counted
+	Rejects        int // bad records
+	Evidence       Evidence
 }
 
 // Evidence identifies the data behind a read. Two reads with equal evidence saw the same data, so the second is no

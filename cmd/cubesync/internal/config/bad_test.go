@@ -69,6 +69,38 @@ avatar.bad.yaml:58:7: pipelines[4].mapping.avatar.hosts: is missing; name the ho
 avatar.bad.yaml:59:39: pipelines[4].passwords.random.reset_email: is text where true or false belongs; write true or false
 avatar.bad.yaml:60:14: pipelines[4].updates: off leaves nobody to set avatars (mapping.avatar); choose owner or shared, or take the avatar out
 `,
+	"csv.bad.yaml": `
+csv.bad.yaml:5:46: pipelines[0].source.csv.files: 0 is out of range; write a whole number from 1 to 10000
+csv.bad.yaml:5:59: pipelines[0].source.csv.encoding: unknown encoding "utf-7"; write one such as utf-8, utf-16, windows-1252, iso-8859-2 or shift_jis
+csv.bad.yaml:5:77: pipelines[0].source.csv.max_bytes: is text where a number belongs; write a whole number from 1
+csv.bad.yaml:5:93: pipelines[0].source.csv.skip_rows: -1 is out of range; write a whole number from 0 to 10000
+csv.bad.yaml:5:106: pipelines[0].source.csv.comment: lines of comments can't begin so; write a character such as "#"
+csv.bad.yaml:5:120: pipelines[0].source.csv.columns: stand for a header, which would show the delimiter; add delimiter: ",", or which it is
+csv.bad.yaml:5:125: pipelines[0].source.csv.columns[1]: "id" stands twice; name each column once
+csv.bad.yaml:5:138: pipelines[0].source.csv.quotes: unknown value "lax"; choose strict or lenient
+csv.bad.yaml:5:157: pipelines[0].source.csv.damaged_keys: unknown value "keep"; choose refuse or accept
+csv.bad.yaml:5:171: pipelines[0].source.csv.settle: "1ms" is not a span of time from 1s to 1h; write a number and its unit, such as 30s, 5m, 72h or 3d
+csv.bad.yaml:5:185: pipelines[0].source.csv.max_age: "2" is not a span of time from 1m to 366d; write a number and its unit, such as 30s, 5m, 72h or 3d
+csv.bad.yaml:12:67: pipelines[1].source.csv.completeness: has no use with complete, without which nothing is believed; take one of them out
+csv.bad.yaml:12:98: pipelines[1].source.csv.complete.trailer: has the delimiter in it; write how its first cell reads, such as "#TOTAL"
+csv.bad.yaml:12:111: pipelines[1].source.csv.complete.count: 1 is out of range; write a whole number from 2 to 10000
+csv.bad.yaml:19:15: pipelines[2].schedule: would read standard input again and again, which can be read once; name a file as source.csv.path, or take the schedule out
+csv.bad.yaml:21:38: pipelines[2].source.csv.files: has no use with standard input; take it out, or name a file as path
+csv.bad.yaml:21:49: pipelines[2].source.csv.settle: has no use with standard input; take it out, or name a file as path
+csv.bad.yaml:21:63: pipelines[2].source.csv.max_age: has no use with standard input; take it out, or name a file as path
+csv.bad.yaml:21:68: pipelines[2].source.csv.complete: compares files, and standard input is none; write trailer or records under it, or name a file as path
+csv.bad.yaml:21:104: pipelines[2].source.csv.complete.count: says where in a trailer the number of rows stands; take it out, or write trailer
+csv.bad.yaml:28:26: pipelines[3].source.csv.path: is standard input, which pipelines[2].source.csv.path reads already; name a file
+csv.bad.yaml:28:48: pipelines[3].source.csv.complete: says trailer and checksum; keep one of them
+csv.bad.yaml:33:14: pipelines[3].leavers: delete on a CSV file, which can't prove that it is whole; say what proves it with complete under source.csv, or accept that with completeness: plausible, or choose keep
+csv.bad.yaml:37:46: pipelines[4].source.csv.columns: stand for a header, which would show the delimiter; add delimiter: ",", or which it is
+csv.bad.yaml:37:51: pipelines[4].source.csv.columns[1]: is a number where text belongs; put it in quotes
+csv.bad.yaml:37:55: pipelines[4].source.csv.complete: says none of trailer, checksum, done, records; add one of them
+csv.bad.yaml:37:66: pipelines[4].source.csv.complete.lines: unknown key; the keys here are trailer, count, checksum, done, records
+csv.bad.yaml:44:57: pipelines[5].source.csv.complete.records: 0 is out of range; write a whole number from 1
+csv.bad.yaml:51:26: pipelines[6].source.csv.path: is no pattern that files can match; close each [ in it, or take files out if it is the name of one file
+csv.bad.yaml:56:14: pipelines[6].leavers: delete on a CSV file with quotes: lenient, in which records may be lost; write quotes: strict, or choose keep
+`,
 	"directive.bad.yaml": `
 directive.bad.yaml:1:1: a YAML directive is not understood here; take this line out
 `,
@@ -156,7 +188,7 @@ keys.bad.yaml:1:1: conectycube: unknown key; did you mean connectycube?
 keys.bad.yaml:6:3: connectycube.auth_key: stands twice, first in line 5; keep one of them
 keys.bad.yaml:7:3: connectycube.password: unknown key; the keys here are endpoint, application_id, auth_key, auth_secret, service_user, admin_key, rate_limit, timeout, proxy, ca_file
 keys.bad.yaml:10:5: pipelines[0].owner-tag: unknown key; did you mean owner_tag?
-keys.bad.yaml:12:37: pipelines[0].source.csv.separator: unknown key; the keys here are path, delimiter, null_value, completeness
+keys.bad.yaml:12:37: pipelines[0].source.csv.separator: unknown key; the keys here are path, files, encoding, max_bytes, delimiter, null_value, skip_rows, comment, columns, quotes, damaged_keys, complete, completeness, settle, max_age
 keys.bad.yaml:14:33: pipelines[0].mapping.external_id.owner: unknown key; the keys here are column, template, expr, constant
 keys.bad.yaml:15:7: pipelines[0].mapping.e_mail: unknown key; did you mean email?
 keys.bad.yaml:17:44: pipelines[0].mapping.custom_data.keys.a: stands twice, first in line 17; keep one of them
@@ -220,10 +252,10 @@ ldap.bad.yaml:62:14: pipelines[4].leavers: delete needs deletes, which are off; 
 ldap.bad.yaml:62:14: pipelines[4].leavers: delete needs vanished to be said; add vanished: recreate or leave
 `,
 	"leavers.bad.yaml": `
-leavers.bad.yaml:9:14: pipelines[0].leavers: release on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep
+leavers.bad.yaml:9:14: pipelines[0].leavers: release on a CSV file, which can't prove that it is whole; say what proves it with complete under source.csv, or accept that with completeness: plausible, or choose keep
 leavers.bad.yaml:9:14: pipelines[0].leavers: release needs updates, which are off; choose owner or shared for updates, or keep
 leavers.bad.yaml:15:14: pipelines[1].updates: owner needs passwords that cubesync can compute; write passwords: {derive: …}, or choose another
-leavers.bad.yaml:16:14: pipelines[1].leavers: delete on a CSV file, which can't prove that it is whole; accept that with completeness: plausible under source.csv, or choose keep
+leavers.bad.yaml:16:14: pipelines[1].leavers: delete on a CSV file, which can't prove that it is whole; say what proves it with complete under source.csv, or accept that with completeness: plausible, or choose keep
 leavers.bad.yaml:16:14: pipelines[1].leavers: delete needs deletes, which are off; add deletes: admin, owner or shared, or choose keep
 leavers.bad.yaml:16:14: pipelines[1].leavers: delete needs vanished to be said; add vanished: recreate or leave
 leavers.bad.yaml:22:14: pipelines[2].updates: shared needs connectycube.service_user; add it, or choose another

@@ -94,10 +94,31 @@ type Source struct {
 
 // CSV is a source of kind csv.
 type CSV struct {
-	Path            string // absolute
-	Delimiter       rune
-	NullValue       *string // the cell that means null; nil: none does
-	AcceptPlausible bool    // absence from a file that can't prove to be whole is believed
+	Path            string   // absolute, or csvfile.StandardInput
+	Files           int      `json:",omitempty"` // how many files the path's last element matches; 0: it is one file's
+	Encoding        string   `json:",omitempty"` // "": UTF-8, or UTF-16 with a byte order mark
+	Delimiter       rune     // 0: found
+	NullValue       *string  // the cell that means null; nil: none does
+	SkipRows        int      `json:",omitempty"` // lines before the header
+	Comment         string   `json:",omitempty"` // how lines begin that aren't read; "": all are
+	Columns         []string `json:",omitempty"` // where there is no header
+	Lenient         bool     `json:",omitempty"` // quotes may stand anywhere
+	DamagedKeys     bool     `json:",omitempty"` // keys that a spreadsheet may have damaged are taken
+	AcceptPlausible bool     // absence from a file that can't prove to be whole is believed
+
+	Complete Complete      `json:",omitzero"` // what shows that it is whole
+	MaxBytes int64         `json:"-"`         // that an archive may hold; 0: as usual
+	Settle   time.Duration `json:"-"`         // without a change, before it is read
+	MaxAge   time.Duration `json:"-"`         // 0: it may be of any age
+}
+
+// Complete is what shows that a file is whole; zero: nothing does, otherwise exactly one way is set.
+type Complete struct {
+	Trailer  string // the first cell of the last row
+	Count    int    // and its cell, from 1, that says how many rows there are
+	Checksum string // absolute paths
+	Done     string
+	Records  int
 }
 
 // Passwords says how new users get theirs: exactly one way is set.

@@ -20,7 +20,16 @@ const (
 	defaultTimeout   = 30 * time.Second
 	maxWorkers       = 256
 
-	defaultDelimiter = ','
+	// How CSV files are written.
+	strictQuotes  = "strict" // the default
+	lenientQuotes = "lenient"
+	refuseDamaged = "refuse" // the default
+	acceptDamaged = "accept"
+	defaultCount  = 2 // cell of a trailer
+	maxColumns    = 10_000
+	maxFiles      = 10_000
+	maxSkipRows   = 10_000
+
 	// Three nightly reads over three days: bad exports of a weekend that nobody looks at don't reach that.
 	defaultGraceReads = 3
 	defaultGraceSpan  = 72 * time.Hour

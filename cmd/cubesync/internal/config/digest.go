@@ -23,15 +23,18 @@ func (p Pipeline) settings() map[string]string {
 	if p.Source.CSV != nil {
 		csv = *p.Source.CSV
 	}
-	plausible := csv.AcceptPlausible
-	csv.AcceptPlausible = false // it decides what is believed, not what is read
+	var believed any = csv.AcceptPlausible
+	if csv.Complete != (Complete{}) {
+		believed = csv.Complete
+	}
+	csv.AcceptPlausible, csv.Complete = false, Complete{} // they decide what is believed, not what is read
 	source := digest(csv)
 	if p.Source.LDAP != nil {
 		source = digest(p.Source.LDAP)
 	}
 	if p.Source.SQL != nil {
 		sql := *p.Source.SQL
-		plausible, sql.AcceptPlausible = sql.AcceptPlausible, false
+		believed, sql.AcceptPlausible = sql.AcceptPlausible, false
 		source = digest(sql)
 	}
 	return map[string]string{
@@ -44,7 +47,7 @@ func (p Pipeline) settings() map[string]string {
 		"leavers":          digest(p.Policy.Leavers),
 		"protected":        digest(p.Policy.Protected),
 		"grace":            digest([]any{p.Policy.GraceReads, p.Policy.GraceSpan}),
-		"completeness":     digest(plausible),
+		"completeness":     digest(believed),
 	}
 }
 

@@ -55,6 +55,7 @@ type checker struct {
 	folder     string // absolute; relative paths start here
 	env        func(string) (string, bool)
 	schedule   ScheduleCheck
+	readsInput string // the path that is standard input; "": none is
 	complaints []Complaint
 }
 

@@ -64,9 +64,11 @@ func (c *checker) leavers(group object, app application, p *Pipeline) {
 	policy.LeaveVanished = vanished.choice(defaultVanished, recreateVanished, leaveVanished) == leaveVanished
 
 	leaving := policy.Leavers == plan.ReleaseLeavers || policy.Leavers == plan.DeleteLeavers
-	if csv := p.Source.CSV; leaving && csv != nil && !csv.AcceptPlausible {
+	if csv := p.Source.CSV; leaving && csv != nil && !csv.AcceptPlausible && csv.Complete == (Complete{}) {
 		leavers.complain(string(policy.Leavers)+" on a CSV file, which can't prove that it is whole",
-			"accept that with completeness: plausible under source.csv, or choose keep")
+			"say what proves it with complete under source.csv, or accept that with completeness: plausible, or choose keep")
+	} else if leaving && csv != nil && csv.Lenient {
+		leavers.complain(string(policy.Leavers)+" on a CSV file with quotes: lenient, in which records may be lost", "write quotes: strict, or choose keep")
 	}
 	if policy.Leavers == plan.ReleaseLeavers && p.Updates == Off {
 		leavers.complain("release needs updates, which are off", "choose owner or shared for updates, or keep")

@@ -150,7 +150,7 @@ func TestRootConfigurationsRemarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(content)
-	for _, key := range []string{"auth_secret", "proxy", "ca_file", "switches", "identity", "creates", "protected", "filter"} {
+	for _, key := range []string{"auth_secret", "proxy", "ca_file", "switches", "identity", "creates", "protected", "filter", "encoding", "max_age"} {
 		if strings.Count(text, " # "+key+": ") != 1 {
 			t.Errorf("%s isn't a remark", key)
 		}
@@ -193,7 +193,7 @@ func TestDefaults(t *testing.T) {
 		KeepRuns: 100, FullEvery: 7, PlanExpires: 24 * time.Hour,
 		Pipelines: []config.Pipeline{{
 			Name: "staff", OwnerTag: "staff-sync",
-			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "users.csv"), Delimiter: ','}},
+			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "users.csv")}},
 			Mapping: mapping.Spec{
 				ExternalID: mapping.Rule{Column: "id"},
 				Fields:     map[user.Field]mapping.Rule{user.Email: {Column: "email"}},
@@ -290,7 +290,11 @@ func TestEveryKey(t *testing.T) {
 			Guards: guards, Breaker: apply.Breaker{InARow: 25, Share: 0.8}, Workers: 256, MaxDuration: 5*time.Hour + 30*time.Minute,
 		}, {
 			Name: "guests", OwnerTag: "Gäste", Timezone: berlin,
-			Source: config.Source{CSV: &config.CSV{Path: filepath.Join(folder, "guests.csv"), Delimiter: ',', NullValue: &null, AcceptPlausible: true}},
+			Source: config.Source{CSV: &config.CSV{
+				Path: filepath.Join(folder, "guests-*.csv"), Files: 3, Encoding: "windows-1252", MaxBytes: 1_000_000, Delimiter: ';', NullValue: &null,
+				SkipRows: 2, Comment: "#", Columns: []string{"id", "email", "data", "face"}, DamagedKeys: true,
+				Complete: config.Complete{Trailer: "#TOTAL", Count: 3}, Settle: 10 * time.Second, MaxAge: 26 * time.Hour,
+			}},
 			Mapping: mapping.Spec{
 				ExternalID: mapping.Rule{Column: "id"},
 				Fields:     map[user.Field]mapping.Rule{user.Email: {Column: "email"}, user.CustomData: {Column: "data"}},

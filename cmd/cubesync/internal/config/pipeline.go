@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"cubesync/source/csvfile"
 	"cubesync/sync/user"
 )
 
@@ -44,6 +45,9 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 		Workers:   group.get("workers").workers(),
 	}
 	p.Schedule, p.Timezone = c.timing(group)
+	if csv := p.Source.CSV; csv != nil && csv.Path == csvfile.StandardInput && p.Schedule != "" {
+		group.get("schedule").complain("would read standard input again and again, which can be read once", "name a file as source.csv.path, or take the schedule out")
+	}
 	p.MaxDuration = group.get("max_duration").duration(0, time.Second, maxMaxDuration)
 	p.Policy.OwnerTag = p.OwnerTag
 	p.Mapping, p.Avatar = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
