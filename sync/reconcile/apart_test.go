@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"testing"
@@ -34,6 +35,21 @@ func (s *slowFinder) Find(_ context.Context, key account.Key, _ []string) ([]acc
 	return nil, nil
 }
 
+// newcomers is a source of so many people whom nobody knows.
+func newcomers(t *testing.T, r *run, count int) *source {
+	t.Helper()
+	s := &source{users: spool.NewUsers(r.StateDir), crowd: &plan.Crowd{}, verdict: record.Verdict{Completeness: record.Proven}}
+	for i := range count {
+		u := user.User{ExternalID: fmt.Sprint(i)}
+		u.Values[user.Email] = user.Text(u.ExternalID + "@example.com")
+		s.crowd.Record(&u)
+		if err := s.users.Add(&plan.Desired{User: u}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
 // Newcomers are planned while they are looked up; whoever is found is planned with all others after all.
 func TestNewcomersArePlannedMeanwhile(t *testing.T) {
 	const all = 50
@@ -50,16 +66,8 @@ func TestNewcomersArePlannedMeanwhile(t *testing.T) {
 					}
 					return r.aside.Len()
 				}
-				s := &source{users: spool.NewUsers(r.StateDir), crowd: &plan.Crowd{}, verdict: record.Verdict{Completeness: record.Proven}}
+				s := newcomers(t, r, all)
 				defer s.users.Close()
-				for i := range all {
-					u := user.User{ExternalID: fmt.Sprint(i)}
-					u.Values[user.Email] = user.Text(u.ExternalID + "@example.com")
-					s.crowd.Record(&u)
-					if err := s.users.Add(&plan.Desired{User: u}); err != nil {
-						t.Fatal(err)
-					}
-				}
 				others, err := r.planAll(t.Context(), s, nil, plan.Input{
 					Observed: none[account.Account](), Known: none[plan.Known](), Policy: r.Policy,
 				})
@@ -74,6 +82,19 @@ func TestNewcomersArePlannedMeanwhile(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A stop doesn't wait until a million newcomers are planned.
+func TestStopEndsThePlanningOfNewcomers(t *testing.T) {
+	r := (&Pipeline{Service: &slowFinder{}, Workers: 1, StateDir: t.TempDir(), Policy: plan.Policy{OwnerTag: "staff"}}).newRun(nil, Order{})
+	s := newcomers(t, r, 50)
+	defer s.users.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := r.planAll(ctx, s, nil, plan.Input{Observed: none[account.Account](), Known: none[plan.Known](), Policy: r.Policy})
+	if !errors.Is(err, context.Canceled) || r.aside.Len() != 0 {
+		t.Errorf("%d were planned, and then: %v", r.aside.Len(), err)
 	}
 }
 

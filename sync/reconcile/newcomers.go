@@ -47,7 +47,7 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	}
 	r.show(read, others)
 	in.Desired = slices.Values(others)
-	apart := r.planApart(read, in)
+	apart := r.planApart(ctx, read, in)
 	found, err := r.lookUpAll(ctx, read, claims, plan.NewSurvey(in).Lookups())
 	if err := cmp.Or(err, apart.Wait()); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	}
 	if len(found) > 0 {
 		r.aside.Close()
-		apart = r.planApart(read, in)
+		apart = r.planApart(ctx, read, in)
 	}
 	p := r.build(read, others, in, found)
 	if err := apart.Wait(); err != nil {
@@ -90,11 +90,11 @@ type apart struct {
 }
 
 // planApart begins to plan the newcomers, as they are known by now.
-func (r *run) planApart(read *source, in plan.Input) *apart {
+func (r *run) planApart(ctx context.Context, read *source, in plan.Input) *apart {
 	r.aside = spool.NewSignUps(r.StateDir)
 	a := &apart{}
 	a.Go(func() (err error) {
-		a.none, err = read.planNewcomers(in, r.aside)
+		a.none, err = read.planNewcomers(ctx, in, r.aside)
 		return err
 	})
 	return a
@@ -166,9 +166,12 @@ func (r *run) lookUpAll(ctx context.Context, read *source, claims int, ofOthers 
 }
 
 // planNewcomers puts the newcomers' sign-ups aside and returns who turned out to be no newcomers.
-func (s *source) planNewcomers(in plan.Input, to *spool.SignUps) (none []plan.Desired, err error) {
+func (s *source) planNewcomers(ctx context.Context, in plan.Input, to *spool.SignUps) (none []plan.Desired, err error) {
 	var batch []plan.Desired
 	decide := func() error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		planned, others := plan.NewcomerPlan(in, batch)
 		none = append(none, others...)
 		batch = batch[:0]
