@@ -56,9 +56,12 @@ func (r *run) create(ctx context.Context, op plan.Operation) state.Outcome {
 		case certain: // perhaps because of what is in doubt, and what look-ups don't show yet
 			return r.unknown(ctx, op, err, nil)
 		case found == nil && kind == account.Conflict && doubt == nil:
-			return r.refused(ctx, op, err)
+			outcome := r.refused(ctx, op, err)
+			outcome.Taken, outcome.Open = true, true
+			return outcome
 		case found != nil:
 			outcome := r.refused(ctx, op, heldBy(err, *found))
+			outcome.Taken, outcome.Open = true, slices.Contains(op.WaitsFor, found.ExternalID)
 			outcome.Late = doubt != nil || kind == account.Ambiguous
 			return outcome
 		case u.Values[user.Login].Text == "":
@@ -154,7 +157,8 @@ func (r *run) update(ctx context.Context, op plan.Operation) state.Outcome {
 		case doubt == nil:
 			outcome := r.refused(ctx, op, err)
 			if kind == account.Conflict {
-				outcome.Taken, outcome.Open = len(op.WaitsFor) == 0, !r.keptByAnother(ctx, op)
+				kept := r.keptByAnother(ctx, op)
+				outcome.Taken, outcome.Open = kept || len(op.WaitsFor) == 0, !kept
 			}
 			return outcome
 		case kind.Unusable():

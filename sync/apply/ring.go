@@ -169,6 +169,7 @@ func (r *ringRun) notBegun(ctx context.Context, who string, err error) {
 			r.troubled(ctx, r.ops[0], err)
 		} else {
 			first = r.refused(ctx, r.ops[0], err)
+			first.Taken = kind == account.Conflict
 		}
 	}
 	for i, op := range r.ops {

@@ -16,11 +16,16 @@ import (
 
 // handRound is a ring of so many people who hand their logins round; the first one is parked.
 func handRound(people int) (accounts []account.Account, ops []plan.Operation) {
+	return handRoundAmong("R", 1000, people)
+}
+
+// handRoundAmong is handRound with other names and account ids.
+func handRoundAmong(name string, id int64, people int) (accounts []account.Account, ops []plan.Operation) {
 	for i := range people {
-		accounts = append(accounts, person(int64(1000+i), fmt.Sprintf("R%d", i)))
+		accounts = append(accounts, person(id+int64(i), fmt.Sprintf("%s%d", name, i)))
 	}
 	first := accounts[0]
-	parking := change(first, user.Login, plan.ParkedLogin("R0"))
+	parking := change(first, user.Login, plan.ParkedLogin(first.ExternalID))
 	parking.Step, parking.Digest = plan.Park, "the ring"
 	ops = append(ops, parking)
 	last := people - 1
@@ -31,9 +36,9 @@ func handRound(people int) (accounts []account.Account, ops []plan.Operation) {
 		ops = append(ops, op)
 	}
 	end := &ops[len(ops)-1]
-	end.WaitsFor, end.Parked = append(end.WaitsFor, "R0"), []plan.Given{{Field: user.Login, To: accounts[last].ExternalID}}
+	end.WaitsFor, end.Parked = append(end.WaitsFor, first.ExternalID), []plan.Given{{Field: user.Login, To: accounts[last].ExternalID}}
 	for i := range ops {
-		ops[i].Ring = "R0"
+		ops[i].Ring = first.ExternalID
 	}
 	return accounts, ops
 }
@@ -209,6 +214,37 @@ func TestRenamedSinceThePlan(t *testing.T) {
 	}
 }
 
+// Of a login that a sign-up claims, and that was said to be taken, too.
+func TestTakenFromASignUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		holder account.Account
+		open   bool
+	}{
+		"by-a-stranger":   {with(person(7, ""), user.Login, "login-E1"), false},
+		"by-who-frees-it": {with(person(7, "E7"), user.Login, "login-E1"), true},
+		"by-nobody":       {person(7, "E7"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				freer := person(8, "E7")
+				s := newStage(freer, test.holder)
+				s.service.script = func(call, _ string, _ int) fault {
+					if call == "create" {
+						return fault{err: kind(account.Conflict)}
+					}
+					return fault{}
+				}
+				op := signUp("E1")
+				op.Wave, op.WaitsFor = 1, []string{"E7"}
+				outcomes, _ := s.apply(t, change(freer, user.FullName, "New"), op)
+				if o := outcomes["E1"]; !o.Refused || !o.Taken || o.Open != test.open {
+					t.Errorf("refused %v, taken %v, open %v", o.Refused, o.Taken, o.Open)
+				}
+			})
+		})
+	}
+}
+
 // Of a login that was said to be taken it is found out who keeps it.
 func TestTakenLogin(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -218,7 +254,7 @@ func TestTakenLogin(t *testing.T) {
 	}{
 		"by-a-stranger":            {person(7, ""), nil, true, false},
 		"by-who-frees-it":          {person(7, "E7"), []string{"E7"}, false, true},
-		"by-another-than-frees-it": {person(7, "E7"), []string{"E8"}, false, false},
+		"by-another-than-frees-it": {person(7, "E7"), []string{"E8"}, true, false},
 		"by-nobody":                {with(person(7, ""), user.Login, "other"), nil, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {

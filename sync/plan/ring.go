@@ -67,9 +67,9 @@ func (b *builder) breakRing(g *graph, ring []int) bool {
 		g.blockRing(ring)
 		return false
 	}
-	digest := g.ringDigest(ring)
+	digest, waits := g.ringDigest(ring), g.waitsOutside(ring)
 	for _, i := range parked {
-		if r := b.refusals[g.ops[i].ExternalID]; r.bars(digest, false) && !b.in.RetryRefused {
+		if r := b.refusals[g.ops[i].ExternalID]; r.bars(digest, waits) && !b.in.RetryRefused {
 			g.refuseRing(ring, r.Words)
 			return false
 		}
@@ -81,6 +81,13 @@ func (b *builder) breakRing(g *graph, ring []int) bool {
 		g.park(i, digest)
 	}
 	return true
+}
+
+// waitsOutside reports whether a ring waits for somebody who doesn't stand in it.
+func (g *graph) waitsOutside(ring []int) bool {
+	return slices.ContainsFunc(ring, func(i int) bool {
+		return slices.ContainsFunc(g.waits[i], func(j int) bool { return !g.together(i, j) })
+	})
 }
 
 // refuseRing blocks a ring that couldn't be begun. The words name the member who can't be written; everybody has them, as it
