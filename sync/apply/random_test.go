@@ -1,8 +1,11 @@
 package apply
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,5 +118,145 @@ func believable(t *testing.T, s *stage, op plan.Operation, got state.Outcome, se
 	}
 	if wrong {
 		t.Errorf("%s: %s %q (sent: %v), but there is %+v", op, got.Ending, got.Words, sent, there)
+	}
+}
+
+// Whatever stops a plan of several waves with swaps in them, and whenever, while the crew grows and shrinks: each operation ends
+// once, and none is sent before the waves before it, and those that it waits for, have ended.
+func TestRandomWaves(t *testing.T) {
+	for seed := range uint64(80) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { randomWaves(t, rand.New(rand.NewPCG(seed, 2))) })
+		})
+	}
+}
+
+func randomWaves(t *testing.T, random *rand.Rand) {
+	s := newStage()
+	s.workers = 1 + random.IntN(8)
+	ops := randomPlan(s, random)
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	s.ctx = ctx
+	time.AfterFunc(time.Duration(random.IntN(len(ops)*20))*time.Millisecond, []func(){
+		func() {}, func() { close(s.stop) }, cancel, func() { s.journal.breaks(true, false) }, func() { s.journal.breaks(false, true) },
+	}[random.IntN(5)])
+	canary, steady := random.IntN(3) == 0, random.IntN(2) == 0
+	faults := []account.Kind{account.Ambiguous, account.Invalid, account.Conflict, account.Forbidden, account.Unavailable}[:random.IntN(6)]
+
+	var mu sync.Mutex // random is shared
+	open := make([]map[string]bool, ops[len(ops)-1].Wave+1)
+	of := map[string]plan.Operation{}
+	for _, op := range ops {
+		if open[op.Wave] == nil {
+			open[op.Wave] = map[string]bool{}
+		}
+		open[op.Wave][nameOf(op)], of[op.ExternalID] = true, op
+	}
+	s.service.script = func(call, externalID string, _ int) fault {
+		mu.Lock()
+		defer mu.Unlock()
+		for wave := range of[externalID].Wave {
+			if len(open[wave]) > 0 && !canary {
+				t.Errorf("%s %s of wave %d, and %d of wave %d haven't ended", call, externalID, of[externalID].Wave, len(open[wave]), wave)
+			}
+		}
+		for _, other := range of[externalID].WaitsFor {
+			if op := of[other]; op.Wave < of[externalID].Wave && open[op.Wave][other] {
+				t.Errorf("%s %s, which waits for %s, and that hasn't ended", call, externalID, other)
+			}
+		}
+		if len(faults) > 0 && random.IntN(20) == 0 {
+			err := kind(faults[random.IntN(len(faults))])
+			return fault{err: err, lost: true}
+		}
+		return fault{}
+	}
+	s.set = func(a *Applier) {
+		a.Width = func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			if steady {
+				return s.workers
+			}
+			return random.IntN(s.workers + 1)
+		}
+		if canary {
+			a.Canary = Canary{Share: random.Float64()}
+		}
+		seen := a.Observe
+		a.Observe = func(o state.Outcome) {
+			mu.Lock()
+			defer mu.Unlock()
+			delete(open[o.Operation.Wave], nameOf(o.Operation))
+			seen(o)
+		}
+	}
+	outcomes, err := s.apply(t, ops...)
+	if n := count(outcomes)[state.NotAttempted]; err == nil && n > 0 {
+		t.Errorf("no error, and %d weren't attempted", n)
+	}
+	for _, op := range ops {
+		for _, other := range op.WaitsFor {
+			if outcomes[nameOf(op)].Ending == state.DoneApplied && op.Ring == "" && outcomes[other].Ending != state.DoneApplied {
+				t.Errorf("%s was applied, and %s, for which it waits, is %s", op, other, outcomes[other].Ending)
+			}
+		}
+	}
+}
+
+// randomPlan is a plan of a few waves, whose operations wait for some of those before, and its accounts. Now and then it takes
+// several chunks.
+func randomPlan(s *stage, random *rand.Rand) (ops []plan.Operation) {
+	most := 40
+	if random.IntN(10) == 0 {
+		most = intentChunk
+	}
+	var before []string // of earlier waves
+	for wave := range 1 + random.IntN(4) {
+		began := len(ops)
+		for range 1 + random.IntN(most) {
+			id := int64(10 * len(ops))
+			a := person(id, fmt.Sprintf("E%d", id))
+			accounts, some := []account.Account{a}, []plan.Operation{change(a, user.FullName, "New")}
+			switch random.IntN(5) {
+			case 0:
+				accounts, some[0] = nil, signUp(a.ExternalID)
+			case 1:
+				some[0] = remove(a)
+			case 2:
+				some[0] = release(a)
+			case 3:
+				accounts, some = handRoundAmong(a.ExternalID+"-", id, 2+random.IntN(3))
+			}
+			for _, a := range accounts {
+				s.service.accounts[a.ID] = a
+			}
+			last := &some[len(some)-1]
+			if len(before) > 0 && random.IntN(8) == 0 {
+				last.WaitsFor = append(last.WaitsFor, before[random.IntN(len(before))])
+			}
+			for i := range some {
+				some[i].Wave = wave
+			}
+			ops = append(ops, some...)
+		}
+		for _, op := range ops[began:] {
+			if op.Kind != plan.Create { // for which nobody waits
+				before = append(before, op.ExternalID)
+			}
+		}
+	}
+	return ops
+}
+
+// breaks lets the journal fail from now on.
+func (j *recordingJournal) breaks(intends, records bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := errors.New("the disk is full"); intends {
+		j.intendErr = err
+	} else if records {
+		j.recordErr = err
 	}
 }
