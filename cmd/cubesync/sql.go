@@ -9,10 +9,6 @@ import (
 // openQuery makes a source of kind sql.
 func openQuery(p config.Pipeline) (record.Source, record.Completeness, error) {
 	q := p.Source.SQL
-	accept := record.Proven
-	if q.AcceptPlausible {
-		accept = record.Plausible
-	}
 	source, err := sqlquery.New(q.Options(roots(q.CAs), p.Mapping.ExternalID.Column))
-	return source, accept, err
+	return source, believed(q.AcceptPlausible), err
 }

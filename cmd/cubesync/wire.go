@@ -180,23 +180,27 @@ func identityOf(cfg *config.Config, p config.Pipeline) state.Identity {
 func openSource(p config.Pipeline, stdin io.Reader) (record.Source, record.Completeness, error) {
 	if p.Source.LDAP != nil {
 		source, err := openDirectory(p)
-		return source, record.Proven, err
+		return source, believed(false), err
 	}
 	if p.Source.SQL != nil {
 		return openQuery(p)
 	}
 	csv := p.Source.CSV
-	accept := record.Proven
-	if csv.AcceptPlausible {
-		accept = record.Plausible
-	}
 	source, err := csvfile.New(csvfile.Options{
 		Path: csv.Path, Files: csv.Files, Input: stdin, Encoding: csv.Encoding, MaxBytes: csv.MaxBytes,
 		Delimiter: csv.Delimiter, NullValue: csv.NullValue, SkipRows: csv.SkipRows, Comment: csv.Comment, Columns: csv.Columns, Lenient: csv.Lenient,
 		KeyColumn: p.Mapping.ExternalID.Column, DamagedKeys: csv.DamagedKeys,
 		Proof: csvfile.Proof(csv.Complete), Settle: csv.Settle, MaxAge: csv.MaxAge,
 	})
-	return source, accept, err
+	return source, believed(csv.AcceptPlausible), err
+}
+
+// believed is the least verdict that absence is believed by.
+func believed(plausible bool) record.Completeness {
+	if plausible {
+		return record.Plausible
+	}
+	return record.Proven
 }
 
 // passwords returns how new users get theirs, and which ones an existing user may have.
