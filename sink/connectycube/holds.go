@@ -13,7 +13,6 @@ import (
 	"cubesync/sync/account"
 	"cubesync/sync/user"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -60,7 +59,7 @@ func loose(field, text string) string {
 			return -1
 		}
 		return r
-	}, norm.NFKD.String(cases.Fold().String(text)))
+	}, norm.NFKD.String(user.Folded(text)))
 	return strings.Join(strings.Fields(text), " ")
 }
 

@@ -15,8 +15,8 @@ import (
 
 // Equal reports whether two values of the field mean the same: what differs only by a rewriting that the service or
 // a source is known to do isn't a difference. Every field ignores outer white space and Unicode composition; beyond
-// that, e-mail ignores case, website a leading http://, phone everything but its digits if it has any and the script they are in, custom_data the spelling of
-// JSON, and tags their order.
+// that, e-mail ignores case, website a leading http://, phone everything but its digits if it has any and the script
+// they are in, custom_data the spelling of JSON, and tags their order.
 func (f Field) Equal(a, b string) bool {
 	return a == b || f.Canonical(a) == f.Canonical(b)
 }
@@ -30,7 +30,7 @@ func (f Field) Canonical(text string) string {
 	text = Clean(text)
 	switch f {
 	case Email:
-		return folded(text)
+		return Folded(text)
 	case Website:
 		return withoutScheme(text)
 	case Phone:
@@ -42,12 +42,21 @@ func (f Field) Canonical(text string) string {
 	}
 }
 
-// folded is a text without upper and lower case.
-func folded(text string) string {
+// Folded is a text without upper and lower case, as Unicode folds it, and composed.
+func Folded(text string) string {
 	if Plain(text) { // of ASCII letters, folding makes the lower ones
 		return strings.ToLower(text)
 	}
-	return norm.NFC.String(cases.Fold().String(text))
+	return norm.NFC.String(cases.Fold().String(strings.Map(smallCherokee, text)))
+}
+
+// smallCherokee makes the capitals of Cherokee small. Unicode folds its letters to capitals, unlike all others, and
+// x/text 0.43 then folds capitals to small ones.
+func smallCherokee(r rune) rune {
+	if unicode.Is(unicode.Cherokee, r) {
+		return unicode.ToLower(r)
+	}
+	return r
 }
 
 // digits returns the decimal digits of a text in ASCII, and a text without any as it is: it is no number, and not the

@@ -89,7 +89,7 @@ func TestDecimalDigits(t *testing.T) {
 func FuzzCanonicalIsIdempotent(f *testing.F) {
 	for _, text := range []string{
 		"", " Ann ", "http://http://example.com", "http:// example.com", "\u01f0@EXAMPLE.com", "+1 (2) 3", "a, b,,a ",
-		`{"e\u0301":1,"é":{"b":[1.0,"\n\u0301"]}}`, "{\"a\":\"\\n\u0301\"}", `{}`, `[]`, `"x"`, `{"a":1} {}`, "n/a", "\u0660 \uff13", "\xff", "{\"\xff\":1}", "\u0345\u0301",
+		`{"e\u0301":1,"é":{"b":[1.0,"\n\u0301"]}}`, "{\"a\":\"\\n\u0301\"}", `{}`, `[]`, `"x"`, `{"a":1} {}`, "n/a", "\u0660 \uff13", "\xff", "{\"\xff\":1}", "\u0345\u0301", "\uab8a0",
 	} {
 		f.Add(text)
 	}
@@ -106,13 +106,40 @@ func FuzzCanonicalIsIdempotent(f *testing.F) {
 	})
 }
 
+// Whatever letter an e-mail has: folded once is folded for good, and its other cases are the same. Marks after it may
+// compose with it.
+func TestFoldingIsForGood(t *testing.T) {
+	letters := 0
+	for r := range rune(unicode.MaxRune + 1) {
+		if unicode.SimpleFold(r) == r && Folded(string(r)) == string(r) {
+			continue // has no case, neither of one character nor of several
+		}
+		letters++
+		for _, mark := range []string{"", "\u0301", "\u0307", "\u0308", "\u0327", "\u0345"} {
+			text := string(r) + mark
+			once := Folded(text)
+			if twice := Folded(once); twice != once {
+				t.Errorf("%+q is folded to %+q, and that to %+q", text, once, twice)
+			}
+			for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+				if got := Folded(string(other) + mark); got != once {
+					t.Errorf("%+q is folded to %+q, but %+q to %+q", text, once, string(other)+mark, got)
+				}
+			}
+		}
+	}
+	if letters < 4_000 {
+		t.Errorf("only %d letters tried", letters)
+	}
+}
+
 // The shorter way of plain texts is the same as the long one.
 func TestFolded(t *testing.T) {
 	var all []byte
 	for b := byte(' '); b <= '~'; b++ {
 		all = append(all, b)
 	}
-	if got, want := folded(string(all)), norm.NFC.String(cases.Fold().String(string(all))); got != want {
+	if got, want := Folded(string(all)), norm.NFC.String(cases.Fold().String(string(all))); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
