@@ -2,7 +2,6 @@ package csvfile_test
 
 import (
 	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/gocarina/gocsv"
-
 	"cubesync/source/csvfile"
 	"cubesync/sync/mapping"
 	"cubesync/sync/record"
@@ -20,18 +17,6 @@ import (
 )
 
 const benchRows = 200_000
-
-type benchRow struct {
-	ID      string `csv:"employee_id"`
-	Email   string `csv:"email"`
-	Given   string `csv:"given_name"`
-	Family  string `csv:"family_name"`
-	Phone   string `csv:"phone"`
-	Website string `csv:"website"`
-	Place   string `csv:"department"`
-	Tags    string `csv:"tags"`
-	Data    string `csv:"custom_data"`
-}
 
 // writeBenchFile writes a file as wide as the sample, with quotes and letters beyond ASCII where people have them.
 func writeBenchFile(tb testing.TB, rows int) string {
@@ -51,44 +36,6 @@ func writeBenchFile(tb testing.TB, rows int) string {
 		tb.Fatal(err)
 	}
 	return path
-}
-
-// BenchmarkRead stands beside the bare libraries on the same file.
-func BenchmarkRead(b *testing.B) {
-	path := writeBenchFile(b, benchRows)
-	perSecond := func(b *testing.B) { b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s") }
-
-	b.Run("csvfile", func(b *testing.B) {
-		for b.Loop() {
-			source, err := csvfile.New(csvfile.Options{Path: path, KeyColumn: "employee_id"})
-			if err != nil {
-				b.Fatal(err)
-			}
-			if n := countRows(b, source); n != benchRows {
-				b.Fatalf("read %d rows, want %d", n, benchRows)
-			}
-		}
-		perSecond(b)
-	})
-	b.Run("gocsv-unmarshaller", func(b *testing.B) {
-		for b.Loop() {
-			bare(b, path, func(file io.Reader) (func() error, error) {
-				rows, err := gocsv.NewUnmarshaller(csv.NewReader(file), benchRow{})
-				return func() error { _, err := rows.Read(); return err }, err
-			})
-		}
-		perSecond(b)
-	})
-	b.Run("encoding-csv", func(b *testing.B) {
-		for b.Loop() {
-			bare(b, path, func(file io.Reader) (func() error, error) {
-				rows := csv.NewReader(file)
-				_, err := rows.Read()
-				return func() error { _, err := rows.Read(); return err }, err
-			})
-		}
-		perSecond(b)
-	})
 }
 
 // BenchmarkRecognise is the way of a record that the last run knows already: read, named, digested.
@@ -138,38 +85,6 @@ func recognise(b *testing.B, reader record.Reader, mapper *mapping.Mapper) {
 		if d.Digest() == 0 {
 			b.Fatal("no digest")
 		}
-	}
-}
-
-func countRows(tb testing.TB, source *csvfile.Source) int {
-	tb.Helper()
-	reader, err := source.Open(tb.Context())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer closeIt(tb, reader)
-	for {
-		if _, err := reader.Next(tb.Context()); errors.Is(err, io.EOF) {
-			return reader.Verdict().Records
-		} else if err != nil {
-			tb.Fatal(err)
-		}
-	}
-}
-
-func bare(b *testing.B, path string, open func(io.Reader) (func() error, error)) {
-	b.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer closeIt(b, file)
-	next, err := open(file)
-	for err == nil {
-		err = next()
-	}
-	if !errors.Is(err, io.EOF) {
-		b.Fatal(err)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
+	textunicode "golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 )
 
@@ -77,6 +79,42 @@ func decode(in io.Reader, declared string) (text io.Reader, name string, mark in
 		return nil, "", 0, err
 	}
 	return transform.NewReader(all, decoder), name, mark, nil
+}
+
+// Encode returns what writes text in an encoding that decode reads again. What the encoding has no sign for is written as a
+// question mark. It has to be closed.
+func Encode(out io.Writer, name string) (io.WriteCloser, error) {
+	name, err := encodingNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	var into encoding.Encoding
+	switch name {
+	case "", utf8Name:
+		into = encoding.Nop
+	case utf16Name, utf16LEName:
+		into = textunicode.UTF16(textunicode.LittleEndian, textunicode.UseBOM)
+	case utf16BEName:
+		into = textunicode.UTF16(textunicode.BigEndian, textunicode.UseBOM)
+	default:
+		if into, err = htmlindex.Get(name); err != nil {
+			return nil, err
+		}
+	}
+	known := map[rune]bool{}
+	orMark := runes.Map(func(r rune) rune {
+		fits, seen := known[r]
+		if !seen {
+			_, err := into.NewEncoder().String(string(r))
+			fits = err == nil
+			known[r] = fits
+		}
+		if !fits {
+			return '?'
+		}
+		return r
+	})
+	return transform.NewWriter(out, transform.Chain(orMark, into.NewEncoder())), nil
 }
 
 const utf32Name = "utf-32"

@@ -65,6 +65,8 @@ func TestSeveralFilesThatDoNotFit(t *testing.T) {
 		"second-empty":        {[]string{"users-1.csv", north, "users-2.csv", ""}, csvfile.Proof{}, "", "users-2.csv has the columns  and"},
 		"first-cut":           {[]string{"users-1.csv", strings.TrimSuffix(north, "\n"), "users-2.csv", south}, csvfile.Proof{}, "", "users-1.csv doesn't end in a line break"},
 		"second-cut":          {[]string{"users-1.csv", north, "users-2.csv", strings.TrimSuffix(south, "\n")}, csvfile.Proof{}, "", "users-2.csv doesn't end in a line break"},
+		"the-same-twice":      {[]string{"users-1.csv", north + "T,2\n", "users-2.csv", north + "T,2\n"}, csvfile.Proof{Trailer: "T"}, "", "users-2.csv has the same content as users-1.csv"},
+		"empty-alike":         {[]string{"users-1.csv", "id,name\nT,0\n", "users-2.csv", "id,name\nT,0\n"}, csvfile.Proof{Trailer: "T"}, "", ""},
 		"a-trailer-each":      {[]string{"users-1.csv", north + "T,2\n", "users-2.csv", south + "T,1\n"}, csvfile.Proof{Trailer: "T"}, "", ""},
 		"a-trailer-for-both":  {[]string{"users-1.csv", north, "users-2.csv", south + "T,3\n"}, csvfile.Proof{Trailer: "T"}, "", `users-1.csv has 2 rows and no trailer "T"`},
 		"second-has-too-few":  {[]string{"users-1.csv", north + "T,2\n", "users-2.csv", south + "T,3\n"}, csvfile.Proof{Trailer: "T"}, "", "users-2.csv has 1 rows and its trailer says 3"},

@@ -3,15 +3,20 @@ package csvfile
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/htmlindex"
 
 	"cubesync/sync/record"
 )
@@ -77,17 +82,69 @@ func FuzzDecode(f *testing.F) {
 		}
 		if strings.HasPrefix(found, utf16Name) {
 			// Each unit that is half a character, and each half of one, is a byte that no text has.
-			body := len(content)
-			if mark, n := byMark(content); mark != "" {
-				body -= n
-			}
-			if body%2 == 1 && utf8.Valid(got) {
-				t.Fatalf("%q became text", content)
+			if want, whole := textOfUTF16(content, found); utf8.Valid(got) != whole || whole && string(got) != want {
+				t.Fatalf("%q became %q; want %q, %t", content, got, want, whole)
 			}
 			return
 		}
 		if strings.ContainsRune(string(got), utf8.RuneError) && utf8.Valid(got) {
 			t.Fatalf("%q became %q, which hides what couldn't be decoded", content, got)
+		}
+	})
+}
+
+// textOfUTF16 decodes UTF-16 in the plainest way, and reports whether all of it is text.
+func textOfUTF16(content []byte, name string) (text string, whole bool) {
+	order := binary.ByteOrder(binary.LittleEndian)
+	if name == utf16BEName {
+		order = binary.BigEndian
+	}
+	_, mark := byMark(content)
+	content = content[mark:]
+	var units []uint16
+	for ; len(content) > 1; content = content[2:] {
+		units = append(units, order.Uint16(content))
+	}
+	letters := utf16.Decode(units)
+	return string(letters), len(content) == 0 && slices.Equal(utf16.Encode(letters), units)
+}
+
+// FuzzEncoding writes text in an encoding that is declared, or that its mark shows, and reads the same text.
+func FuzzEncoding(f *testing.F) {
+	names := []string{utf8Name, utf16LEName, utf16BEName, "windows-1252", "windows-1253", "koi8-r", "iso-8859-15", "gb18030"}
+	for _, seed := range []string{"id,name\n", "Zoë Müller", "Γιώργος", "Пётр", "王芳 😀", "\ufeffid", "a\x00b", "€„“", "ÿþid", "\u0081"} {
+		for i := range names {
+			f.Add(seed, uint8(i), i%2 == 0)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string, which uint8, marked bool) {
+		name := names[int(which)%len(names)]
+		declared := name
+		if marked && strings.HasPrefix(name, "utf-") {
+			text, declared = byteOrderMark+text, ""
+		}
+		found, err := htmlindex.Get(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := found.NewEncoder().String(text)
+		if err != nil || !utf8.ValidString(text) {
+			return // it can't be written so
+		}
+		shown, mark := byMark([]byte(written))
+		if shown != "" && shown != name {
+			return // it looks like another one, and is refused, or read as that where none is declared
+		}
+		in, as, _, err := decode(strings.NewReader(written), declared)
+		if err != nil || as != name {
+			t.Fatalf("%q in %s is taken for %s: %v", text, name, as, err)
+		}
+		want := text
+		if mark > 0 {
+			want = strings.TrimPrefix(text, byteOrderMark)
+		}
+		if got, err := io.ReadAll(in); err != nil || string(got) != want {
+			t.Fatalf("%q in %s is read as %q (%v)", want, name, got, err)
 		}
 	})
 }

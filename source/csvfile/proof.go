@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,20 +86,30 @@ func (p *Proof) prove(r *reader) (reason, problem string) {
 	case p.Checksum != "":
 		return p.sums(r)
 	case p.Done != "":
-		return p.done(r.newest())
+		return p.done(r)
 	case rows != p.Records:
 		return "", fmt.Sprintf("%s has %d rows and %d are expected: check what writes it, or records", base, rows, p.Records)
 	}
 	return fmt.Sprintf("%s has as many rows as are expected: %d", base, rows), ""
 }
 
+// mostAhead is how far the clock of a file server may be before ours: as far as a time zone that was mistaken.
+const mostAhead = 24 * time.Hour
+
 // done looks for the file that says that the data is whole.
-func (p *Proof) done(data time.Time) (reason, problem string) {
-	name := filepath.Base(p.Done)
+func (p *Proof) done(r *reader) (reason, problem string) {
+	name, data := filepath.Base(p.Done), r.newest()
 	info, err := os.Stat(p.Done)
 	switch {
 	case err != nil:
 		return "", fmt.Sprintf("the done file %s can't be examined: %v: has what writes the data ended?", name, pathless(err))
+	case info.IsDir():
+		return "", fmt.Sprintf("the done file %s is a folder, which is never older than what is in it: name the file that is written last", name)
+	case slices.ContainsFunc(r.begun, func(one begunFile) bool { return os.SameFile(one.info, info) }):
+		return "", fmt.Sprintf("the done file %s is the data itself: name the file that is written when that is whole", name)
+	case time.Until(info.ModTime()) > mostAhead:
+		return "", fmt.Sprintf("the done file %s is of %s, which is yet to come, so that it shows nothing: set the clock of what writes it, and have it written anew",
+			name, moment(info.ModTime()))
 	case info.ModTime().Before(data):
 		return "", fmt.Sprintf("the done file %s is of %s and the data of %s, so that it belongs to older data: has what writes the data ended?",
 			name, moment(info.ModTime()), moment(data))
@@ -180,11 +191,15 @@ func readSums(path string) (map[string]string, error) {
 	return sums, nil
 }
 
-// stale says that a file is too old, "" if it isn't.
+// stale says that a file is too old, "" if it isn't. One that is as far ahead would never be.
 func (s *Source) stale(oldest time.Time) string {
 	age := time.Since(oldest)
-	if s.MaxAge == 0 || s.standard != nil || age <= s.MaxAge {
+	switch {
+	case s.MaxAge == 0, s.standard != nil, age.Abs() <= s.MaxAge:
 		return ""
+	case age < 0:
+		return fmt.Sprintf("%s is of %s, which is yet to come, so that its age can't be told, and max_age is %v: set the clock of what writes it, and have it written anew",
+			s.base(), moment(oldest), s.MaxAge)
 	}
 	return fmt.Sprintf("%s was written %v ago, at %s, and max_age is %v: check what writes it",
 		s.base(), age.Round(time.Second), moment(oldest), s.MaxAge)

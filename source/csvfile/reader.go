@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ type reader struct {
 	begun    []begunFile       // the same
 	columns  *record.Columns
 	keyIndex int
+	keyParts []int     // the columns that a spreadsheet must not have damaged
 	narrow   *narrower // nil: a text is of all columns
 	suspect  bool      // what suspect says of the current record
 	bare     bool      // and, of a suspect one, bareReturn
@@ -41,6 +43,7 @@ type reader struct {
 type begunFile struct {
 	path string
 	info fs.FileInfo
+	rows bool // there are any
 }
 
 func newReader(s *Source, files []string) *reader {
@@ -66,6 +69,13 @@ func (r *reader) begin(ctx context.Context) error {
 		return fmt.Errorf("%s: header: %w", r.position(), err)
 	}
 	r.keyIndex = slices.Index(p.header, r.source.KeyColumn)
+	if !r.source.DamagedKeys {
+		for i, name := range p.header {
+			if i == r.keyIndex || slices.Contains(r.source.KeyParts, name) {
+				r.keyParts = append(r.keyParts, i)
+			}
+		}
+	}
 	if len(p.header) == 0 {
 		r.finish()
 		r.end(io.EOF)
@@ -141,8 +151,23 @@ func (r *reader) finish() {
 	if flaw := r.flaw(r.rowsRead() - r.before); flaw != "" && r.flawed == "" {
 		r.flawed = r.base + " " + flaw
 	}
-	r.parts = append(r.parts, r.input.evidence(true))
-	r.begun = append(r.begun, begunFile{r.input.path, r.input.begun})
+	read := r.input.evidence(true)
+	if twin := r.copyOf(read.SHA256); twin != "" && r.flawed == "" {
+		r.flawed = r.base + " " + twin
+	}
+	r.parts = append(r.parts, read)
+	r.begun = append(r.begun, begunFile{r.input.path, r.input.begun, r.rowsRead() > r.before})
+}
+
+// copyOf says which file before it has the same content, "" if none has: it stands in the place of another one, whose
+// people are missing.
+func (r *reader) copyOf(sum string) string {
+	for i, one := range r.parts {
+		if one.SHA256 == sum && r.begun[i].rows {
+			return fmt.Sprintf("has the same content as %s, so that one of them is missing: check what writes them", filepath.Base(one.Name))
+		}
+	}
+	return ""
 }
 
 // goOn opens the next file.
@@ -255,10 +280,10 @@ func (r *reader) judge(row []string) *record.RejectError {
 			}
 		}
 	}
-	if r.keyIndex >= 0 && !r.source.DamagedKeys {
-		if key := row[r.keyIndex]; spreadsheetDamage(key) != "" {
-			return r.reject("", r.header[r.keyIndex], fmt.Sprintf("%q %s, as spreadsheets do to numbers: "+
-				"let what makes the file write this column as text, or say damaged_keys: accept if these are the keys", key, spreadsheetDamage(key)))
+	for _, i := range r.keyParts {
+		if damage := spreadsheetDamage(row[i]); damage != "" {
+			return r.reject(r.key(row), r.header[i], fmt.Sprintf("%q %s, as spreadsheets do to numbers: "+
+				"let what makes the file write this column as text, or say damaged_keys: accept if these are the keys", row[i], damage))
 		}
 	}
 	return nil

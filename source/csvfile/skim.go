@@ -10,7 +10,7 @@ import (
 func (r *reader) Leave(columns []string) {
 	n := &narrower{splitter: newSplitter(r.delimiter), header: r.header}
 	for i, name := range r.header {
-		if slices.Contains(columns, name) && i != r.keyIndex { // which decides whether a record is refused
+		if slices.Contains(columns, name) && i != r.keyIndex && !slices.Contains(r.keyParts, i) { // which decide whether a record is refused
 			n.left = append(n.left, i)
 		}
 	}
@@ -29,7 +29,7 @@ func (r *reader) Form() string {
 		left = r.narrow.left
 	}
 	f, s := r.first, r.source
-	return fmt.Sprintf("%q %v %q %q %t %t %t %d %t", f.header, left, f.delimiter, s.null, s.hasNull, f.exported, s.Lenient, r.keyIndex, s.DamagedKeys)
+	return fmt.Sprintf("%q %v %q %q %t %t %t %d %v", f.header, left, f.delimiter, s.null, s.hasNull, f.exported, s.Lenient, r.keyIndex, r.keyParts)
 }
 
 // text returns the text of the current record, nil where it has none.

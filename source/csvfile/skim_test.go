@@ -157,6 +157,7 @@ func TestForm(t *testing.T) {
 		"another left":  {"id,name\nE1,Ann\n", csvfile.Options{}, []string{"id"}},
 		"key":           {"id,name\nE1,Ann\n", csvfile.Options{KeyColumn: "id"}, nil},
 		"damaged keys":  {"id,name\nE1,Ann\n", csvfile.Options{KeyColumn: "id", DamagedKeys: true}, nil},
+		"key parts":     {"id,name\nE1,Ann\n", csvfile.Options{KeyParts: []string{"id", "name"}}, nil},
 		"lenient":       {"id,name\nE1,Ann\n", csvfile.Options{Lenient: true}, nil},
 	} {
 		file.options.Path = write(t, file.content)

@@ -42,10 +42,11 @@ type Options struct {
 	Columns   []string // their names, where the file has no header
 	Lenient   bool     // quotes may stand anywhere, and each line is a record: nobody's absence can be told
 
-	// KeyColumn is the column that holds the external ID, "" where none does by itself. It is only used to say whose
-	// record was rejected, and to refuse keys that a spreadsheet has damaged.
+	// KeyColumn is the column that says whose record one is: it holds the external ID, or what several sources are joined by. ""
+	// where none does by itself. It is only used to say whose record was rejected, and to refuse keys that a spreadsheet has damaged.
 	KeyColumn   string
-	DamagedKeys bool // they are keys all the same
+	KeyParts    []string // other columns that the external ID is made of
+	DamagedKeys bool     // they are keys all the same
 
 	Proof  Proof
 	Settle time.Duration // the files must not have changed for so long before they are read

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -249,5 +250,53 @@ func TestDamagedKeys(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is written in an encoding is read in it, and what it has no sign for can still be read.
+func TestEncode(t *testing.T) {
+	for encoding, want := range map[string]string{
+		"": "Zoë €", "utf-8": "Zoë €", "utf-16": "Zoë €", "utf-16le": "Zoë €", "utf-16be": "Zoë €", "windows-1252": "Zoë €", "latin1": "Zoë €",
+		"iso-8859-15": "Zoë €", "iso-8859-7": "Zo? €", "koi8-r": "Zo? ?",
+	} {
+		var text strings.Builder
+		out, err := csvfile.Encode(&text, encoding)
+		if err == nil {
+			_, err = io.WriteString(out, "id;name\nE1;Zoë €\n")
+			err = errors.Join(err, out.Close())
+		}
+		if err != nil {
+			t.Errorf("%s: %v", encoding, err)
+			continue
+		}
+		got := read(t, csvfile.Options{Path: write(t, text.String()), KeyColumn: "id", Encoding: encoding})
+		if want := "users.csv:2 E1|" + want; len(got.Rows) != 1 || got.Rows[0] != want {
+			t.Errorf("%s: %q, want %q", encoding, got.Rows, want)
+		}
+	}
+	if _, err := csvfile.Encode(io.Discard, "klingon"); err == nil {
+		t.Error("it knows Klingon")
+	}
+}
+
+// Of a key that is made of several columns each may be damaged. Whose record it is can't be told then.
+func TestDamagedPartsOfKeys(t *testing.T) {
+	const content = "company;nr;phone\nacme;4711;1.23457E+11\nacme;1.23457E+11;1\n4711.0;2;2\n"
+	options := csvfile.Options{Path: write(t, content), KeyParts: []string{"company", "nr"}}
+	got := read(t, options)
+	want := []string{"users.csv:2 acme|4711|1.23457E+11", `users.csv:3 reject  nr: "1.23457E+11" was`, `users.csv:4 reject  company: "4711.0" became`}
+	for i, begin := range want {
+		if len(got.Rows) != len(want) || !strings.HasPrefix(got.Rows[i], begin) {
+			t.Fatalf("%q, want %q", got.Rows, want)
+		}
+	}
+	// Where another column says whose record it is, that can.
+	options.KeyColumn, options.KeyParts = "company", []string{"nr"}
+	if got := read(t, options); !strings.HasPrefix(got.Rows[1], `users.csv:3 reject acme nr: "1.23457E+11" was`) {
+		t.Errorf("of the company's it is %q", got.Rows)
+	}
+	options.DamagedKeys = true
+	if got := read(t, options); len(got.Rows) != 3 || strings.Contains(strings.Join(got.Rows, ""), "reject") {
+		t.Errorf("accepted, they are %q", got.Rows)
 	}
 }

@@ -47,9 +47,12 @@ type Record struct {
 	// Uncertain says that the source can't rule out that another record hides in this one. As long as the record can
 	// be used, that is its own content; a reject of it is uncertain.
 	Uncertain bool
-	columns   *Columns
-	values    []Value
-	texts     []string // instead of values where all of them are texts
+	// Doubt says why nothing can be done by the record, although it says what it says: what belongs to it may be
+	// missing. It may be left out; otherwise it is a reject. "" where there is no doubt.
+	Doubt   string
+	columns *Columns
+	values  []Value
+	texts   []string // instead of values where all of them are texts
 }
 
 // New makes a record; values are in the order of the columns, and missing ones at the end are absent.
@@ -121,7 +124,8 @@ func (c *Columns) Has(name string) bool {
 type RejectError struct {
 	Position Position
 	// ExternalID is the record's key where it could still be read. A reject that has one counts as present; one
-	// without makes absence unknown for the whole read, so that nothing is deleted.
+	// without makes absence unknown for the whole read, so that nothing is deleted. Of a source that is merged with
+	// others it is what they are joined by.
 	ExternalID string
 	// Uncertain says that the key may be another's, or that another record may hide in this one: the key counts as
 	// present all the same, and absence is unknown for the whole read.
@@ -142,6 +146,16 @@ func (e *RejectError) Error() string {
 type Source interface {
 	// Open begins a read. An error means that nothing could be read; it counts as an incomplete read.
 	Open(ctx context.Context) (Reader, error)
+}
+
+// Follower is a Source that can read only what changed. It never shows who left: a record that it doesn't give may be as it
+// was, or gone.
+type Follower interface {
+	Source
+
+	// OpenSince begins a read of every record that may have changed since the read whose verdict gave the cursor, so of many
+	// that haven't too. Where it can make nothing of the cursor, it reads all records. The verdict says which it did.
+	OpenSince(ctx context.Context, cursor string) (Reader, error)
 }
 
 // Reader is one read of a source. It is used by one goroutine.

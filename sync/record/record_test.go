@@ -135,3 +135,30 @@ func TestEvidenceByTime(t *testing.T) {
 		}
 	}
 }
+
+// Of several sources each has to show something new.
+func TestEvidenceOfParts(t *testing.T) {
+	hr, ad := Evidence{Name: "hr.csv", Size: 1}, Evidence{Name: "ad.csv", Size: 1}
+	newHR, newAD := Evidence{Name: "hr.csv", Size: 2}, Evidence{Name: "ad.csv", Size: 2}
+	both := Evidence{Name: "both", Parts: []Evidence{hr, ad}}
+	for name, test := range map[string]struct {
+		other Evidence
+		same  bool
+	}{
+		"both-as-they-were": {both, true},
+		"first-as-it-was":   {Evidence{Name: "both", Parts: []Evidence{hr, newAD}}, true},
+		"second-as-it-was":  {Evidence{Name: "both", Parts: []Evidence{newHR, ad}}, true},
+		"in-another-order":  {Evidence{Name: "both", Parts: []Evidence{newAD, hr}}, true},
+		"both-new":          {Evidence{Name: "both", Parts: []Evidence{newHR, newAD}}, false},
+		"one-alone":         {hr, true},
+		"one-alone-and-new": {newHR, false},
+	} {
+		if both.Same(test.other) != test.same || test.other.Same(both) != test.same {
+			t.Errorf("%s: the same: %t and %t, want %t", name, both.Same(test.other), test.other.Same(both), test.same)
+		}
+	}
+	changed := both.With(func(e *Evidence) { e.Size = 0 })
+	if both.Parts[0].Size != 1 || changed.Parts[0].Size != 0 || changed.Parts[1].Size != 0 {
+		t.Errorf("%+v became %+v", both, changed)
+	}
+}

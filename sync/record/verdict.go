@@ -1,6 +1,9 @@
 package record
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Completeness says how far a read can be trusted to have seen every record. The zero value trusts nothing.
 type Completeness uint8
@@ -33,29 +36,69 @@ func (c Completeness) Usable() bool { return c >= Plausible }
 type Verdict struct {
 	Completeness Completeness
 	Reason       string // for people: what proves it, or what went wrong and what to do
+	Note         string // for people: what of Reason they should hear of a usable read, too; "" where there is nothing
 	Retryable    bool   // an incomplete read that may succeed when it is begun again
 	// AbsenceUnknown says why nobody's absence can be told from the read, however complete it is; "" where it can.
 	AbsenceUnknown string
-	Records        int // records returned, rejects not counted
-	Rejects        int // bad records
-	Evidence       Evidence
+	// SeveralMoments: the source changed, or may have, between one record and the next. Such a read can miss people and see
+	// others twice, so that the guards are halved.
+	SeveralMoments bool
+	// Since says from where on records were read, for people, of a read of only what changed; "" where all were read.
+	Since string
+	// Cursor is what a read of only what changed after this one begins at; "" where there can be none. Whoever keeps it has
+	// to have done with every record of this read.
+	Cursor   string
+	Records  int // records returned, rejects not counted
+	Rejects  int // bad records
+	Evidence Evidence
 }
 
 // Evidence identifies the data behind a read. Two reads with equal evidence saw the same data, so the second is no
-// new proof of anybody's absence.
+// new proof of anybody's absence. Where several sources were read together, it is in Parts, one for each.
 type Evidence struct {
 	Name    string    `json:"name"`              // what was read: a file's path, a server and search base
 	ModTime time.Time `json:"mod_time,omitzero"` // when the source says it last changed; zero where it doesn't say
 	ReadAt  time.Time `json:"read_at,omitzero"`  // when the read began, of a source that says nothing of when it changed
 	Size    int64     `json:"size,omitzero"`     // bytes; 0 where it has no meaning
 	SHA256  string    `json:"sha256,omitempty"`  // of the content, hex; "" where it wasn't computed
+
+	Parts []Evidence `json:"parts,omitempty"`
 }
 
 // freshAfter is how long after a read of a source that says nothing of its data another one shows something new.
 const freshAfter = time.Hour
 
-// Same reports whether both reads saw the same data. Where only the time tells them apart, they did within an hour.
+// Same reports whether both reads saw the same data. Of several sources each has to show something new: who is missing may
+// be so by the one that doesn't.
 func (e Evidence) Same(other Evidence) bool {
+	for _, one := range e.Each() {
+		if slices.ContainsFunc(other.Each(), one.same) {
+			return true
+		}
+	}
+	return false
+}
+
+// Each is the evidence of every source.
+func (e Evidence) Each() []Evidence {
+	if len(e.Parts) > 0 {
+		return e.Parts
+	}
+	return []Evidence{e}
+}
+
+// With returns the evidence changed, of every source and of all together.
+func (e Evidence) With(change func(*Evidence)) Evidence {
+	e.Parts = slices.Clone(e.Parts)
+	for i := range e.Parts {
+		change(&e.Parts[i])
+	}
+	change(&e)
+	return e
+}
+
+// same compares what one source says. Where only the time tells two reads apart, they saw the same within an hour.
+func (e Evidence) same(other Evidence) bool {
 	return e.Name == other.Name && e.ModTime.Equal(other.ModTime) && e.Size == other.Size && e.SHA256 == other.SHA256 &&
 		e.ReadAt.Sub(other.ReadAt).Abs() < freshAfter
 }
