@@ -64,7 +64,7 @@ func advice(c uint16, pages int) (remedy string, retry bool) {
 		return "the server's time limit ends the search: raise it for the account that we sign in as, or have the filter's attributes indexed", false
 	case ldap.LDAPResultSizeLimitExceeded:
 		return "the server's size limit is for the search as a whole, not for a page: raise it for the account that we sign in as " +
-			"(OpenLDAP: limits dn.exact=… size.prtotal=unlimited)", false
+			"(OpenLDAP: limits dn.exact=… size=unlimited)", false
 	case ldap.LDAPResultAdminLimitExceeded:
 		return "an administrative limit ends the search: raise it for the account that we sign in as (389 Directory Server: nsLookThroughLimit, " +
 			"nsPagedLookThroughLimit), or have the filter's attributes indexed", false

@@ -8,9 +8,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
@@ -71,6 +73,7 @@ type link struct {
 	*ldap.Conn
 	raw    net.Conn
 	server server
+	passed []string // what is to be said of servers that were passed over before it
 }
 
 // close ends the connection, whatever it waits for: go-ldap's Close alone waits until what it writes has gone out.
@@ -86,6 +89,9 @@ func (s *Source) connect(ctx context.Context) (*link, error) {
 	for _, at := range s.servers {
 		l, err := s.dial(ctx, at)
 		if err == nil {
+			for _, problem := range problems {
+				l.passed = append(l.passed, "passed over "+problem)
+			}
 			return l, nil
 		}
 		if ctx.Err() != nil {
@@ -104,7 +110,7 @@ func (s *Source) dial(ctx context.Context, at server) (*link, error) {
 	defer done()
 	raw, err := (&net.Dialer{}).DialContext(dialing, at.network, at.address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: check the name and the port under urls, and that the server runs and can be reached from here", err)
 	}
 	secured, err := s.secure(dialing, at, raw)
 	if err != nil {
@@ -132,6 +138,9 @@ func (s *Source) secure(ctx context.Context, at server, raw net.Conn) (net.Conn,
 	}
 	conn := tls.Client(raw, s.options.TLS.config(at.host))
 	if err := conn.HandshakeContext(ctx); err != nil {
+		if !at.plain() && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, new(tls.RecordHeaderError))) {
+			return nil, fmt.Errorf("no TLS is spoken there (%w): ldaps:// is for port 636; for port 389 write ldap:// with start_tls: true", err)
+		}
 		return nil, err
 	}
 	return conn, nil
@@ -196,6 +205,8 @@ func explainTLS(err error) error {
 	switch {
 	case errors.As(err, &unknown):
 		return fmt.Errorf("%w: name the file of the CA that signed it as ca_file", err)
+	case errors.As(err, &name) && len(name.Certificate.DNSNames)+len(name.Certificate.IPAddresses) == 0:
+		return fmt.Errorf("%w: have one issued that has the server's name as a subject alternative name", err)
 	case errors.As(err, &name):
 		return fmt.Errorf("%w: write the address with a name that the certificate has", err)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:

@@ -15,6 +15,7 @@ import (
 // decoder makes records of entries.
 type decoder struct {
 	columns    *record.Columns
+	width      int      // the number of columns
 	request    []string // the attributes to ask for
 	attributes []*attribute
 	slots      map[string]slot // by the names that the server writes
@@ -23,6 +24,7 @@ type decoder struct {
 	disabledAt int             // and of what is made of the accounts' states
 	groupsAt   int
 	groups     *membership // nil: no groups are asked for
+	uid        *attribute  // by which groups name their members; nil: none does
 	room       []record.Value
 
 	// what came of the last entry
@@ -76,7 +78,7 @@ func newDecoder(o *Options) (*decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{columns: columns, slots: map[string]slot{}, key: columns.Index(o.Key), dn: columns.Index(DNColumn), disabledAt: columns.Index(DisabledColumn), groupsAt: columns.Index(GroupsColumn)}
+	d := &decoder{columns: columns, width: len(o.Columns), slots: map[string]slot{}, key: columns.Index(o.Key), dn: columns.Index(DNColumn), disabledAt: columns.Index(DisabledColumn), groupsAt: columns.Index(GroupsColumn)}
 	for _, name := range attributes(o.Columns) {
 		a := d.attribute(name)
 		a.columns = append(a.columns, columns.Index(name))
@@ -96,6 +98,13 @@ func newDecoder(o *Options) (*decoder, error) {
 	if d.groupsAt >= 0 {
 		d.groups = &membership{}
 	}
+	d.setRequest()
+	return d, nil
+}
+
+// setRequest names the attributes to ask for.
+func (d *decoder) setRequest() {
+	d.request = nil
 	for _, a := range d.attributes {
 		d.request = append(d.request, a.name)
 	}
@@ -103,7 +112,12 @@ func newDecoder(o *Options) (*decoder, error) {
 	if len(d.request) == 0 {
 		d.request = []string{"1.1"} // none; without it the server would send all
 	}
-	return d, nil
+}
+
+// askUID has the uid asked for, too, because groups name their members by it.
+func (d *decoder) askUID() {
+	d.uid = d.attribute("uid")
+	d.setRequest()
 }
 
 // attribute returns the attribute with that name; two columns may write it with other letter case.
@@ -162,12 +176,16 @@ func (d *decoder) decode(entry *ldap.Entry) {
 		at = "the root of the directory"
 	}
 	values := d.values()
+	var uids []string
 	for _, given := range entry.Attributes {
 		a := d.slot(given.Name).attribute
 		if a == nil || len(given.ByteValues) == 0 {
 			continue
 		}
 		a.seen = true
+		if a == d.uid {
+			uids = given.Values
+		}
 		if problem := d.put(values, a, given); problem != "" && d.reject == nil {
 			d.reject = &record.RejectError{Position: at, Field: a.name, Problem: problem}
 		}
@@ -182,7 +200,7 @@ func (d *decoder) decode(entry *ldap.Entry) {
 		values[d.disabledAt] = record.Text(Disabled)
 	}
 	if d.groups != nil {
-		values[d.groupsAt] = d.groups.of(entry.DN)
+		values[d.groupsAt] = d.groups.of(entry.DN, uids)
 	}
 	if d.reject != nil && d.key >= 0 {
 		d.reject.ExternalID = user.Clean(values[d.key].Text())
@@ -193,7 +211,7 @@ func (d *decoder) decode(entry *ldap.Entry) {
 // values returns room for the values of a record, in which every attribute is missing.
 func (d *decoder) values() []record.Value {
 	const records = 128 // at once
-	width := len(d.columns.Names())
+	width := d.width
 	if len(d.room) < width {
 		d.room = make([]record.Value, records*width)
 		for i := range d.room {

@@ -167,7 +167,10 @@ func TestDisabledAreLeftOut(t *testing.T) {
 	if len(got.records) != 2 || len(got.rejects) != 1 || got.verdict.Records != 2 {
 		t.Errorf("%v, %v, %+v", got.records, got.rejects, got.verdict)
 	}
-	has(t, got.verdict.Reason, "1 page with 4 entries", "1 of them disabled and left out")
+	has(t, got.verdict.Reason, "1 page with 4 entries", "1 of 4 entries disabled and left out")
+	if got.verdict.Note != "1 of 4 entries disabled and left out" {
+		t.Errorf("it says %q", got.verdict.Note)
+	}
 }
 
 // rangesOf answers as Active Directory does: at most five values of member at once.
@@ -296,7 +299,7 @@ func TestRangesOfDisabled(t *testing.T) {
 	if len(got.records) != 1 || got.records[0].Value("uid").Text() != "c" || got.records[0].Value("member").Text() != "1" {
 		t.Errorf("%+v", got)
 	}
-	has(t, got.verdict.Reason, "2 of them disabled")
+	has(t, got.verdict.Reason, "2 of 3 entries disabled")
 }
 
 func TestGroups(t *testing.T) {
@@ -305,6 +308,7 @@ func TestGroups(t *testing.T) {
 		"cn=export,ou=groups":    {"uid=bob,ou=people", "cn=far,ou=groups", "cn=sales,ou=groups"},
 		"cn=far,ou=groups":       {"uid=cid,ou=people"},
 		`cn=a\2c (b)*,ou=groups`: {"uid=cid,ou=people"},
+		"cn=none":                {},
 	}
 	search := func(s *session, r request) {
 		members, group := directory[r.base]
@@ -371,12 +375,39 @@ func TestGroups(t *testing.T) {
 	// A group that can't be read would take a tag from all its members.
 	p := serve(t, search)
 	o := p.asked("uid", ldapdir.GroupsColumn)
-	o.Base, o.Groups = "ou=people", ldapdir.Groups{By: ldapdir.MemberList, Tags: []ldapdir.GroupTag{{DN: "cn=gone,ou=groups", Tag: "gone"}}}
-	got := read(t, o)
-	if got.verdict.Completeness.Usable() || got.verdict.Retryable {
-		t.Errorf("%+v", got.verdict)
+	for _, by := range []ldapdir.Membership{ldapdir.MemberList, ldapdir.MemberOf, ldapdir.InChain} {
+		o.Base, o.Groups = "ou=people", ldapdir.Groups{By: by, Tags: []ldapdir.GroupTag{{DN: "cn=gone,ou=groups", Tag: "gone"}}}
+		got := read(t, o)
+		if got.verdict.Completeness.Usable() || got.verdict.Retryable {
+			t.Errorf("%s: %+v", by, got.verdict)
+		}
+		has(t, got.verdict.Reason, "there is no group cn=gone,ou=groups", "lose the tag gone")
 	}
-	has(t, got.verdict.Reason, "there is no group cn=gone,ou=groups", "lose the tag gone")
+
+	// Where there is no base, that is what is said, and not that its groups are gone.
+	p = serve(t, func(s *session, _ request) { s.done(32, "") })
+	o = p.asked("uid", ldapdir.GroupsColumn)
+	o.Groups = ldapdir.Groups{By: ldapdir.InChain, Tags: tags}
+	has(t, read(t, o).verdict.Reason, "there is no such base")
+}
+
+// Whose entry says that they are in a group is in it, even where its own entry is hidden from the account that reads.
+func TestGroupsThatAreHidden(t *testing.T) {
+	p := serve(t, func(s *session, r request) {
+		if r.base == "cn=sales" {
+			s.done(32, "")
+			return
+		}
+		s.entry("uid=ann", "uid", "ann")
+		s.page("")
+	})
+	o := p.asked("uid", ldapdir.GroupsColumn, "roomNumber")
+	o.Groups = ldapdir.Groups{By: ldapdir.MemberOf, Tags: []ldapdir.GroupTag{{DN: "cn=sales", Tag: "Sales"}}}
+	got := read(t, o)
+	if len(got.records) != 1 || got.records[0].Value(ldapdir.GroupsColumn).Text() != "Sales" {
+		t.Errorf("%+v", got)
+	}
+	has(t, got.verdict.Note, "no entry shows roomNumber: check the spelling")
 }
 
 // Active Directory sends large groups in ranges.

@@ -2,6 +2,7 @@ package ldapdir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -29,7 +30,7 @@ type Membership string
 
 // The ways to find out.
 const (
-	MemberList Membership = "member"   // in the group: its member or uniqueMember
+	MemberList Membership = "member"   // in the group: its member, uniqueMember or memberUid
 	MemberOf   Membership = "memberof" // in the entries: their memberOf
 	InChain    Membership = "in_chain" // Active Directory follows groups within groups itself
 )
@@ -40,15 +41,19 @@ const inChain = "1.2.840.113556.1.4.1941"
 // membership is which entries are in which groups.
 type membership struct {
 	groups []GroupTag
-	tags   map[string][]int // by folded DN, numbers of groups
+	dns    map[string][]int // by folded DN, numbers of groups
+	uids   map[string][]int // by uid, as a posixGroup names its members: letter case counts there (RFC 2307)
 }
 
 // of returns the tags of an entry; null for one that is in no group.
-func (m *membership) of(dn string) record.Value {
-	if len(m.tags) == 0 {
-		return record.Null()
+func (m *membership) of(dn string, uids []string) record.Value {
+	var in []int
+	if len(m.dns) > 0 {
+		in = m.dns[foldDN(dn)]
 	}
-	in := m.tags[foldDN(dn)]
+	for _, uid := range uids {
+		in = slices.Concat(in, m.uids[uid])
+	}
 	if len(in) == 0 {
 		return record.Null()
 	}
@@ -61,10 +66,17 @@ func (m *membership) of(dn string) record.Value {
 	return record.Text(strings.Join(tags, GroupSeparator))
 }
 
-func (m *membership) add(dn string, group int) {
-	key := foldDN(dn)
-	if in := m.tags[key]; !slices.Contains(in, group) {
-		m.tags[key] = append(in, group)
+func newMembership(groups []GroupTag) *membership {
+	return &membership{groups: groups, dns: map[string][]int{}, uids: map[string][]int{}}
+}
+
+func (m *membership) add(dn string, group int) { note(m.dns, foldDN(dn), group) }
+
+func (m *membership) addUID(uid string, group int) { note(m.uids, uid, group) }
+
+func note(members map[string][]int, key string, group int) {
+	if in := members[key]; !slices.Contains(in, group) {
+		members[key] = append(in, group)
 	}
 }
 
@@ -92,32 +104,48 @@ func (s *search) readGroups(ctx context.Context) error {
 	if s.decoder.groups == nil {
 		return nil
 	}
-	m := &membership{groups: o.Groups.Tags, tags: map[string][]int{}}
+	m := newMembership(o.Groups.Tags)
 	s.decoder.groups = m
 	nested, err := s.nestedGroups(ctx)
 	if err != nil {
 		return err
 	}
 	for i, group := range o.Groups.Tags {
-		add := func(dn string) { m.add(dn, i) }
 		if o.Groups.By == MemberList {
-			err = s.expand(ctx, group.DN, nested, add)
+			err = s.expand(ctx, group.DN, nested, m, i)
 		} else {
-			rule := "memberOf"
-			if o.Groups.By == InChain {
-				rule += ":" + inChain + ":"
-			}
-			err = s.names(ctx, o.Base, s.source.scope, fmt.Sprintf("(&%s(%s=%s))", o.Filter, rule, ldap.EscapeFilter(group.DN)), add)
+			err = s.findMembers(ctx, group.DN, m, i)
 		}
-		if code(err) == ldap.LDAPResultNoSuchObject {
+		if errors.Is(err, errNoGroup) {
 			return &readError{fmt.Sprintf("there is no group %s, or the account that we sign in as may not see it: its members would lose the tag %s", group.DN, group.Tag), false}
 		}
 		if err != nil {
 			return err
 		}
 	}
+	if len(m.uids) > 0 {
+		s.decoder.askUID()
+	}
 	s.referrals = 0 // those of the users are to be told
 	return nil
+}
+
+// findMembers adds those whose entries say that they are in a group. Where nobody says so, the group may be gone, too.
+func (s *search) findMembers(ctx context.Context, dn string, m *membership, number int) error {
+	o := &s.source.options
+	rule := "memberOf"
+	if o.Groups.By == InChain {
+		rule += ":" + inChain + ":"
+	}
+	empty := true
+	err := s.names(ctx, o.Base, s.source.scope, fmt.Sprintf("(&%s(%s=%s))", o.Filter, rule, ldap.EscapeFilter(dn)), func(member string) {
+		empty = false
+		m.add(member, number)
+	})
+	if err == nil && empty {
+		_, err = s.group(ctx, dn, "1.1")
+	}
+	return err
 }
 
 // nestedGroups are all groups there are, by folded DN, where groups within groups are followed.
@@ -127,7 +155,7 @@ func (s *search) nestedGroups(ctx context.Context) (map[string]bool, error) {
 		return nil, nil
 	}
 	found := map[string]bool{}
-	err := s.names(ctx, groups.Base, ldap.ScopeWholeSubtree, "(|(objectClass=group)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))",
+	err := s.names(ctx, groups.Base, ldap.ScopeWholeSubtree, "(|(objectClass=group)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
 		func(dn string) { found[foldDN(dn)] = true })
 	return found, err
 }
@@ -158,18 +186,21 @@ func (s *search) names(ctx context.Context, base string, scope int, filter strin
 	}
 }
 
-// expand finds the members of a group, and of those groups among them that nested has.
-func (s *search) expand(ctx context.Context, dn string, nested map[string]bool, add func(dn string)) error {
+// expand adds the members of a group, and of those groups among them that nested has, as the members of the group with that number.
+func (s *search) expand(ctx context.Context, dn string, nested map[string]bool, m *membership, number int) error {
 	level, seen := []string{dn}, map[string]bool{foldDN(dn): true}
 	for depth := 0; len(level) > 0; depth++ {
 		var below []string
 		for _, group := range level {
-			members, err := s.members(ctx, group)
+			members, uids, err := s.members(ctx, group)
 			if err != nil {
 				return err
 			}
+			for _, uid := range uids {
+				m.addUID(uid, number)
+			}
 			for _, member := range members {
-				add(member)
+				m.add(member, number)
 				if folded := foldDN(member); nested[folded] && !seen[folded] && depth < s.source.options.Groups.Depth {
 					seen[folded] = true
 					below = append(below, member)
@@ -184,33 +215,57 @@ func (s *search) expand(ctx context.Context, dn string, nested map[string]bool, 
 // bitString is what a uniqueMember may end with.
 var bitString = regexp.MustCompile(`#'[01]*'B$`)
 
-// members are the DNs in a group.
-func (s *search) members(ctx context.Context, dn string) ([]string, error) {
+// memberUID is the attribute of a posixGroup that names its members by their uid.
+const memberUID = "memberUid"
+
+// errNoGroup is that the server shows no entry of a group.
+var errNoGroup = errors.New("there is no such group")
+
+// group reads a group's own entry.
+func (s *search) group(ctx context.Context, dn string, attributes ...string) (*ldap.Entry, error) {
 	var entry *ldap.Entry
 	_, err := s.ask(ctx, s.source.options.ReplyTimeout, &ldap.SearchRequest{
-		BaseDN: dn, Scope: ldap.ScopeBaseObject, DerefAliases: ldap.NeverDerefAliases, Filter: "(objectClass=*)", Attributes: []string{"member", "uniqueMember"},
+		BaseDN: dn, Scope: ldap.ScopeBaseObject, DerefAliases: ldap.NeverDerefAliases, Filter: "(objectClass=*)", Attributes: attributes,
 	}, func(e *ldap.Entry) { entry = e })
+	if code(err) == ldap.LDAPResultNoSuchObject || err == nil && entry == nil {
+		return nil, errNoGroup
+	}
+	return entry, err
+}
+
+// members are the DNs and the uids in a group.
+func (s *search) members(ctx context.Context, dn string) (dns, uids []string, err error) {
+	entry, err := s.group(ctx, dn, "member", "uniqueMember", memberUID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if entry == nil {
-		return nil, ldap.NewError(ldap.LDAPResultNoSuchObject, fmt.Errorf("no entry"))
-	}
-	var members []string
 	for _, a := range entry.Attributes {
-		if base, from, last, ok := parseRange(a.Name); ok && !last {
-			given := rangedAttribute{a, slot{attribute: &attribute{name: base}, from: from}}
-			problem, err := s.complete(ctx, dn, given)
-			if err == nil && problem != "" {
-				err = &readError{dn + ": " + base + ": " + problem, true}
+		name := a.Name
+		if base, from, last, ok := parseRange(a.Name); ok {
+			name = base
+			if err := s.completeGroup(ctx, dn, rangedAttribute{a, slot{attribute: &attribute{name: base}, from: from, last: last}}); err != nil {
+				return nil, nil, err
 			}
-			if err != nil {
-				return nil, err
-			}
+		}
+		if strings.EqualFold(name, memberUID) {
+			uids = append(uids, a.Values...)
+			continue
 		}
 		for _, value := range a.Values {
-			members = append(members, bitString.ReplaceAllString(value, ""))
+			dns = append(dns, bitString.ReplaceAllString(value, ""))
 		}
 	}
-	return members, nil
+	return dns, uids, nil
+}
+
+// completeGroup fetches the members that are missing of a group's attribute.
+func (s *search) completeGroup(ctx context.Context, dn string, a rangedAttribute) error {
+	if a.slot.last {
+		return nil
+	}
+	problem, err := s.complete(ctx, dn, a)
+	if err == nil && problem != "" {
+		err = &readError{dn + ": " + a.slot.attribute.name + ": " + problem, true}
+	}
+	return err
 }

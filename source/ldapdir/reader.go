@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -100,12 +101,16 @@ func (r *reader) Next(ctx context.Context) (record.Record, error) {
 	return a.record, nil
 }
 
-// end settles the verdict: nil is the end that the server attested.
+// end settles the verdict: nil is the end that the server attested. Nothing else tells anybody that a preferred server doesn't answer.
 func (r *reader) end(err error) error {
 	r.ended, r.page = err, nil
+	say := func(parts ...string) string { return strings.Join(parts, "; ") }
 	if err == nil {
 		r.ended = io.EOF
-		r.verdict.Completeness, r.verdict.Reason = record.Proven, r.search.whole()
+		noted := r.search.noted()
+		r.verdict.Completeness = record.Proven
+		r.verdict.Reason = say(slices.Concat(r.link.passed, []string{r.search.whole()}, noted)...)
+		r.verdict.Note = say(slices.Concat(r.link.passed, noted)...)
 		return r.ended
 	}
 	r.stop()
@@ -113,20 +118,25 @@ func (r *reader) end(err error) error {
 	if known := (*readError)(nil); errors.As(err, &known) {
 		r.verdict.Reason, r.verdict.Retryable = known.reason, known.retry
 	}
+	r.verdict.Reason = say(append(r.link.passed, r.verdict.Reason)...)
 	return r.ended
 }
 
-// whole says what proves the read, and what isn't in it.
+// whole says what proves the read.
 func (s *search) whole() string {
-	parts := []string{fmt.Sprintf("%s attests the end of %s with %s", s.link.server.shown, count(s.pages, "page"), count(s.entries, "entry"))}
+	return fmt.Sprintf("%s attests the end of %s with %s", s.link.server.shown, count(s.pages, "page"), count(s.entries, "entry"))
+}
+
+// noted says what isn't in the read.
+func (s *search) noted() (parts []string) {
 	if s.leftOut > 0 {
-		parts = append(parts, fmt.Sprintf("%d of them disabled and left out", s.leftOut))
+		parts = append(parts, fmt.Sprintf("%d of %s disabled and left out", s.leftOut, count(s.entries, "entry")))
 	}
 	if s.referrals > 0 {
 		parts = append(parts, count(s.referrals, "referral")+" to other servers ignored")
 	}
 	if unseen := s.decoder.unseen(); len(unseen) > 0 && s.entries > 0 {
-		parts = append(parts, "no entry shows "+strings.Join(unseen, ", "))
+		parts = append(parts, "no entry shows "+strings.Join(unseen, ", ")+": check the spelling, and whether the account that we sign in as may read it")
 	}
-	return strings.Join(parts, "; ")
+	return parts
 }

@@ -63,6 +63,9 @@ func (s *search) run(ctx context.Context, emit func([]answer) error) error {
 		if empty++; len(s.page) > 0 {
 			empty = 0
 		}
+		if uid := s.decoder.uid; len(s.cookie) == 0 && uid != nil && !uid.seen && s.entries > 0 {
+			return &readError{"no entry shows uid, by which groups name their members: these would lose their tags: let the account that we sign in as read it", false}
+		}
 		if err := emit(s.page); err != nil || len(s.cookie) == 0 {
 			return err
 		}

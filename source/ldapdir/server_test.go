@@ -30,7 +30,7 @@ func TestStockLimit(t *testing.T) {
 				t.Errorf("%d rows in pages of %d: %+v", rows, size, got.verdict)
 			}
 			if !whole {
-				has(t, got.verdict.Reason, "(4)", "raise it for the account that we sign in as", "size.prtotal=unlimited")
+				has(t, got.verdict.Reason, "(4)", "raise it for the account that we sign in as", "size=unlimited")
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func TestServerKilledInMidRead(t *testing.T) {
 		t.Errorf("%v, %+v", err, v)
 	}
 	got := read(t, o)
-	if got.err == nil || !strings.Contains(got.err.Error(), "connection refused") {
+	if got.err == nil || !strings.Contains(got.err.Error(), "connection refused: check the name and the port under urls") {
 		t.Errorf("%v", got.err)
 	}
 }
@@ -141,7 +141,7 @@ func TestEncryption(t *testing.T) {
 		"nobody":         {func(o *ldapdir.Options) { o.Bind.DN = "cn=nobody,dc=example,dc=com" }, "check bind.dn and bind.password"},
 		"no-password":    {func(o *ldapdir.Options) { o.Bind.Password = "" }, "sign in as"},
 		"tls-port-plain": {func(o *ldapdir.Options) { o.URLs = []string{strings.Replace(s.TLSURL, "ldaps:", "ldap:", 1)} }, "sign in as"},
-		"plain-port-tls": {func(o *ldapdir.Options) { o.URLs = []string{strings.Replace(s.URL, "ldap:", "ldaps:", 1)} }, s.URL[7:]},
+		"plain-port-tls": {func(o *ldapdir.Options) { o.URLs = []string{strings.Replace(s.URL, "ldap:", "ldaps:", 1)} }, s.URL[7:] + ": no TLS is spoken there (EOF): ldaps:// is for port 636"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(s)
@@ -162,6 +162,19 @@ func TestEncryption(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A common name alone names no server.
+func TestNamelessCertificate(t *testing.T) {
+	ca := servers.NewCA(t)
+	s := servers.StartSlapd(t, servers.SlapdOptions{TestData: true, Load: crowd(1), TLS: ca.Nameless(t)})
+	o := options(s)
+	o.URLs, o.TLS.Roots = []string{s.TLSURL}, ca.Pool()
+	got := read(t, o)
+	if got.err == nil {
+		t.Fatal("read from a server whose certificate doesn't name it")
+	}
+	has(t, got.err.Error(), "subject alternative name")
 }
 
 func TestExpiredCertificate(t *testing.T) {
@@ -241,4 +254,80 @@ func TestOpenLDAP(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A posixGroup names its members by uid, in which letter case counts.
+func TestPosixGroups(t *testing.T) {
+	s := servers.StartSlapd(t, servers.SlapdOptions{Load: func(w io.Writer) error {
+		var ldif strings.Builder
+		for n, uids := range []string{"uid: ann\n", "uid: bob\nuid: robert\n", "uid: Cid\n", "uid: dan\n"} {
+			fmt.Fprintf(&ldif, "dn: employeeNumber=%d,%s\nobjectClass: inetOrgPerson\nemployeeNumber: %[1]d\ncn: person\nsn: person\n%[3]s\n", n, servers.Suffix, uids)
+		}
+		for cn, members := range map[string]string{"sales": "ann robert cid gone", "support": "dan ann", "nobody": ""} {
+			fmt.Fprintf(&ldif, "dn: cn=%s,%s\nobjectClass: posixGroup\ncn: %[1]s\ngidNumber: 1\n", cn, servers.Suffix)
+			for uid := range strings.FieldsSeq(members) {
+				fmt.Fprintf(&ldif, "memberUid: %s\n", uid)
+			}
+			ldif.WriteString("\n")
+		}
+		fmt.Fprintf(&ldif, "dn: cn=all,%s\nobjectClass: groupOfNames\ncn: all\nmember: employeeNumber=2,%[1]s\nmember: cn=sales,%[1]s\n\n", servers.Suffix)
+		_, err := io.WriteString(w, ldif.String())
+		return err
+	}})
+	o := options(s)
+	o.Filter, o.Columns, o.Key = "(objectClass=inetOrgPerson)", []string{"employeeNumber", ldapdir.GroupsColumn}, "employeeNumber"
+	tag := func(names ...string) (tags []ldapdir.GroupTag) {
+		for _, name := range names {
+			tags = append(tags, ldapdir.GroupTag{DN: "cn=" + name + "," + servers.Suffix, Tag: name})
+		}
+		return tags
+	}
+	groupsOf := func(o ldapdir.Options) string {
+		got := read(t, o)
+		if got.verdict.Completeness != record.Proven {
+			t.Fatalf("%+v, %v", got.verdict, got.err)
+		}
+		var all []string
+		for _, r := range got.records {
+			all = append(all, r.Value("employeeNumber").Text()+" "+r.Value(ldapdir.GroupsColumn).Text())
+		}
+		return strings.Join(all, ", ")
+	}
+	for want, groups := range map[string]ldapdir.Groups{
+		"0 sales;support, 1 sales, 2 , 3 support": {By: ldapdir.MemberList, Tags: tag("sales", "support")},
+		"0 , 1 , 2 , 3 ":          {By: ldapdir.MemberList, Tags: tag("nobody")},
+		"0 all, 1 all, 2 all, 3 ": {By: ldapdir.MemberList, Tags: tag("all"), Depth: 1, Base: servers.Suffix},
+	} {
+		o.Groups = groups
+		if got := groupsOf(o); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+
+	// The uid may be a column, too, with a rule of its own for several values.
+	o.Columns, o.Values = append(o.Columns, "UID"), map[string]ldapdir.Multi{"UID": {Way: ldapdir.First}}
+	o.Groups = ldapdir.Groups{By: ldapdir.MemberList, Tags: tag("sales")}
+	if got := groupsOf(o); got != "0 sales, 1 sales, 2 , 3 " {
+		t.Error(got)
+	}
+}
+
+// Whose uid isn't to be seen would lose a tag without a word.
+func TestHiddenUIDs(t *testing.T) {
+	p := serve(t, func(s *session, r request) {
+		if r.base == "cn=group,dc=example" {
+			s.entry(r.base, "memberUid", "ann")
+			s.done(0, "")
+			return
+		}
+		s.entry("uid=ann", "cn", "ann")
+		s.page("")
+	})
+	o := p.asked("cn", ldapdir.GroupsColumn)
+	o.Groups = ldapdir.Groups{By: ldapdir.MemberList, Tags: []ldapdir.GroupTag{{DN: "cn=group,dc=example", Tag: "all"}}}
+	got := read(t, o)
+	if got.verdict.Completeness.Usable() || got.verdict.Retryable {
+		t.Errorf("%+v", got.verdict)
+	}
+	has(t, got.verdict.Reason, "no entry shows uid", "lose their tags")
 }

@@ -51,7 +51,7 @@ func TestWhole(t *testing.T) {
 			s.page(map[int]string{0: "next"}[r.number])
 		}, true, false, []string{"attests the end of 2 pages with 6 entries"}},
 		"time limit":           {mid(3), false, false, []string{"(3): diagnostics of the server", "time limit", "after 1 page and 6 entries"}},
-		"size limit":           {mid(4), false, false, []string{"(4)", "size.prtotal=unlimited"}},
+		"size limit":           {mid(4), false, false, []string{"(4)", "size=unlimited"}},
 		"administrative limit": {mid(11), false, false, []string{"(11)", "nsLookThroughLimit"}},
 		"busy":                 {mid(51), false, true, []string{"(51)", "too much to do"}},
 		"unavailable":          {mid(52), false, true, []string{"(52)", "going down"}},
@@ -261,7 +261,14 @@ func TestSeveralServers(t *testing.T) {
 	if got.verdict.Completeness != record.Proven || got.verdict.Evidence.Name != o.URLs[0]+"/dc=example" {
 		t.Errorf("%+v, %v", got.verdict, got.err)
 	}
-	has(t, got.verdict.Reason, good.url)
+	has(t, got.verdict.Reason, "passed over "+o.URLs[0]+": dial tcp", "; passed over "+busy.url+": sign in", "(51)", "; "+good.url+" attests")
+	has(t, got.verdict.Note, "passed over "+o.URLs[0], "; passed over "+busy.url)
+	lost := serve(t, func(s *session, _ request) { _ = s.conn.Close() })
+	o.URLs[2] = lost.url
+	has(t, read(t, o).verdict.Reason, "passed over "+o.URLs[0], "; passed over "+busy.url, "; "+lost.url)
+	if alone := read(t, good.asked("uid")); strings.Contains(alone.verdict.Reason, "passed over") {
+		t.Errorf("nobody was passed over: %s", alone.verdict.Reason)
+	}
 
 	binds := good.binds
 	o.URLs = []string{refusing.url, good.url}
@@ -314,7 +321,7 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := regexp.MustCompile("`([A-Z][A-Za-z ]+ \\((\\d+)\\))`").FindAllStringSubmatch(string(content), -1)
-	if len(named) != 8 {
+	if len(named) != 9 {
 		t.Errorf("%d result codes: %q", len(named), named)
 	}
 	for _, m := range named {
@@ -324,5 +331,35 @@ func TestManual(t *testing.T) {
 		}
 		p := serve(t, func(s *session, _ request) { s.done(uint16(code), "") })
 		has(t, read(t, p.asked("uid")).verdict.Reason, m[1])
+	}
+}
+
+// Whoever wants some entries has the page sent that they are on, and the next one at most.
+func TestLeftEarly(t *testing.T) {
+	const pageSize = 500
+	p := serve(t, func(s *session, r request) {
+		persons(s, pageSize*r.number, pageSize)
+		s.page("more")
+	})
+	o := p.asked("uid")
+	o.PageSize = pageSize
+	reader, err := source(t, o).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if _, err := reader.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // which would be enough for many
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(p.searches()); n > 2 {
+		t.Errorf("%d pages were asked for", n)
+	}
+	if v := reader.Verdict(); v.Completeness.Usable() {
+		t.Errorf("the verdict is %+v", v)
 	}
 }

@@ -1,8 +1,11 @@
 package servers
 
 import (
+	"crypto/tls"
+	"io"
 	"net"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -27,5 +30,25 @@ func TestDatabases(t *testing.T) {
 				t.Error("it still listens")
 			}
 		})
+	}
+}
+
+func TestActiveDirectory(t *testing.T) {
+	d, err := StartActiveDirectory(func(io.Writer) error { return nil })
+	Need(t, err)
+	address := strings.TrimPrefix(d.TLSURL, "ldaps://") + ":636"
+	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: d.CA.Pool()})
+	if err == nil {
+		err = conn.Close()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	d.Stop()
+	if _, err := os.Stat(d.server.folder); !os.IsNotExist(err) {
+		t.Errorf("its folder is left: %v", err)
+	}
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Error("it still listens")
 	}
 }

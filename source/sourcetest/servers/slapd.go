@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -53,22 +54,29 @@ objectclass ( 1.3.6.1.4.1.99999.2.1 NAME 'row' SUP top STRUCTURAL MUST cn MAY ( 
 // StartSlapd starts a server that ends with the test.
 func StartSlapd(t testing.TB, o SlapdOptions) *Slapd {
 	t.Helper()
-	binary := need(t, "slapd", "/usr/sbin/slapd")
-	folder := t.TempDir()
+	s, err := StartSlapdIn(t.TempDir(), o)
+	Need(t, err)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// StartSlapdIn starts a server that keeps its data in this folder. Whoever starts it stops it.
+func StartSlapdIn(folder string, o SlapdOptions) (*Slapd, error) {
+	binary, err := find("slapd", "/usr/sbin/slapd")
+	if err != nil {
+		return nil, err
+	}
 	if err := configureSlapd(folder, o); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if err := loadSlapd(binary, folder, o); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	const tries = 3 // another program may take the port that was free
 	for try := 1; ; try++ {
-		s, err := startSlapd(t, binary, folder, o)
-		if err == nil {
-			return s
-		}
-		if try == tries {
-			t.Fatal(err)
+		s, err := startSlapd(binary, folder, o)
+		if err == nil || try == tries {
+			return s, err
 		}
 	}
 }
@@ -80,7 +88,7 @@ func configureSlapd(folder string, o SlapdOptions) error {
 	}
 	data := filepath.Join(folder, "data")
 	lines := []string{
-		"include " + schema + "core.schema", "include " + schema + "cosine.schema", "include " + schema + "inetorgperson.schema",
+		"include " + schema + "core.schema", "include " + schema + "cosine.schema", "include " + schema + "inetorgperson.schema", "include " + schema + "nis.schema",
 		"pidfile " + filepath.Join(folder, "pid"),
 		"modulepath /usr/lib/ldap", "moduleload back_mdb", "moduleload memberof",
 		"authz-regexp gidNumber=0\\+uidNumber=0,cn=peercred,cn=external,cn=auth " + ReaderDN,
@@ -110,24 +118,32 @@ func configureSlapd(folder string, o SlapdOptions) error {
 
 // loadSlapd writes the entries past the server, which would take much longer.
 func loadSlapd(binary, folder string, o SlapdOptions) error {
-	var ldif bytes.Buffer
-	fmt.Fprintf(&ldif, "dn: %s\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n\n", Suffix)
-	fmt.Fprintf(&ldif, "dn: %s\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: reader\nuserPassword: %s\n\n", ReaderDN, Password)
-	if o.Load != nil {
-		if err := o.Load(&ldif); err != nil {
-			return err
-		}
-	}
+	entries, ldif := io.Pipe()
+	go func() { _ = ldif.CloseWithError(writeEntries(ldif, o)) }() // slapadd's input then ends, or fails
 	// slapd called by this name is slapadd; -q leaves out what guards against a power failure.
 	load := exec.Command(binary, "-T", "add", "-q", "-f", filepath.Join(folder, "slapd.conf")) //nolint:noctx // it ends with its input
-	load.Stdin = &ldif
-	if out, err := load.CombinedOutput(); err != nil {
+	load.Stdin = entries
+	out, err := load.CombinedOutput()
+	_ = entries.Close() // nobody reads any more
+	if err != nil {
 		return fmt.Errorf("slapadd: %w: %s", err, out)
 	}
 	return nil
 }
 
-func startSlapd(t testing.TB, binary, folder string, o SlapdOptions) (*Slapd, error) {
+func writeEntries(to io.Writer, o SlapdOptions) error {
+	out := bufio.NewWriter(to)
+	fmt.Fprintf(out, "dn: %s\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n\n", Suffix)
+	fmt.Fprintf(out, "dn: %s\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: reader\nuserPassword: %s\n\n", ReaderDN, Password)
+	if o.Load != nil {
+		if err := o.Load(out); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+func startSlapd(binary, folder string, o SlapdOptions) (*Slapd, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -153,7 +169,6 @@ func startSlapd(t testing.TB, binary, folder string, o SlapdOptions) (*Slapd, er
 		_ = s.server.Wait() // it is told to end by a signal
 		close(s.exited)
 	}()
-	t.Cleanup(s.Stop)
 	const patience = 30 * time.Second
 	for began := time.Now(); time.Since(began) < patience; time.Sleep(20 * time.Millisecond) {
 		select {
@@ -182,19 +197,4 @@ func freeAddress() (string, error) {
 		return "", err
 	}
 	return listener.Addr().String(), listener.Close()
-}
-
-// need finds a server's program; where it is missing the test is skipped, or fails where servers are required.
-func need(t testing.TB, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("REQUIRE_SERVERS") == "1" {
-		t.Fatalf("%s isn't installed, and REQUIRE_SERVERS=1 asks for it", names[0])
-	}
-	t.Skipf("%s isn't installed", names[0])
-	return ""
 }
