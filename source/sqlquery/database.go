@@ -20,6 +20,7 @@ type database struct {
 	names []string
 	types []string // as the driver calls them, in capitals
 	query string
+	args  []any // of the query's parameters
 
 	doubts  string
 	counted func(ctx context.Context, d *database) (int64, error)
@@ -54,7 +55,7 @@ func (d *database) exec(ctx context.Context, statements ...string) error {
 
 // start starts the query; what follows it goes with it.
 func (d *database) start(ctx context.Context, follows string) error {
-	rows, err := d.conn.QueryContext(ctx, d.query+follows) //nolint:rowserrcheck // next checks
+	rows, err := d.conn.QueryContext(ctx, d.query+follows, d.args...) //nolint:rowserrcheck // next checks
 	if err != nil {
 		return err
 	}
@@ -75,8 +76,9 @@ func (d *database) start(ctx context.Context, follows string) error {
 	return nil
 }
 
-func (d *database) columns() []string { return d.names }
-func (d *database) doubt() string     { return d.doubts }
+func (d *database) columns() []string        { return d.names }
+func (d *database) typeOf(column int) string { return d.types[column] }
+func (d *database) doubt() string            { return d.doubts }
 
 func (d *database) next(l *line) error {
 	if !d.rows.Next() {
@@ -98,7 +100,7 @@ func countAgain(ctx context.Context, d *database) (count int64, err error) {
 	if err := d.rows.Close(); err != nil {
 		return 0, err
 	}
-	err = d.conn.QueryRowContext(ctx, "SELECT count(*) FROM (\n"+d.query+"\n) AS cubesync").Scan(&count)
+	err = d.conn.QueryRowContext(ctx, "SELECT count(*) FROM (\n"+d.query+"\n) AS cubesync", d.args...).Scan(&count)
 	return count, err
 }
 

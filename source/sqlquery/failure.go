@@ -42,6 +42,9 @@ func (s *Source) explain(own context.Context, err error) (text string, retryable
 	if f.kind == other && isLost(err) {
 		f.kind = lost
 	}
+	if why := unreached(err); why != "" && f.text == "" {
+		f.text, f.special = why, "check host and port in the DSN, and that the server runs and can be reached from here"
+	}
 	if errors.Is(context.Cause(own), errTooSlow) {
 		f.kind, f.text = slow, "nothing more came"
 	}
@@ -59,12 +62,38 @@ func (s *Source) explain(own context.Context, err error) (text string, retryable
 		remedy = cmp.Or(remedy, "check user and password in the DSN, and what the user may read")
 	default:
 		if isUntrusted(err) {
-			remedy = cmp.Or(remedy, "name the authority that signed the server's certificate with ca_file, and the server in the DSN as the certificate does")
+			remedy = cmp.Or(remedy, believe)
 		}
 		remedy = cmp.Or(remedy, "correct the query, or the DSN")
 	}
 	return s.Place() + ": " + text + ": " + remedy, f.kind == lost || f.kind == passing
 }
+
+// unreached says where no connection could be made, and why not: drivers say it twice, with much beside it. "" is that something
+// else went wrong.
+func unreached(err error) string {
+	if unknown, is := errors.AsType[*net.DNSError](err); is {
+		return unknown.Name + ": " + unknown.Err
+	}
+	dial, is := errors.AsType[*net.OpError](err)
+	if !is || dial.Op != "dial" || dial.Addr == nil {
+		return ""
+	}
+	if code, is := errors.AsType[syscall.Errno](dial.Err); is {
+		return dial.Addr.String() + ": " + code.Error()
+	}
+	return dial.Addr.String() + ": " + dial.Err.Error()
+}
+
+// encoded is what an address asks for whose password has signs such as / and #.
+const encoded = ", with the signs in its password percent-encoded"
+
+// What to do where the driver or the server says more exactly what is wrong than the kind does.
+const (
+	nameDatabase = "check the database's name in the DSN, and what the user may read"
+	nameTable    = "check the tables' names in the query, and what the user may read"
+	offerTLS     = "switch TLS on in the server, or do without: allow_plaintext: true, and no ca_file"
+)
 
 // isLost recognises connections that broke.
 func isLost(err error) bool {
@@ -78,6 +107,9 @@ func isLost(err error) bool {
 	}
 	return false
 }
+
+// believe is what to do about a server that can't prove who it is.
+const believe = "name the authority that signed the server's certificate with ca_file, and the server in the DSN as the certificate does"
 
 // isUntrusted recognises a server that can't prove who it is.
 func isUntrusted(err error) bool {

@@ -117,18 +117,24 @@ func TestWrongPassword(t *testing.T) {
 	servers.Need(t, err)
 	my, err := mariaDB()
 	servers.Need(t, err)
-	for _, d := range []database{
-		{driver: sqlquery.Postgres, dsn: fmt.Sprintf("postgres://%s:no-such-password@%s/postgres", servers.Superuser, pg.Address())},
-		{driver: sqlquery.Postgres, dsn: fmt.Sprintf("postgres://%s:%s@%s/nobody", servers.Superuser, servers.SuperuserPassword, pg.Address())},
-		{driver: sqlquery.MySQL, dsn: fmt.Sprintf("%s:no-such-password@tcp(%s)/people", servers.Superuser, my.Address())},
-		{driver: sqlquery.Postgres, dsn: "postgres://someone:no-such-password@127.0.0.1:1/people"},
-		{driver: sqlquery.MySQL, dsn: "someone:no-such-password@tcp(127.0.0.1:1)/people"},
-		{driver: sqlquery.SQLServer, dsn: "sqlserver://someone:no-such-password@127.0.0.1:1?database=people"},
+	for _, c := range []struct {
+		driver      sqlquery.Driver
+		dsn, remedy string
+	}{
+		{sqlquery.Postgres, fmt.Sprintf("postgres://%s:no-such-password@%s/postgres", servers.Superuser, pg.Address()), "check user and password in the DSN"},
+		{sqlquery.Postgres, fmt.Sprintf("postgres://%s:%s@%s/nobody", servers.Superuser, servers.SuperuserPassword, pg.Address()), "check the database's name in the DSN"},
+		{sqlquery.MySQL, fmt.Sprintf("%s:no-such-password@tcp(%s)/people", servers.Superuser, my.Address()), "check user and password in the DSN"},
+		{sqlquery.MySQL, fmt.Sprintf("%s:%s@tcp(%s)/nobody", servers.Superuser, servers.SuperuserPassword, my.Address()), "check the database's name in the DSN"},
+		{sqlquery.Postgres, "postgres://someone:no-such-password@127.0.0.1:1/people", "made: 127.0.0.1:1: connection refused: check host and port"},
+		{sqlquery.Postgres, "postgres://someone:no-such-password@nowhere.invalid/people", "made: nowhere.invalid: "},
+		{sqlquery.MySQL, "someone:no-such-password@tcp(127.0.0.1:1)/people", "made: 127.0.0.1:1: connection refused: check host and port"},
+		{sqlquery.SQLServer, "sqlserver://someone:no-such-password@127.0.0.1:1?database=people", "127.0.0.1:1: connection refused: check host and port"},
 	} {
+		d := database{driver: c.driver, dsn: c.dsn}
 		source := d.source(t, "SELECT 1 AS id")
 		_, err := source.Open(t.Context())
-		if err == nil || !strings.HasPrefix(err.Error(), source.Place()+": ") || strings.Contains(err.Error(), "someone") {
-			t.Errorf("%s: %v", d.driver, err)
+		if err == nil || !strings.HasPrefix(err.Error(), source.Place()+": ") || strings.Contains(err.Error(), "someone") || !strings.Contains(err.Error(), c.remedy) {
+			t.Errorf("%s: %v, want %q", d.driver, err, c.remedy)
 			continue
 		}
 		shows(t, d, err.Error())
@@ -149,7 +155,7 @@ func TestServerWithoutTLS(t *testing.T) {
 			t.Errorf("%s, on this machine: %v", d.driver, got.err)
 		}
 		got := read(t, d.source(t, "SELECT 1 AS id", func(o *sqlquery.Options) { o.RootCAs = x509.NewCertPool() }))
-		if got.err == nil || !strings.Contains(got.err.Error(), "TLS") {
+		if got.err == nil || !strings.Contains(got.err.Error(), "the server offers no TLS: switch TLS on in the server") {
 			t.Errorf("%s: %v, %+v", d.driver, got.err, got.verdict)
 		} else {
 			shows(t, d, got.err.Error())

@@ -46,6 +46,12 @@ func (m *mariaDB) who() string       { return m.config.User }
 func (m *mariaDB) secrets() []string { return []string{m.dsn, m.config.Passwd, m.config.User} }
 
 func (m *mariaDB) open(ctx context.Context, query string, timeout time.Duration) (session, error) {
+	return m.openFrom(ctx, query, nil, timeout)
+}
+
+// openFrom gives the bound to the server as a variable: a query with parameters of its own would get its rows in another
+// protocol, which spells some values in other ways.
+func (m *mariaDB) openFrom(ctx context.Context, query string, bound any, timeout time.Duration) (session, error) {
 	connector, err := mysql.NewConnector(m.config)
 	if err != nil {
 		return nil, err
@@ -54,7 +60,15 @@ func (m *mariaDB) open(ctx context.Context, query string, timeout time.Duration)
 		if err := d.limit(ctx, timeout); err != nil {
 			return err
 		}
-		err := d.exec(ctx, "SET SESSION time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+		if bound != nil {
+			if at, is := bound.(time.Time); is {
+				bound = boundText(at)
+			}
+			if _, err := d.conn.ExecContext(ctx, "SET @cubesync_since = ?", bound); err != nil {
+				return err
+			}
+		}
+		err := d.exec(ctx, m.names(), entirely, "SET SESSION time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 			"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 		if err != nil {
 			return err
@@ -69,6 +83,20 @@ func (m *mariaDB) open(ctx context.Context, query string, timeout time.Duration)
 		return nil
 	})
 }
+
+// names has the server take the query for UTF-8 and write its answer so, whatever its settings and the DSN say: in a smaller
+// character set, what it lacks becomes a question mark, and a key another one.
+func (m *mariaDB) names() string {
+	const utf8mb4 = "utf8mb4"
+	if strings.HasPrefix(m.config.Collation, utf8mb4+"_") {
+		return "SET NAMES " + utf8mb4 + " COLLATE " + m.config.Collation
+	}
+	return "SET NAMES " + utf8mb4
+}
+
+// entirely has the server cut nothing off: neither rows beyond a limit of its settings nor what GROUP_CONCAT makes beyond
+// 1,024 bytes, which it does with no more than a warning.
+const entirely = "SET SESSION sql_select_limit = 18446744073709551615, SESSION group_concat_max_len = GREATEST(@@group_concat_max_len, 1048576)"
 
 // limit has the server itself stop a query that takes too long. MariaDB and MySQL call that by different names.
 func (d *database) limit(ctx context.Context, timeout time.Duration) error {
@@ -105,6 +133,9 @@ func (m *mariaDB) classify(err error) failure {
 	if errors.Is(err, mysql.ErrInvalidConn) {
 		return failure{kind: lost}
 	}
+	if errors.Is(err, mysql.ErrNoTLS) {
+		return failure{text: "the server offers no TLS", special: offerTLS}
+	}
 	said, is := errors.AsType[*mysql.MySQLError](err)
 	if !is {
 		return failure{}
@@ -115,10 +146,14 @@ func (m *mariaDB) classify(err error) failure {
 		f.kind = slow
 	case 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927:
 		f.kind = lost
-	case 1040, 1203, 1205, 1213:
+	case 1040, 1203, 1205, 1213, 1412: // 1412: a table was changed after the snapshot
 		f.kind = passing
-	case 1044, 1045, 1049, 1142, 1143, 1698:
+	case 1045, 1698:
 		f.kind = denied
+	case 1044, 1049:
+		f.kind, f.special = denied, nameDatabase
+	case 1142, 1143:
+		f.kind, f.special = denied, nameTable
 	case 1792:
 		f.special = "write a query that only reads: it runs in a read-only transaction"
 	}

@@ -1,6 +1,7 @@
 package sqlquery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type postgres struct {
 func newPostgres(o *Options) (server, error) {
 	config, err := pgconn.ParseConfig(o.DSN)
 	if err != nil || config.Host == "" {
-		return nil, &OptionError{"dsn", "is not the address of a PostgreSQL database", "write one such as postgres://user:password@db.example.com:5432/people"}
+		return nil, &OptionError{"dsn", "is not the address of a PostgreSQL database", "write one such as postgres://user:password@db.example.com:5432/people" + encoded}
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
@@ -79,11 +80,18 @@ const spelling = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'
 	`SET LOCAL standard_conforming_strings = on`
 
 func (p *postgres) open(ctx context.Context, query string, timeout time.Duration) (session, error) {
+	return p.openFrom(ctx, query, nil, timeout)
+}
+
+func (p *postgres) openFrom(ctx context.Context, query string, bound any, timeout time.Duration) (session, error) {
 	conn, err := pgconn.ConnectConfig(ctx, p.config)
 	if err != nil {
 		return nil, err
 	}
 	s := &postgresSession{conn: conn, query: query}
+	if bound != nil {
+		s.params = [][]byte{[]byte(boundText(bound))} // the server takes it for what it is compared with
+	}
 	if err := s.start(ctx, timeout); err != nil {
 		s.close()
 		return nil, err
@@ -101,23 +109,30 @@ func (s *postgresSession) start(ctx context.Context, timeout time.Duration) erro
 	if err != nil {
 		return err
 	}
-	if len(statement.ParamOIDs) > 0 {
+	if len(statement.ParamOIDs) > len(s.params) {
 		return errors.New("the query has a place for a parameter ($1)")
 	}
 	for _, field := range statement.Fields {
 		s.names = append(s.names, field.Name)
+		s.types = append(s.types, field.DataTypeOID)
 	}
 	if s.as, err = s.texts(ctx, statement.Fields); err != nil {
 		return err
 	}
 	// Looking the types up took the nameless statement's place.
-	s.result = s.conn.ExecParams(ctx, s.query, nil, nil, nil, nil)
+	s.result = s.conn.ExecParams(ctx, s.query, s.params, nil, nil, nil)
 	return nil
 }
 
 func (p *postgres) classify(err error) failure {
+	if _, is := errors.AsType[*movedError](err); is {
+		return failure{kind: passing, special: "read it again when its loader is done; let that use DELETE in place of TRUNCATE"}
+	}
 	said, is := errors.AsType[*pgconn.PgError](err)
 	if !is {
+		if strings.Contains(err.Error(), "server refused TLS connection") { // the driver has no value for it
+			return failure{text: "the server offers no TLS", special: offerTLS}
+		}
 		return failure{}
 	}
 	f := failure{text: fmt.Sprintf("%s (SQLSTATE %s)", said.Message, said.Code)}
@@ -128,8 +143,12 @@ func (p *postgres) classify(err error) failure {
 		f.kind = lost
 	case class == "40", class == "53", class == "55":
 		f.kind = passing
-	case class == "28", said.Code == "42501", class == "3D":
+	case class == "28":
 		f.kind = denied
+	case class == "3D":
+		f.kind, f.special = denied, nameDatabase
+	case said.Code == "42501":
+		f.kind, f.special = denied, nameTable
 	case said.Code == "25006":
 		f.special = "write a query that only reads: it runs in a read-only transaction"
 	}
@@ -140,13 +159,24 @@ func (p *postgres) classify(err error) failure {
 type postgresSession struct {
 	conn   *pgconn.PgConn
 	query  string
+	params [][]byte
 	names  []string
+	types  []uint32
 	as     []textOf
 	result *pgconn.ResultReader
 }
 
 func (s *postgresSession) columns() []string { return s.names }
 func (s *postgresSession) doubt() string     { return "" }
+
+// typeOf names the types that a cursor may have; of others, it tells the number.
+func (s *postgresSession) typeOf(column int) string {
+	names := map[uint32]string{
+		timestampOID: "TIMESTAMP", timestamptzOID: "TIMESTAMPTZ", dateOID: "DATE",
+		int2OID: "INT2", int4OID: "INT4", int8OID: "INT8", numericOID: "NUMERIC", textOID: "TEXT",
+	}
+	return cmp.Or(names[s.types[column]], "OID "+strconv.FormatUint(uint64(s.types[column]), 10))
+}
 
 func (s *postgresSession) next(l *line) error {
 	if !s.result.NextRow() {
@@ -166,11 +196,43 @@ func (s *postgresSession) next(l *line) error {
 }
 
 func (s *postgresSession) count(ctx context.Context) (int64, error) {
-	result := s.conn.ExecParams(ctx, "SELECT count(*) FROM (\n"+s.query+"\n) AS cubesync", nil, nil, nil, nil).Read()
+	result := s.conn.ExecParams(ctx, "SELECT count(*) FROM (\n"+s.query+"\n) AS cubesync", s.params, nil, nil, nil).Read()
 	if result.Err != nil {
 		return 0, result.Err
 	}
+	if err := s.unmoved(ctx); err != nil {
+		return 0, err
+	}
 	return strconv.ParseInt(string(result.Rows[0][0]), 10, 64)
+}
+
+// moved are the tables that the query read and that were emptied, made anew or renamed after its snapshot. TRUNCATE empties
+// one for older snapshots, too, and what is filled and then takes another's name is to them as it was before. A query that
+// waits for who does that has its snapshot already: it comes before the lock. The locks show what was read; the catalogue as
+// the snapshot has it is held against that of now, which the functions see.
+const moved = `SELECT coalesce(string_agg(l.relation::regclass::text, ', '), '')
+	FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+	WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND (c.oid IS NULL OR c.relkind IN ('r', 'm') AND (
+		c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid) OR
+		(pg_identify_object('pg_catalog.pg_class'::regclass, c.oid, 0)).identity <> c.relnamespace::regnamespace || '.' || quote_ident(c.relname)))`
+
+// movedError are tables that the snapshot no longer shows as they were.
+type movedError struct{ tables string }
+
+func (e *movedError) Error() string {
+	return "emptied, made anew or renamed while the query waited or ran: " + e.tables
+}
+
+// unmoved reports tables that moved.
+func (s *postgresSession) unmoved(ctx context.Context) error {
+	result := s.conn.ExecParams(ctx, moved, nil, nil, nil, nil).Read()
+	if result.Err != nil {
+		return result.Err
+	}
+	if tables := string(result.Rows[0][0]); tables != "" {
+		return &movedError{tables}
+	}
+	return nil
 }
 
 func (s *postgresSession) close() {
@@ -200,6 +262,8 @@ const (
 	int2OID        = 21
 	int4OID        = 23
 	int8OID        = 20
+	dateOID        = 1082
+	textOID        = 25
 )
 
 // texts returns what makes text of each column.

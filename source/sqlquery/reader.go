@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"cubesync/sync/record"
@@ -27,6 +28,8 @@ type reader struct {
 	caller  context.Context // of the last Next
 	unwatch func() bool
 
+	cursor *tracker // nil without one
+
 	line    line
 	rows    int // of the query
 	gone    int // of them, those that were deleted
@@ -34,7 +37,7 @@ type reader struct {
 	verdict record.Verdict
 }
 
-func newReader(own context.Context, cancel context.CancelFunc, s *Source, running session, began time.Time) (*reader, error) {
+func newReader(own context.Context, cancel context.CancelFunc, s *Source, running session, began time.Time, last mark) (*reader, error) {
 	columns, err := record.NewColumns(running.columns())
 	if err != nil {
 		return nil, err
@@ -45,12 +48,16 @@ func newReader(own context.Context, cancel context.CancelFunc, s *Source, runnin
 		verdict: record.Verdict{
 			Reason:   s.Place() + ": the query wasn't read to its end",
 			Evidence: record.Evidence{Name: s.Place(), ReadAt: began},
+			Since:    s.options.Cursor.since(last).text(),
 		},
 	}
 	if s.options.DeletedColumn != "" && r.deleted < 0 {
 		return nil, fmt.Errorf("the query has no column %q, which is to mark deleted rows; it has %q", s.options.DeletedColumn, columns.Names())
 	}
-	return r, nil
+	if s.options.Cursor != nil {
+		r.cursor, err = s.track(running, columns, last)
+	}
+	return r, err
 }
 
 // Columns are those of the query, exactly as they are spelled.
@@ -84,6 +91,7 @@ func (r *reader) Next(ctx context.Context) (record.Record, error) {
 			return record.Record{}, r.ended
 		}
 		r.rows++
+		r.cursor.see(&r.line)
 		if r.line.fault != nil {
 			r.verdict.Rejects++
 			return record.Record{}, r.reject()
@@ -126,7 +134,7 @@ func (r *reader) isDeleted() bool {
 		return false
 	}
 	text, null := r.line.value(r.deleted)
-	switch text {
+	switch strings.ToLower(user.Clean(text)) { // CHAR(1) has a blank for empty text
 	case "", "0", "false":
 		return false
 	}
@@ -154,24 +162,45 @@ func (r *reader) finish(ctx context.Context, err error) {
 	case counted != int64(r.rows):
 		v.Reason = fmt.Sprintf("%s: the query gave %d rows, and the same snapshot counts %d: a query must give the same rows each time; "+
 			"take out what is random, or depends on the clock", place, r.rows, counted)
+	case r.cursor.alien() != "":
+		v.Reason = fmt.Sprintf("%s: %s", place, r.cursor.alien())
+		err = errors.New(v.Reason)
 	default:
+		v.Cursor = r.cursor.text(v.Evidence.ReadAt)
 		if doubt = r.session.doubt(); doubt != "" {
-			v.Completeness = record.Plausible
+			v.Completeness, v.SeveralMoments = record.Plausible, true
 		} else {
 			v.Completeness = record.Proven
 		}
+		v.Note = r.noted(doubt)
 		v.Reason = r.whole(doubt)
 	}
 	r.end(err)
 }
 
+// noted is what people should hear of a read that came to its end.
+func (r *reader) noted(doubt string) string {
+	if r.gone == 0 {
+		return doubt
+	}
+	gone := fmt.Sprintf("left out as deleted (%s): %d", r.source.options.DeletedColumn, r.gone)
+	if doubt == "" {
+		return gone
+	}
+	return doubt + "; " + gone
+}
+
 // whole is the reason of a read that came to its end.
 func (r *reader) whole(doubt string) string {
 	text := fmt.Sprintf("%s: %d rows were read to the end of the query", r.source.Place(), r.rows)
+	if since := r.verdict.Since; since != "" {
+		text = fmt.Sprintf("%s: %d rows with a %s from %s on, or without one, were read to the end of the query",
+			r.source.Place(), r.rows, r.source.options.Cursor.Column, since)
+	}
 	if doubt == "" {
 		text += " in one snapshot, in which the server counts as many"
 	} else {
-		text += ", and the server counts as many, but " + doubt
+		text += ", and the server counts as many, but " + doubt + "; the guards are halved"
 	}
 	if r.gone > 0 {
 		text += fmt.Sprintf("; left out as deleted (%s): %d", r.source.options.DeletedColumn, r.gone)

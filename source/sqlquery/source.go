@@ -47,6 +47,9 @@ type Options struct {
 	// Plaintext permits a connection to another machine without TLS, if the DSN asks for one.
 	Plaintext bool
 
+	// Cursor tells the rows that changed since a read; nil: all are read each time.
+	Cursor *Cursor
+
 	// DeletedColumn marks rows that were deleted, by anything but null, empty text, false and 0; "" for none.
 	DeletedColumn string
 	// KeyColumn is the column that holds the external ID, "" where none does by itself. It is only used to say whose
@@ -61,7 +64,7 @@ type Source struct {
 	server  server
 }
 
-var _ record.Source = (*Source)(nil)
+var _ record.Follower = (*Source)(nil)
 
 // server is one kind of server, at one place.
 type server interface {
@@ -80,6 +83,8 @@ type server interface {
 // session is a query that runs in a snapshot.
 type session interface {
 	columns() []string
+	// typeOf names the type of a column's values, in capitals.
+	typeOf(column int) string
 	// next puts the next row into the line; io.EOF is the end.
 	next(l *line) error
 	// count has the server count the rows of the query in the same snapshot. It is called after the end.
@@ -92,7 +97,7 @@ type session interface {
 
 // OptionError is an option that can't be used. It never shows the DSN.
 type OptionError struct {
-	Option  string // driver, dsn or query
+	Option  string // driver, dsn, query or incremental
 	Problem string
 	Remedy  string
 }
@@ -123,7 +128,9 @@ func New(options Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.query, err = checkQuery(options.Driver, options.Query)
+	if s.query, err = checkQuery(options.Driver, options.Query); err == nil && options.Cursor != nil {
+		s.query, err = s.wrapped()
+	}
 	return s, err
 }
 
@@ -135,18 +142,27 @@ func (s *Source) User() string { return s.server.who() }
 
 // Open begins a read: it connects, begins a snapshot and starts the query. The read ends when ctx does.
 func (s *Source) Open(ctx context.Context) (record.Reader, error) {
+	return s.read(ctx, mark{})
+}
+
+// OpenSince begins a read of the rows from a cursor on, less the overlap, and of those without a value.
+func (s *Source) OpenSince(ctx context.Context, cursor string) (record.Reader, error) {
+	return s.read(ctx, s.options.Cursor.parse(cursor))
+}
+
+func (s *Source) read(ctx context.Context, last mark) (record.Reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	began := time.Now()
 	own, cancel := context.WithTimeoutCause(ctx, s.options.Timeout, errTooSlow)
-	running, err := s.server.open(own, s.query, s.options.Timeout)
+	running, err := s.open(own, last)
 	if err != nil {
 		defer cancel()
 		text, _ := s.explain(own, err)
 		return nil, errors.New(text)
 	}
-	r, err := newReader(own, cancel, s, running, began)
+	r, err := newReader(own, cancel, s, running, began, last)
 	if err != nil {
 		cancel()
 		running.close()

@@ -33,7 +33,11 @@ func (f *sqliteFile) place() string     { return f.path }
 func (f *sqliteFile) who() string       { return "" }
 func (f *sqliteFile) secrets() []string { return nil }
 
-func (f *sqliteFile) open(ctx context.Context, query string, _ time.Duration) (session, error) {
+func (f *sqliteFile) open(ctx context.Context, query string, timeout time.Duration) (session, error) {
+	return f.openFrom(ctx, query, nil, timeout)
+}
+
+func (f *sqliteFile) openFrom(ctx context.Context, query string, bound any, _ time.Duration) (session, error) {
 	if _, err := os.Stat(f.path); err != nil { // SQLite would say no more than that it can't
 		return nil, err
 	}
@@ -52,6 +56,12 @@ func (f *sqliteFile) open(ctx context.Context, query string, _ time.Duration) (s
 		}
 		if err := f.entire(ctx, d); err != nil {
 			return err
+		}
+		switch bound := bound.(type) {
+		case int64:
+			d.args = []any{bound}
+		case time.Time:
+			d.args = []any{boundText(bound)} // times are texts here
 		}
 		if err := d.start(ctx, ""); err != nil {
 			return err
@@ -113,6 +123,8 @@ func (f *sqliteFile) classify(err error) failure {
 	switch code := said.Code() & 0xff; code {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		result.kind = passing
+	case sqlite3.SQLITE_READONLY: // to read, it would have to undo what the journal beside the file has
+		result.special = "what writes the file was interrupted: open the database once with that, or with sqlite3, so that what was half written is undone"
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR:
 		result.special = f.anew()
 	case sqlite3.SQLITE_CANTOPEN:

@@ -17,15 +17,14 @@ import (
 
 // sqlServer is Microsoft's.
 type sqlServer struct {
-	config  msdsn.Config
-	dsn     string
-	connect func() *sql.DB
+	config msdsn.Config
+	dsn    string
 }
 
 func newSQLServer(o *Options) (server, error) {
 	config, err := msdsn.Parse(o.DSN)
 	if err != nil || !strings.HasPrefix(o.DSN, "sqlserver://") || config.Host == "" {
-		return nil, &OptionError{"dsn", "is not the address of a SQL Server database", "write one such as sqlserver://user:password@db.example.com:1433?database=people"}
+		return nil, &OptionError{"dsn", "is not the address of a SQL Server database", "write one such as sqlserver://user:password@db.example.com:1433?database=people" + encoded}
 	}
 	if safe := o.secure(config.Host); safe != nil {
 		safe.DynamicRecordSizingDisabled = true // as the driver has it: the server wants one record a packet
@@ -39,9 +38,23 @@ func newSQLServer(o *Options) (server, error) {
 	}
 	config.ReadOnlyIntent, config.LogFlags = true, 0
 	config.Encoding.GuidConversion, config.Encoding.Timezone = false, time.UTC
-	s := &sqlServer{config: config, dsn: o.DSN}
-	s.connect = func() *sql.DB { return sql.OpenDB(mssql.NewConnectorConfig(config)) }
-	return s, nil
+	return &sqlServer{config, o.DSN}, nil
+}
+
+// hasty makes connections that hear and say nothing more soon after a read has ended. The driver asks the server to end a query,
+// and would wait ten seconds for one that keeps silent.
+type hasty struct {
+	net.Dialer
+	own context.Context // of the read
+}
+
+func (h hasty) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := h.Dialer.DialContext(ctx, network, address)
+	if err == nil {
+		const patience = 500 * time.Millisecond
+		context.AfterFunc(h.own, func() { _ = conn.SetDeadline(time.Now().Add(patience)) }) // it may be closed already
+	}
+	return conn, err
 }
 
 func (s *sqlServer) place() string {
@@ -58,8 +71,14 @@ func (s *sqlServer) who() string       { return s.config.User }
 func (s *sqlServer) secrets() []string { return []string{s.dsn, s.config.Password, s.config.User} }
 
 // open begins a transaction, which is never committed: SQL Server knows none that only reads.
-func (s *sqlServer) open(ctx context.Context, query string, _ time.Duration) (session, error) {
-	return openDatabase(ctx, s.connect(), query, func(d *database) error {
+func (s *sqlServer) open(ctx context.Context, query string, timeout time.Duration) (session, error) {
+	return s.openFrom(ctx, query, nil, timeout)
+}
+
+func (s *sqlServer) openFrom(ctx context.Context, query string, bound any, _ time.Duration) (session, error) {
+	connector := mssql.NewConnectorConfig(s.config)
+	connector.Dialer = hasty{net.Dialer{KeepAlive: s.config.KeepAlive}, ctx}
+	return openDatabase(ctx, sql.OpenDB(connector), query, func(d *database) error {
 		var snapshots int
 		err := d.conn.QueryRowContext(ctx, "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()").Scan(&snapshots)
 		if err != nil {
@@ -70,10 +89,14 @@ func (s *sqlServer) open(ctx context.Context, query string, _ time.Duration) (se
 			level = sql.LevelReadCommitted
 			d.doubts = "the database permits no snapshots, so that they may be of several moments: ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON"
 		}
-		if d.tx, err = d.conn.BeginTx(ctx, &sql.TxOptions{Isolation: level}); err != nil {
+		// A rollback in a context that has ended would leave a goroutine of the driver reading into a buffer that the next connection gets.
+		if d.tx, err = d.conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: level}); err != nil {
 			return err
 		}
 		d.counted = countBeside
+		if bound != nil {
+			d.args = []any{sql.Named("cubesync_since", bound)}
+		}
 		if err := d.start(ctx, "\n;SELECT ROWCOUNT_BIG()"); err != nil {
 			return err
 		}
@@ -131,8 +154,14 @@ func spellSQLServer(l *line, typeName string, value any) bool {
 }
 
 func (s *sqlServer) classify(err error) failure {
+	if broken, is := errors.AsType[mssql.StreamError](err); is && isLost(broken.InnerError) {
+		return failure{text: broken.InnerError.Error(), kind: lost}
+	}
 	said, is := errors.AsType[mssql.Error](err)
 	if !is {
+		if strings.Contains(err.Error(), "tls: failed to verify certificate") { // the driver keeps no more of that error than its text
+			return failure{special: believe}
+		}
 		return failure{}
 	}
 	f := failure{text: fmt.Sprintf("%s (error %d)", said.Message, said.Number)}
@@ -141,8 +170,12 @@ func (s *sqlServer) classify(err error) failure {
 		f.kind = passing
 	case 6005, 40197, 40613:
 		f.kind = lost
-	case 229, 4060, 18456:
+	case 18456:
 		f.kind = denied
+	case 4060:
+		f.kind, f.special = denied, nameDatabase
+	case 229:
+		f.kind, f.special = denied, nameTable
 	}
 	return f
 }

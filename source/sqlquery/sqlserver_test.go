@@ -2,252 +2,281 @@ package sqlquery
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
+	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/microsoft/go-mssqldb/msdsn"
-
+	"cubesync/source/sourcetest/servers"
 	"cubesync/sync/record"
 )
 
-// recorded stands in for SQL Server's driver: there is no server of it to test with, so that this shows what is asked of the
-// driver, and what becomes of its answers, but not that a server answers so.
-type recorded struct {
-	asked     []string
-	snapshots int64 // what the database says of them
-	rows      [][]driver.Value
-	count     int64
-	more      bool // a third result
-}
-
-func (r *recorded) Connect(context.Context) (driver.Conn, error) { return r, nil }
-func (r *recorded) Driver() driver.Driver                        { return nil }
-func (r *recorded) Prepare(string) (driver.Stmt, error) {
-	return nil, errors.New("nothing is prepared")
-}
-func (r *recorded) Close() error              { return nil }
-func (r *recorded) Begin() (driver.Tx, error) { return nil, errors.New("without a level") }
-func (r *recorded) Commit() error             { r.asked = append(r.asked, "commit"); return nil }
-func (r *recorded) Rollback() error           { r.asked = append(r.asked, "rollback"); return nil }
-
-func (r *recorded) BeginTx(_ context.Context, o driver.TxOptions) (driver.Tx, error) {
-	r.asked = append(r.asked, "begin "+sql.IsolationLevel(o.Isolation).String())
-	if o.ReadOnly {
-		return nil, errors.New("read-only transactions are not supported")
-	}
-	return r, nil
-}
-
-func (r *recorded) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
-	r.asked = append(r.asked, query)
-	if strings.Contains(query, "snapshot_isolation_state") {
-		return &results{names: []string{"a"}, sets: [][][]driver.Value{{{r.snapshots}}}}, nil
-	}
-	sets := [][][]driver.Value{r.rows, {{r.count}}}
-	if r.more {
-		sets = append(sets, [][]driver.Value{{int64(1)}})
-	}
-	return &results{names: []string{"id", "note", "at", "day", "guid", "pay", "share", "blob", "on"}, sets: sets}, nil
-}
-
-type results struct {
-	names []string
-	sets  [][][]driver.Value
-}
-
-func (r *results) Columns() []string { return r.names[:max(1, len(r.sets[0][0]))] }
-func (r *results) Close() error      { return nil }
-func (r *results) Next(to []driver.Value) error {
-	if len(r.sets[0]) == 0 {
-		return io.EOF
-	}
-	copy(to, r.sets[0][0])
-	r.sets[0] = r.sets[0][1:]
-	return nil
-}
-func (r *results) HasNextResultSet() bool { return len(r.sets) > 1 }
-func (r *results) NextResultSet() error {
-	if len(r.sets) < 2 {
-		return io.EOF
-	}
-	r.sets, r.names = r.sets[1:], []string{"n"}
-	return nil
-}
-func (r *results) ColumnTypeDatabaseTypeName(i int) string {
-	return []string{"BIGINT", "NVARCHAR", "DATETIMEOFFSET", "DATE", "UNIQUEIDENTIFIER", "MONEY", "REAL", "VARBINARY", "BIT"}[i]
-}
-
-func readRecorded(t *testing.T, r *recorded) ([]record.Record, record.Verdict) {
+// source reads from it, as far as the options permit.
+func (s *tds) source(t *testing.T, change func(*Options)) *Source {
 	t.Helper()
-	s, err := New(Options{Driver: SQLServer, DSN: "sqlserver://hr:secret-word@db.example.com?database=people", Query: "SELECT * FROM staff ORDER BY id;"})
+	o := Options{Driver: SQLServer, DSN: "sqlserver://hr:secret-word@" + s.address + "?database=people&encrypt=disable", Query: "SELECT id FROM staff;"}
+	if change != nil {
+		change(&o)
+	}
+	source, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, is := s.server.(*sqlServer)
-	if !is {
-		t.Fatalf("it is %T", s.server)
-	}
-	server.connect = func() *sql.DB { return sql.OpenDB(r) }
-	reader, err := s.Open(t.Context())
+	return source
+}
+
+// through reads to the end.
+func through(ctx context.Context, t *testing.T, source *Source) (ids []string, v record.Verdict, err error) {
+	t.Helper()
+	reader, err := source.Open(ctx)
 	if err != nil {
-		t.Fatal(err)
+		return nil, v, err
 	}
-	var all []record.Record
-	for {
-		next, err := reader.Next(t.Context())
-		if err != nil {
-			return all, reader.Verdict()
+	defer func() {
+		if err := reader.Close(); err != nil {
+			t.Error(err)
 		}
-		all = append(all, next)
+	}()
+	for {
+		next, err := reader.Next(ctx)
+		if err != nil {
+			return ids, reader.Verdict(), err
+		}
+		ids = append(ids, next.At(0).Text())
 	}
 }
 
-func TestSQLServer(t *testing.T) {
-	guid := []byte{0x9c, 0xbc, 0xee, 0xa0, 0x0b, 0x9c, 0xf8, 0x4e, 0xbb, 0x6d, 0x6b, 0xb9, 0xbd, 0x38, 0x0a, 0x11} // three parts of it are little-endian
-	at := time.Date(2026, 3, 10, 4, 0, 0, 120e6, time.FixedZone("", 3600))
-	row := []driver.Value{int64(7), "é", at, at, guid, []byte("12.5000"), float64(float32(0.1)), []byte{0xff}, true}
-	for name, each := range map[string]struct {
-		recorded recorded
-		level    string
-		verdict  record.Completeness
-		reason   string
+func TestSQLServerOverTheNetwork(t *testing.T) {
+	const snapshot, plain = "transaction 5 5", "transaction 5 2" // as the protocol numbers levels
+	instead := func(answer []byte) func(net.Conn, []byte) { return func(c net.Conn, _ []byte) { reply(c, answer) } }
+	third := answer(3, 3)
+	third = slices.Concat(third[:len(third)-len(done(last, 1))], done(more, 1), heading(8), number8(4), done(last, 1))
+	for _, each := range []struct {
+		name   string
+		server *tds
+		begin  string
+		want   record.Completeness
+		reason string
 	}{
-		"snapshot":      {recorded{snapshots: 1, count: 1}, "Snapshot", record.Proven, "in one snapshot, in which the server counts as many"},
-		"no-snapshot":   {recorded{count: 1}, "Read Committed", record.Plausible, "ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON"},
-		"another-count": {recorded{snapshots: 1, count: 2}, "Snapshot", record.Incomplete, "gave 1 rows, and the same snapshot counts 2"},
-		"third-result":  {recorded{snapshots: 1, count: 1, more: true}, "Snapshot", record.Incomplete, "more than one result"},
+		{"snapshot", &tds{snapshots: 1, rows: 3}, snapshot, record.Proven, "in one snapshot, in which the server counts as many"},
+		{"no-snapshot", &tds{rows: 3}, plain, record.Plausible, "ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON"},
+		{"another-count", &tds{snapshots: 1, query: instead(answer(3, 4))}, snapshot, record.Incomplete, "gave 3 rows, and the same snapshot counts 4"},
+		{"third-result", &tds{snapshots: 1, query: instead(third)}, snapshot, record.Incomplete, "more than one result"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			each.recorded.rows = [][]driver.Value{row}
-			all, verdict := readRecorded(t, &each.recorded)
-			if verdict.Completeness != each.verdict || !strings.Contains(verdict.Reason, each.reason) {
-				t.Errorf("%+v", verdict)
+		t.Run(each.name, func(t *testing.T) {
+			s := startTDS(t, each.server)
+			ids, v, _ := through(t.Context(), t, s.source(t, nil))
+			if v.Completeness != each.want || !strings.Contains(v.Reason, each.reason) || !slices.Equal(ids, []string{"1", "2", "3"}) {
+				t.Errorf("%q, %+v", ids, v)
 			}
-			var texts []string
-			for i := range row {
-				texts = append(texts, all[0].At(i).Text())
-			}
-			want := []string{"7", "é", "2026-03-10T03:00:00.12Z", "2026-03-10", "a0eebc9c-9c0b-4ef8-bb6d-6bb9bd380a11", "12.5", "0.1", "ff", "true"}
-			if !slices.Equal(texts, want) {
-				t.Errorf("%q, want %q", texts, want)
-			}
-			asked := each.recorded.asked[1:]
-			if !slices.Equal(asked, []string{"begin " + each.level, "SELECT * FROM staff ORDER BY id\n;SELECT ROWCOUNT_BIG()", "rollback"}) {
+			committed := func(what string) bool { return strings.HasPrefix(what, "transaction 7 ") }
+			attention := func(what string) bool { return what == "attention" } // the driver may end a query whose answer it has
+			asked := slices.DeleteFunc(s.all(), attention)
+			if len(asked) < 4 || asked[2] != each.begin || asked[3] != "SELECT id FROM staff\n;SELECT ROWCOUNT_BIG()" || slices.ContainsFunc(asked, committed) {
 				t.Errorf("asked for %q", asked)
 			}
 		})
 	}
 }
 
-func TestPlace(t *testing.T) {
-	for want, options := range map[string]Options{
-		"postgres db.example.com:5433/people":  {Driver: Postgres, DSN: "postgres://hr:secret-word@db.example.com:5433/people"},
-		"mysql db.example.com:3306/people":     {Driver: MySQL, DSN: "hr:secret-word@tcp(db.example.com)/people"},
-		"sqlserver db.example.com:1433/people": {Driver: SQLServer, DSN: "sqlserver://hr:secret-word@db.example.com:1433?database=people"},
-		`sqlserver db.example.com\HR/people`:   {Driver: SQLServer, DSN: "sqlserver://hr:secret-word@db.example.com/HR?database=people"},
-		"sqlite people.db":                     {Driver: SQLite, DSN: "people.db"},
-	} {
-		options.Query = "SELECT 1"
-		s, err := New(options)
-		if err != nil {
-			t.Error(err)
-			continue
+// Wherever the connection breaks, the read isn't whole, and another may be.
+func TestSQLServerCutAtEveryByte(t *testing.T) {
+	whole := -1
+	for at := 0; ; at++ {
+		s := startTDS(t, &tds{snapshots: 1, rows: 2, query: func(c net.Conn, answer []byte) {
+			whole = len(answer)
+			packet(c, answer[:min(at, len(answer))], false)
+			_ = c.Close()
+		}})
+		_, v, err := through(t.Context(), t, s.source(t, nil))
+		if errors.Is(err, io.EOF) || v.Completeness.Usable() || v.Reason != "" && !v.Retryable || !strings.Contains(err.Error(), "the connection was lost") {
+			t.Errorf("cut after %d of %d bytes: %v, %+v", at, whole, err, v)
 		}
-		if s.Place() != want || options.Driver != SQLite && s.User() != "hr" {
-			t.Errorf("%s, %s; want %s", s.Place(), s.User(), want)
-		}
-	}
-}
-
-// A DSN that can't be used is never shown.
-func TestDSNsThatAreRefused(t *testing.T) {
-	for _, options := range []Options{
-		{Driver: Postgres, DSN: "postgres://hr:secret-word@db.example.com:port/people"},
-		{Driver: Postgres, DSN: "host=db.example.com password=secret-word port=x"},
-		{Driver: MySQL, DSN: "hr:secret-word@db.example.com/people"},
-		{Driver: MySQL, DSN: "mysql://hr:secret-word@db.example.com/people"},
-		{Driver: SQLServer, DSN: "server=db.example.com;password=secret-word"},
-		{Driver: SQLServer, DSN: "sqlserver://hr:secret-word@db.example.com?encrypt=perhaps"},
-		{Driver: SQLite, DSN: ""},
-		{Driver: SQLite, DSN: "file:secret-word"},
-		{Driver: "oracle", DSN: "secret-word"},
-	} {
-		options.Query = "SELECT 1"
-		_, err := New(options)
-		var wrong *OptionError
-		if !errors.As(err, &wrong) || strings.Contains(err.Error(), "secret-word") {
-			t.Errorf("%s %s: %v", options.Driver, options.DSN, err)
+		if at+1 >= whole { // the answer is whole without the packet's end
+			return
 		}
 	}
 }
 
-// Beyond this machine there is TLS with a certificate that is checked, whatever the DSN says.
-func TestTLSIsTheDefault(t *testing.T) {
-	for _, host := range []string{"db.example.com", "192.0.2.7", "localhost", "127.0.0.1"} {
-		for _, dsn := range []Options{
-			{Driver: Postgres, DSN: "postgres://hr@HOST,HOST:5433/people"},
-			{Driver: Postgres, DSN: "postgres://hr@HOST/people?sslmode=disable"},
-			{Driver: Postgres, DSN: "postgres://hr@HOST/people?sslmode=require"},
-			{Driver: MySQL, DSN: "hr@tcp(HOST)/people"},
-			{Driver: MySQL, DSN: "hr@tcp(HOST)/people?tls=skip-verify"},
-			{Driver: SQLServer, DSN: "sqlserver://hr@HOST"},
-			{Driver: SQLServer, DSN: "sqlserver://hr@HOST?encrypt=disable&trustservercertificate=true"},
-		} {
-			local := !strings.Contains(host, "example") && !strings.HasPrefix(host, "192")
-			for _, plain := range []bool{false, true} {
-				options := dsn
-				options.DSN, options.Query, options.Plaintext = strings.ReplaceAll(dsn.DSN, "HOST", host), "SELECT 1", plain
-				s, err := New(options)
-				if err != nil {
-					t.Error(err)
-					continue
-				}
-				if problem := unsafe(s, host); problem != "" && !local && !plain {
-					t.Errorf("%s: %s", options.DSN, problem)
-				}
+// What the server says in the middle of the rows isn't their end.
+func TestSQLServerFailsWhileRead(t *testing.T) {
+	for number, retryable := range map[uint32]bool{1205: true, 3960: true, 40197: true, 8134: false} {
+		s := startTDS(t, &tds{snapshots: 1, rows: 2, query: func(c net.Conn, answer []byte) {
+			row := len(heading(8)) + len(number8(1))
+			reply(c, slices.Concat(answer[:row], failed(number, "no more of hr's rows"), done(2, 0)))
+		}})
+		ids, v, err := through(t.Context(), t, s.source(t, nil))
+		if len(ids) != 1 || errors.Is(err, io.EOF) || v.Completeness.Usable() || v.Retryable != retryable || !strings.Contains(v.Reason, fmt.Sprintf("(error %d)", number)) || strings.Contains(v.Reason, "hr's") {
+			t.Errorf("error %d after %q: %v, %+v", number, ids, err, v)
+		}
+	}
+}
+
+// A server that keeps silent holds nobody up, and is told to end the query.
+func TestSQLServerKeepsSilent(t *testing.T) {
+	const patience = 500 * time.Millisecond
+	for _, deaf := range []bool{false, true} {
+		stop := func(c net.Conn, answer []byte) { packet(c, answer[:len(heading(8))+len(number8(1))], false) }
+		s := startTDS(t, &tds{snapshots: 1, rows: 2, query: stop, silent: deaf})
+		began := time.Now()
+		ids, v, err := through(t.Context(), t, s.source(t, func(o *Options) { o.Timeout = patience }))
+		if len(ids) != 1 || err == nil || v.Completeness.Usable() || v.Retryable || !strings.Contains(v.Reason, "took longer than its timeout") {
+			t.Errorf("after %q: %v, %+v", ids, err, v)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		_, v, err = through(ctx, t, s.source(t, nil))
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || v.Completeness.Usable() {
+			t.Errorf("%v, %+v", err, v)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if n := len(slices.DeleteFunc(s.all(), func(what string) bool { return what != "attention" })); n < 2 {
+			t.Errorf("asked for %q", s.all())
+		}
+	}
+}
+
+func TestSQLServerLetsNobodyIn(t *testing.T) {
+	s := startTDS(t, &tds{denied: true})
+	_, _, err := through(t.Context(), t, s.source(t, nil))
+	if err == nil || !strings.Contains(err.Error(), "(error 18456): check user and password") || strings.Contains(err.Error(), "secret-word") || strings.Contains(err.Error(), "'hr'") {
+		t.Error(err)
+	}
+}
+
+// A server without TLS never hears who we are, where TLS is asked for.
+func TestSQLServerWithoutTLS(t *testing.T) {
+	s := startTDS(t, &tds{})
+	_, _, err := through(t.Context(), t, s.source(t, func(o *Options) { o.RootCAs = servers.NewCA(t).Pool() }))
+	if err == nil || !strings.Contains(err.Error(), "server does not support encryption") || len(s.all()) != 0 || strings.Contains(err.Error(), "secret-word") {
+		t.Errorf("%v; it heard %q", err, s.all())
+	}
+}
+
+// A server shows who it is, and hears who we are if somebody vouches for it who is known.
+func TestSQLServerShowsItself(t *testing.T) {
+	ours, another := servers.NewCA(t), servers.NewCA(t)
+	for _, each := range []struct {
+		name, host, problem string
+		identity            *servers.Identity
+	}{
+		{"known", "localhost", "", ours.Issue(t, "localhost", time.Now().Add(time.Hour))},
+		{"unknown", "localhost", "unknown authority", another.Issue(t, "localhost", time.Now().Add(time.Hour))},
+		{"expired", "localhost", "expired", ours.Issue(t, "localhost", time.Now().Add(-time.Hour))},
+		{"somebody-else", "127.0.0.1", "127.0.0.1", ours.Issue(t, "localhost", time.Now().Add(time.Hour))},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			certificate, err := tls.LoadX509KeyPair(each.identity.CertificateFile, each.identity.KeyFile)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-	}
-}
-
-// unsafe says what about a connection can be overheard or forged.
-func unsafe(s *Source, host string) string {
-	switch server := s.server.(type) {
-	case *postgres:
-		for i, next := range append([]*pgconn.FallbackConfig{{TLSConfig: server.config.TLSConfig}}, server.config.Fallbacks...) {
-			if c := next.TLSConfig; c == nil || c.InsecureSkipVerify || c.ServerName != host {
-				return fmt.Sprintf("try %d has %+v", i, c)
+			s := startTDS(t, &tds{snapshots: 1, rows: 2, certificate: &certificate})
+			ids, v, err := through(t.Context(), t, s.source(t, func(o *Options) {
+				o.RootCAs = ours.Pool()
+				o.DSN = strings.ReplaceAll(o.DSN, "127.0.0.1", each.host)
+			}))
+			if each.problem == "" {
+				if v.Completeness != record.Proven || len(ids) != 2 {
+					t.Errorf("%q, %+v, %v", ids, v, err)
+				}
+				return
 			}
-		}
-	case *mariaDB:
-		if c := server.config.TLS; c == nil || c.InsecureSkipVerify || c.ServerName != host || server.config.AllowFallbackToPlaintext {
-			return fmt.Sprintf("it has %+v", c)
-		}
-	case *sqlServer:
-		if c := server.config.TLSConfig; c == nil || c.InsecureSkipVerify || c.ServerName != host || server.config.Encryption != msdsn.EncryptionRequired || server.config.TrustServerCertificate {
-			return fmt.Sprintf("it has %+v, %v", c, server.config.Encryption)
-		}
+			if err == nil || !strings.Contains(err.Error(), each.problem) || !strings.Contains(err.Error(), "with ca_file") || len(s.all()) > 0 {
+				t.Errorf("%v; it heard %q", err, s.all())
+			}
+		})
 	}
-	return ""
 }
 
-func TestScrubbed(t *testing.T) {
-	for _, each := range []struct{ text, secret, want string }{
-		{`auth failed for user "hr", through`, "hr", `auth failed for user "[secret]", through`},
-		{"a secret-word.", "secret-word", "a [secret]."},
-		{"xsecret-wordx", "secret-word", "x[secret]x"},
-		{"nothing", "", "nothing"},
-	} {
-		if got := without(each.text, each.secret); got != each.want {
-			t.Errorf("%q", got)
+// What the driver makes of values, as they come from the network, becomes text by the table.
+func TestSQLServerTypes(t *testing.T) {
+	const epoch = 719_162 // days before 1970
+	utf16LE := func(text string) (b []byte) {
+		for _, unit := range utf16.Encode([]rune(text)) {
+			b = binary.LittleEndian.AppendUint16(b, unit)
 		}
+		return b
+	}
+	day := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC).Unix()/86_400 + epoch
+	date := []byte{byte(day), byte(day >> 8), byte(day >> 16)}
+	three := int64(3 * 3600 * 1e7) // o'clock, in units of 100 ns
+	clock := []byte{byte(three), byte(three >> 8), byte(three >> 16), byte(three >> 24), byte(three >> 32)}
+	float := binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.1))
+	single := binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.1))
+	guid := []byte{0x9c, 0xbc, 0xee, 0xa0, 0x0b, 0x9c, 0xf8, 0x4e, 0xbb, 0x6d, 0x6b, 0xb9, 0xbd, 0x38, 0x0a, 0x11}
+	collation := []byte{0x09, 0x04, 0xd0, 0x00, 0x34}
+	short := func(value []byte) []byte { return append([]byte{byte(len(value))}, value...) }
+	long := func(value []byte) []byte {
+		return append(binary.LittleEndian.AppendUint16(nil, uint16(len(value))), value...)
+	} //nolint:gosec // short
+	xml := utf16LE("<a>é</a>")
+	chunked := slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(xml))), binary.LittleEndian.AppendUint32(nil, uint32(len(xml))), xml, make([]byte, 4)) //nolint:gosec // short
+	const null = "\x00null"
+	columns := []struct {
+		name        string
+		kind, value []byte
+		want        string
+	}{
+		{"bigint", []byte{0x26, 8}, short([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), "-1"},
+		{"tinyint", []byte{0x26, 1}, short([]byte{200}), "200"},
+		{"bit", []byte{0x68, 1}, short([]byte{1}), "true"},
+		{"decimal", []byte{0x6a, 5, 9, 4}, short([]byte{1, 0x48, 0xe8, 1, 0}), "12.5"},
+		{"below-one", []byte{0x6c, 5, 9, 4}, short([]byte{0, 0x88, 0x13, 0, 0}), "-0.5"},
+		{"money", []byte{0x6e, 8}, short([]byte{0, 0, 0, 0, 0x48, 0xe8, 1, 0}), "12.5"},
+		{"float", []byte{0x6d, 8}, short(float), "0.1"},
+		{"real", []byte{0x6d, 4}, short(single), "0.1"},
+		{"nvarchar", slices.Concat([]byte{0xe7, 200, 0}, collation), long(utf16LE("Zoë 🎈")), "Zoë 🎈"},
+		{"varchar", slices.Concat([]byte{0xa7, 200, 0}, collation), long([]byte("Zo\xeb")), "Zoë"},
+		{"empty", slices.Concat([]byte{0xe7, 200, 0}, collation), long(nil), ""},
+		{"null", slices.Concat([]byte{0xe7, 200, 0}, collation), []byte{0xff, 0xff}, null},
+		{"null-number", []byte{0x26, 8}, []byte{0}, null},
+		{"varbinary", []byte{0xa5, 200, 0}, long([]byte{0xff, 0}), "ff00"},
+		{"uniqueidentifier", []byte{0x24, 16}, short(guid), "a0eebc9c-9c0b-4ef8-bb6d-6bb9bd380a11"},
+		{"date", []byte{0x28}, short(date), "2026-03-10"},
+		{"time", []byte{0x29, 7}, short(clock), "03:00:00"},
+		{"datetime2", []byte{0x2a, 7}, short(slices.Concat(clock, date)), "2026-03-10T03:00:00Z"},
+		{"datetimeoffset", []byte{0x2b, 7}, short(slices.Concat(clock, date, []byte{60, 0})), "2026-03-10T03:00:00Z"}, // kept in UTC
+		{"datetime", []byte{0x6f, 8}, short(slices.Concat(binary.LittleEndian.AppendUint32(nil, 46_089), binary.LittleEndian.AppendUint32(nil, 3*3600*300))), "2026-03-10T03:00:00Z"},
+		{"xml", []byte{0xf1, 0}, chunked, "<a>é</a>"},
+	}
+	heads, row := binary.LittleEndian.AppendUint16([]byte{0x81}, uint16(len(columns))), []byte{0xd1}
+	for _, column := range columns {
+		name := utf16LE(column.name)
+		heads = slices.Concat(heads, []byte{0, 0, 0, 0, 1, 0}, column.kind, []byte{byte(len(name) / 2)}, name)
+		row = append(row, column.value...)
+	}
+	s := startTDS(t, &tds{snapshots: 1, query: func(c net.Conn, _ []byte) {
+		reply(c, slices.Concat(heads, row, done(more, 1), heading(8), number8(1), done(last, 1)))
+	}})
+	reader, err := s.source(t, nil).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	got, err := reader.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, column := range columns {
+		text := got.At(i).Text()
+		if got.At(i).IsNull() {
+			text = null
+		}
+		if text != column.want {
+			t.Errorf("%s: %q, want %q", column.name, text, column.want)
+		}
+	}
+	if _, err := reader.Next(t.Context()); !errors.Is(err, io.EOF) || reader.Verdict().Completeness != record.Proven {
+		t.Errorf("%v, %+v", err, reader.Verdict())
 	}
 }

@@ -152,7 +152,7 @@ func TestValuesThatAreNoText(t *testing.T) {
 func TestDeletedRows(t *testing.T) {
 	d := openSQLite(t)
 	d.exec(t, `CREATE TABLE t (id, flag BOOLEAN, at TIMESTAMP);
-		INSERT INTO t VALUES (1, 0, NULL), (2, 1, '2026-03-10 04:00:00'), (3, NULL, ''), (4, '', 0), (5, 'yes', 'soon')`)
+		INSERT INTO t VALUES (1, 0, NULL), (2, 1, '2026-03-10 04:00:00'), (3, ' ', ''), (4, 'False', 0), (5, 'yes', 'soon')`)
 	for column, want := range map[string]string{"flag": "1 3 4", "at": "1 3 4"} {
 		got := read(t, d.source(t, "SELECT * FROM t", func(o *sqlquery.Options) { o.DeletedColumn = column }))
 		var ids []string
@@ -160,7 +160,7 @@ func TestDeletedRows(t *testing.T) {
 			ids = append(ids, r.Value("id").Text())
 		}
 		if text := strings.Join(ids, " "); text != want || got.verdict.Completeness != record.Proven || got.verdict.Records != 3 ||
-			!strings.HasSuffix(got.verdict.Reason, "; left out as deleted ("+column+"): 2") {
+			!strings.HasSuffix(got.verdict.Reason, "; left out as deleted ("+column+"): 2") || got.verdict.Note != "left out as deleted ("+column+"): 2" {
 			t.Errorf("%s: %s, %+v", column, text, got.verdict)
 		}
 	}
