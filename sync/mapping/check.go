@@ -27,6 +27,9 @@ func (m *Mapper) Check(columns *record.Columns) error {
 			}
 		}
 	}
+	if m.password != "" && !columns.Has(m.password) {
+		wanted[m.password] = append(wanted[m.password], passwordName)
+	}
 	if len(wanted) == 0 {
 		return nil
 	}

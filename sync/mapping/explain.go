@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"cubesync/sync/record"
@@ -28,11 +29,14 @@ func (m *Mapper) Fields() []user.Field {
 // filter's.
 func (m *Mapper) Columns() []string { return m.columns() }
 
+// KeyColumns returns the columns that the external ID is made of.
+func (m *Mapper) KeyColumns() []string { return m.externalID.columns() }
+
 // Step is one rule's way from a record to a value.
 type Step struct {
-	Field string // external_id, a field, or a key such as custom_data.desk
+	Field string // filter, external_id, a field, or a key such as custom_data.desk
 	From  []Cell // the columns that it reads, none for a constant
-	Rule  string // "trimmed, NFC", a template, an expression, "a constant", "split at ;"
+	Rule  string // "trimmed, NFC", "the first that holds something", a template, an expression, "a constant", "split at ;"
 	Value string // what comes of it
 	Set   bool   // false: it says nothing about the field
 }
@@ -48,13 +52,14 @@ func (m *Mapper) Explain(rec record.Record) []Step {
 	var steps []Step
 	p := m.at(rec)
 	var found problems // Trace tells them
+	if p.filter != nil {
+		steps = append(steps, p.filter.decided(rec))
+	}
 	for _, r := range p.all() {
 		text, known := r.explained(rec, &found)
 		value := r.value(text, known)
 		step := Step{Field: r.name, Rule: r.describe(), Value: value.Text, Set: value.Set}
-		for _, name := range r.columns() {
-			step.From = append(step.From, Cell{name, rec.Value(name)})
-		}
+		step.From = r.cells(rec)
 		steps = append(steps, step)
 	}
 	first := len(steps) - len(p.customData) - len(p.tags)
@@ -65,6 +70,24 @@ func (m *Mapper) Explain(rec record.Record) []Step {
 		}
 	}
 	return steps
+}
+
+// decided is what the filter says of the record: true leaves it out.
+func (r *rule) decided(rec record.Record) Step {
+	step := Step{Field: r.name, From: r.cells(rec), Rule: r.describe()}
+	if out, err := r.expr.holds(rec); err == nil {
+		step.Value, step.Set = strconv.FormatBool(out), true
+	}
+	return step
+}
+
+// cells are what the record has in the columns that the rule reads.
+func (r *rule) cells(rec record.Record) []Cell {
+	var cells []Cell
+	for _, name := range r.columns() {
+		cells = append(cells, Cell{name, rec.Value(name)})
+	}
+	return cells
 }
 
 // explained makes the rule's value as Step shows it: that of an expression that gives a list is written as tags.
@@ -83,6 +106,8 @@ func (r rule) describe() string {
 		return "expression " + r.expr.shown()
 	case len(r.columns()) == 0:
 		return "a constant"
+	case r.first:
+		return "the first that holds something"
 	case len(r.parts) == 1:
 		return "trimmed, NFC"
 	}

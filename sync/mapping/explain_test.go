@@ -49,3 +49,25 @@ func TestExplain(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestExplainFilter(t *testing.T) {
+	mapper, err := mapping.New(mapping.Spec{ExternalID: mapping.Rule{Column: "id"}, Filter: `int(years) > 7`, FilterPlace: "config.yaml:3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, err := record.NewColumns([]string{"id", "years"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for years, want := range map[string]mapping.Step{
+		"8":   {Value: "true", Set: true},
+		"7":   {Value: "false", Set: true},
+		"old": {}, // it can't tell, and Filtered says why
+	} {
+		want.Field, want.From, want.Rule = "filter", []mapping.Cell{{"years", record.Text(years)}}, "expression int(years) > 7 (config.yaml:3)"
+		steps := mapper.Explain(record.OfTexts("row 1", columns, []string{"1", years}))
+		if diff := cmp.Diff(want, steps[0], cmp.AllowUnexported(record.Value{})); diff != "" || len(steps) != 2 {
+			t.Errorf("%s: %d steps, the first (-want +got):\n%s", years, len(steps), diff)
+		}
+	}
+}

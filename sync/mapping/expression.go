@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -144,7 +145,12 @@ func (e *expression) wrong(err error) error {
 	if !ok {
 		return fmt.Errorf("expression %s: %s", e.shown(), oneLine(err.Error()))
 	}
-	return fmt.Errorf("expression %s: %s, at character %d", e.shown(), oneLine(located.Message), located.From+1)
+	text := fmt.Sprintf("expression %s: %s, at character %d", e.shown(), oneLine(located.Message), located.From+1)
+	// What E-Mail and Home page come to, which nobody would see in the words for it.
+	if strings.HasPrefix(located.Message, "invalid operation: - (mismatched types string and string)") || strings.HasPrefix(located.Message, "unexpected token Identifier") {
+		text += `; a column whose name isn't one word is record["Home page"]`
+	}
+	return errors.New(text)
 }
 
 // shown is the expression in a message: in one line, and not all of a long one.
@@ -272,10 +278,13 @@ func textOf(value any) (text string, ok bool) {
 	case int:
 		return strconv.Itoa(value), true
 	case float64:
-		return strconv.FormatFloat(value, 'f', -1, 64), true
+		return strconv.FormatFloat(value, 'f', -1, 64), !isEndless(value)
 	}
 	return "", false
 }
+
+// isEndless reports whether a number is none: what a division by zero makes.
+func isEndless(value float64) bool { return math.IsInf(value, 0) || math.IsNaN(value) }
 
 // listOf returns the parts of a list.
 func listOf(value any) ([]any, bool) {
@@ -294,6 +303,9 @@ func listOf(value any) ([]any, bool) {
 
 // kindOf names what a value is.
 func kindOf(value any) string {
+	if number, is := value.(float64); is && isEndless(number) {
+		return "what a division by zero makes"
+	}
 	switch value.(type) {
 	case nil:
 		return "nothing"
@@ -313,8 +325,11 @@ func kindOf(value any) string {
 // columns are called.
 const columnPrefix = recordName + "."
 
-// recordName is the record in an expression: record["Odd name"].
-const recordName = "record"
+// recordName is the record in an expression, record["Odd name"], and envName all that the library knows.
+const (
+	recordName = "record"
+	envName    = "$env"
+)
 
 // names looks through an expression: which columns it reads, and whether it does what none may.
 type names struct {
@@ -347,10 +362,14 @@ func (n *names) Visit(node *ast.Node) {
 			n.refuse(at, "there is no function %s: there are %s", at.Name, n.functions.list())
 		}
 	case *ast.MemberNode:
-		if base, is := at.Node.(*ast.IdentifierNode); is && base.Value == recordName {
-			if _, constant := at.Property.(*ast.StringNode); !constant {
-				n.refuse(at, `%s[…] takes the name of a column in quotes: which columns are read has to be known beforehand`, recordName)
-			}
+		base, is := at.Node.(*ast.IdentifierNode)
+		_, constant := at.Property.(*ast.StringNode)
+		switch {
+		case !is || base.Value == envName:
+		case base.Value == recordName && !constant:
+			n.refuse(at, `%s[…] takes the name of a column in quotes: which columns are read has to be known beforehand`, recordName)
+			n.apart[base] = true
+		case constant:
 			n.apart[base] = true
 		}
 	case *ast.VariableDeclaratorNode:
@@ -418,7 +437,7 @@ func (r *renamer) Visit(node *ast.Node) {
 		if r.apart[at] || r.lets[at.Value] {
 			return
 		}
-		if at.Value == recordName || at.Value == "$env" {
+		if at.Value == recordName || at.Value == envName {
 			(*names)(r).refuse(at, `%s alone is no value: write record["name of a column"]`, at.Value)
 			return
 		}
@@ -426,10 +445,13 @@ func (r *renamer) Visit(node *ast.Node) {
 	case *ast.MemberNode:
 		base, is := at.Node.(*ast.IdentifierNode)
 		name, constant := at.Property.(*ast.StringNode)
-		if !is || !constant || !r.apart[base] {
+		if !is || !constant || !r.apart[base] || r.lets[base.Value] {
 			return
 		}
 		column = name.Value
+		if base.Value != recordName {
+			column = base.Value + "." + name.Value // of one source of several
+		}
 	default:
 		return
 	}

@@ -117,6 +117,8 @@ func TestExpressions(t *testing.T) {
 func TestExpressionsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`lower(given`:                         `full_name: expression lower(given (config.yaml:31): unexpected token EOF, at character 11`,
+		`lower(given-name)`:                   `invalid operation: - (mismatched types string and string), at character 12; a column whose name isn't one word is record["Home page"]`,
+		`lower(Home page)`:                    `unexpected token Identifier("page"), at character 12; a column whose name isn't one word is record["Home page"]`,
 		`lower(3)`:                            `cannot use int as argument (type string) to call lower`,
 		`lower(given, family)`:                `too many arguments to call lower`,
 		`given > 3`:                           `invalid operation: > (mismatched types string and int)`,
@@ -170,7 +172,7 @@ func TestExpressionsRefused(t *testing.T) {
 		"constant-key":       {func(s *mapping.Spec) { s.ExternalID = expression(`"x"`) }, "external_id: an expression of no column would give every user the same"},
 		"split-twice":        {func(s *mapping.Spec) { s.Tags = []mapping.TagRule{{Rule: expression("groups"), Split: ";"}} }, `tags: an expression splits by itself: write split(…, ";") in it`},
 		"custom-data-whole":  {func(s *mapping.Spec) { s.Fields[user.CustomData] = expression("given") }, "custom_data: as a whole it comes from a column; for anything else give its keys"},
-		"two-ways":           {func(s *mapping.Spec) { s.Fields[user.Email] = mapping.Rule{Column: "mail", Expr: "mail"} }, "email: give exactly one of column, constant, template and expr (2 are given)"},
+		"two-ways":           {func(s *mapping.Spec) { s.Fields[user.Email] = mapping.Rule{Column: "mail", Expr: "mail"} }, "email: give exactly one of column, first, constant, template and expr (2 are given)"},
 		"no-tables":          {func(s *mapping.Spec) { s.Tables, s.Filter = nil, `lookup("offices", office) == "x"` }, `there is no table "offices": write it under tables`},
 		"bad-key-of-an-item": {func(s *mapping.Spec) { s.CustomData = map[string]mapping.Rule{"desk": expression("(")} }, "custom_data.desk: expression ( (config.yaml:31): "},
 	} {
@@ -209,6 +211,8 @@ func TestExpressionsFail(t *testing.T) {
 		"less-than-nothing": {`left(given, -1)`, nil, `left takes a whole number from 0`},
 		"no-text":           {`lower(first(split(given, ",")) ?? 3)`, map[string]string{"given": ""}, `lower takes text, and was given a number`},
 		"a-list-after-all":  {`given == "" ? "" : [1]`, nil, `it gives a list where one text belongs`},
+		"divided-by-zero":   {`1 / int(website)`, map[string]string{"website": "0"}, `it gives what a division by zero makes where one text belongs`},
+		"zero-by-zero":      {`text(0 / int(website))`, map[string]string{"website": "0"}, `text takes a number or a condition, and was given what a division by zero makes`},
 		"a-list-in-a-list":  {`join([[given]], ",")`, nil, `join takes texts, and was given a list`},
 	} {
 		t.Run(name, func(t *testing.T) {

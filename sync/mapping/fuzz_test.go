@@ -2,6 +2,7 @@ package mapping_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,15 +13,15 @@ import (
 	"cubesync/sync/user"
 )
 
-// Whatever an expression says: it compiles or is refused in one line, and what compiles makes a user, a reject or a
-// decision of any record, soon, and the same one every time.
+// Whatever an expression says: it compiles, or is refused in one line that says which one and where in it, and what compiles
+// makes a user, a reject or a decision of any record, soon, and the same one every time.
 func FuzzExpression(f *testing.F) {
 	for _, text := range []string{
 		`trim(given + " " + family)`, `join(map(filter(split(given, ";"), # != "x"), lower(#)), ",")`, `record["Odd name"] ?? given`,
 		`regexReplace(given, "(a+)+$", "$1$1")`, `e164(given, "DE")`, `lookup("offices", given, family)`, `default(given, family) | upper() | slug()`,
 		`let x = split(given, ","); concat(x, x, [given])`, `given == nil ? 1 : 2.5`, `if given in ["a"] { "x" } else { nil }`, `given matches "^[a-z]+$"`,
 		`left(given, 3) + right(given, int(family))`, `any([given], # == family) && not (len(given) > 3)`, `sha256(text(7 ** 3))`, `1 / 0`, `9223372036854775807 + 1`,
-		`first(["a"])[0]`, `given[1:2]`, `{"a": given}["a"]`, `[[]]`, `given?.x`, `$env`, `1..9999999`, `"\x00\u{10FFFF}"`, `(((((((((given)))))))))`, `-given`,
+		`first(["a"])[0]`, `given[1:2]`, `{"a": given}["a"]`, `[[]]`, `given?.x`, `$env`, `1..9999999`, ``, ` `, `given +`, `""A`, `"\x00\u{10FFFF}"`, `(((((((((given)))))))))`, `-given`,
 	} {
 		f.Add(text, "Ann; b", "x")
 		f.Add(text, "\xff", "\u0301")
@@ -39,8 +40,9 @@ func FuzzExpression(f *testing.F) {
 		} {
 			m, err := mapping.New(spec)
 			if err != nil {
-				if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "runtime error") {
-					t.Errorf("refused in bad words: %q", err)
+				named := strings.Contains(err.Error(), "expression") || text == "" // which is none
+				if strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "runtime error") || !named || !placed(err.Error(), text) {
+					t.Errorf("%q is refused in bad words: %q", text, err)
 				}
 				continue
 			}
@@ -70,4 +72,15 @@ func FuzzExpression(f *testing.F) {
 			t.Errorf("it took %s", spent)
 		}
 	})
+}
+
+// placed reports whether the place that an error names is one in the text, or just behind it.
+func placed(message, text string) bool {
+	_, at, says := strings.Cut(message, ", at character ")
+	if !says {
+		return true
+	}
+	at, _, _ = strings.Cut(at, "; ") // a remedy may follow
+	n, err := strconv.Atoi(at)
+	return err == nil && 1 <= n && n <= utf8.RuneCountInString(text)+1
 }

@@ -49,13 +49,17 @@ type Spec struct {
 	FilterPlace string `json:"-"`
 	// Tables are those that expressions look values up in, by their names.
 	Tables map[string]map[string]string `json:",omitempty"`
+
+	// Password is the column with the password of whoever is signed up; "": none. It decides nothing about a record.
+	Password string `json:"-"`
 }
 
-// Rule says where a value comes from: exactly one of Column, Constant, Template and Expr.
+// Rule says where a value comes from: exactly one of Column, First, Constant, Template and Expr.
 //
 // Specs are recognised by their JSON: what none of them had before is left out of it where there is none.
 type Rule struct {
 	Column   string
+	First    []string `json:",omitempty"` // the first of these columns that holds something; not for the external ID
 	Constant string
 	Template string // text with {column} in it; {{ and }} are braces
 	Expr     string `json:",omitempty"` // an expression that gives text, a number, true or false, or nil; for tags a list of them, too
@@ -92,7 +96,8 @@ type rules struct {
 	tags       []tagRule
 	customData []rule // in the order of the keys
 	keys       []string
-	filter     *rule // nil: no record is left out
+	filter     *rule  // nil: no record is left out
+	password   string // a column; "": none
 }
 
 type fieldRule struct {
@@ -125,9 +130,13 @@ func New(spec Spec) (*Mapper, error) {
 		filter := compileWith(filterName, Rule{Expr: spec.Filter, Place: spec.FilterPlace}, condition, usual)
 		m.filter = &filter
 	}
+	m.password = spec.Password
 	m.externalID = compileWith(externalIDName, spec.ExternalID, oneText, key)
 	if m.externalID.expr != nil && len(m.externalID.columns()) == 0 {
 		problems = append(problems, fmt.Errorf("%s: an expression of no column would give every user the same: take a column", externalIDName))
+	}
+	if len(spec.ExternalID.First) > 0 {
+		problems = append(problems, fmt.Errorf("%s: the first of several columns may be another one tomorrow, and the user with it: take one column", externalIDName))
 	}
 	if spec.ExternalID.Constant != "" {
 		problems = append(problems, fmt.Errorf("%s: a constant would give every user the same: take a column", externalIDName))

@@ -203,6 +203,8 @@ func TestRejects(t *testing.T) {
 		"control-in-external-id": {map[string]string{"id": "E\t1"}, "", "external_id", "control character U+0009"},
 		"not-utf-8-external-id":  {map[string]string{"id": "E\xff"}, "", "external_id", "isn't valid UTF-8"},
 		"long-external-id":       {map[string]string{"id": long}, long, "external_id", "256 characters and may have 255"},
+		"mark-in-external-id":    {map[string]string{"id": "\ufeffE1"}, "", "external_id", "has the invisible character U+FEFF in it"},
+		"nothing-seen-in-key":    {map[string]string{"id": "E\u200b1"}, "", "external_id", "has the invisible character U+200B in it"},
 		"short-login":            {map[string]string{"login": "王芳"}, "E1", "login", "2 characters and needs 3 to 70"},
 		"long-login":             {map[string]string{"login": strings.Repeat("x", 71)}, "E1", "login", "71 characters"},
 		"e-mail-without-at":      {map[string]string{"email": "ann"}, "E1", "email", `"ann" isn't an e-mail address`},

@@ -10,6 +10,7 @@ type placed struct {
 	rules
 	columns *record.Columns
 	cells   []int // where everything stands that the rules look at
+	secret  int   // where the password stands
 }
 
 // at returns the mapping placed for a record.
@@ -24,7 +25,10 @@ func (m *Mapper) at(rec record.Record) *placed {
 
 // place finds the places of all columns.
 func (m *Mapper) place(columns *record.Columns) *placed {
-	p := &placed{columns: columns, rules: rules{externalID: m.externalID.placed(columns), keys: m.keys}}
+	p := &placed{
+		columns: columns, secret: columns.Index(m.password),
+		rules: rules{externalID: m.externalID.placed(columns), keys: m.keys, password: m.password},
+	}
 	for _, f := range m.fields {
 		p.fields = append(p.fields, fieldRule{f.placed(columns), f.field})
 	}

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cubesync/sync/record"
@@ -12,6 +13,7 @@ import (
 type rule struct {
 	name  string // of the field, in messages
 	parts []part
+	first bool        // of the parts, all of them columns, the first that holds something
 	expr  *expression // instead of parts
 	clear bool
 }
@@ -24,21 +26,28 @@ type part struct {
 }
 
 func compileRule(name string, r Rule, gives result, functions functions) (rule, error) {
-	compiled := rule{name: name, clear: r.Clear}
+	compiled := rule{name: name, clear: r.Clear, first: len(r.First) > 0}
 	constant := user.Clean(r.Constant)
-	given := 0
+	given := min(1, len(r.First))
 	for _, text := range []string{r.Column, constant, r.Template, r.Expr} {
 		if text != "" {
 			given++
 		}
 	}
 	if given != 1 {
-		return compiled, fmt.Errorf("give exactly one of column, constant, template and expr (%d are given)", given)
+		return compiled, fmt.Errorf("give exactly one of column, first, constant, template and expr (%d are given)", given)
 	}
 	var err error
 	switch {
 	case r.Column != "":
 		compiled.parts = []part{{column: r.Column}}
+	case compiled.first:
+		for i, name := range r.First {
+			if name == "" || slices.Contains(r.First[:i], name) {
+				return compiled, fmt.Errorf("first names the column %q twice, or not at all: name each once", name)
+			}
+			compiled.parts = append(compiled.parts, part{column: name})
+		}
 	case constant != "":
 		compiled.parts = []part{{literal: constant}}
 	case r.Expr != "":
@@ -147,6 +156,16 @@ func (r *rule) text(rec record.Record) (text string, known bool) {
 		}
 		value := rec.At(r.parts[0].at)
 		return user.Clean(value.Text()), !value.IsAbsent()
+	}
+	if r.first {
+		for _, p := range r.parts {
+			value := rec.At(p.at)
+			if text = user.Clean(value.Text()); text != "" {
+				return text, true
+			}
+			known = known || !value.IsAbsent()
+		}
+		return "", known
 	}
 	var room [64]byte
 	out := room[:0]

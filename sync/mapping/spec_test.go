@@ -16,12 +16,12 @@ func TestNewErrors(t *testing.T) {
 		change func(*mapping.Spec)
 		want   string
 	}{
-		"no-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{} }, "external_id: give exactly one of column, constant, template and expr (0 are given)"},
+		"no-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{} }, "external_id: give exactly one of column, first, constant, template and expr (0 are given)"},
 		"constant-external-id": {func(s *mapping.Spec) { s.ExternalID = mapping.Rule{Constant: "x"} },
 			"external_id: a constant would give every user the same"},
 		"two-ways": {func(s *mapping.Spec) {
 			s.Fields[user.Email] = mapping.Rule{Column: "a", Template: "{b}"}
-		}, "email: give exactly one of column, constant, template and expr (2 are given)"},
+		}, "email: give exactly one of column, first, constant, template and expr (2 are given)"},
 		"blank-constant": {func(s *mapping.Spec) { s.Fields[user.Phone] = mapping.Rule{Constant: " "} }, "phone: give exactly one"},
 		"tags-as-field":  {func(s *mapping.Spec) { s.Fields[user.Tags] = column("tags") }, "tags: tags have rules of their own"},
 		"bad-tag":        {func(s *mapping.Spec) { s.Tags[0] = mapping.TagRule{} }, "tags: give exactly one"},

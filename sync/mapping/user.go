@@ -17,6 +17,9 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 	var u user.User
 	id, readable := p.key(rec, &found)
 	u.ExternalID = id
+	if rec.Doubt != "" {
+		found.add("", "%s", rec.Doubt)
+	}
 
 	for i := range p.fields {
 		f := &p.fields[i]
@@ -35,6 +38,9 @@ func (m *Mapper) User(rec record.Record) (user.User, error) {
 		u.Values[user.CustomData] = p.customDataValue(rec, &found)
 	}
 	if len(found) > 0 {
+		if problem := p.unfit(rec); problem != "" {
+			found.add(passwordName, "%s", problem)
+		}
 		if !readable {
 			id = ""
 		}

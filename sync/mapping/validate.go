@@ -43,7 +43,7 @@ func (p problems) reject(rec record.Record, externalID string) *record.RejectErr
 	}
 	texts := make([]string, len(p))
 	for i, each := range p {
-		texts[i] = each.field + ": " + each.text
+		texts[i] = strings.TrimPrefix(each.field+": "+each.text, ": ")
 	}
 	reject.Problem = strings.Join(texts, "; ")
 	return reject
@@ -63,10 +63,26 @@ func (p *problems) checkExternalID(id, emptyColumn string) (readable bool) {
 	if !p.checkText(externalIDName, id) {
 		return false
 	}
+	if i := invisibleAt(id); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(id[i:])
+		p.add(externalIDName, "%s has the invisible character %U in it, with which it would be another person's: remove it", excerpt(id), r)
+		return false
+	}
 	if n := utf8.RuneCountInString(id); n > maxExternalID {
 		p.add(externalIDName, "it has %d characters and may have %d", n, maxExternalID)
 	}
 	return true
+}
+
+// invisibleAt returns where a text has the first character that nobody sees, -1 without one: a byte order mark in the middle
+// of joined files, a zero-width space that came with a copy from a web page.
+func invisibleAt(text string) int {
+	if user.Plain(text) {
+		return -1
+	}
+	return strings.IndexFunc(text, func(r rune) bool {
+		return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	})
 }
 
 func (p *problems) checkField(field user.Field, text string) {
