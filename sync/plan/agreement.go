@@ -103,6 +103,7 @@ const (
 	accountAsBefore mark = 1 << iota // its account is the one of the agreement
 	recordAsBefore                   // a record of this read was passed over
 	isConcerned                      // whatever its record says
+	wasRead                          // this read gave a record of it
 )
 
 // NewSieve takes no account for seen.
@@ -146,7 +147,7 @@ func (s *Sieve) Changed(a *account.Account) bool {
 // Restart begins a read of the source.
 func (s *Sieve) Restart() {
 	for i := range s.marks {
-		s.marks[i] &^= recordAsBefore
+		s.marks[i] &^= recordAsBefore | wasRead
 	}
 	s.agreeing, s.again = 0, false
 	clear(s.claims)
@@ -172,6 +173,7 @@ func (s *Sieve) Record(externalID string, digest user.Digest) bool {
 	}
 	s.next = row + 1
 	m := s.marks[row]
+	s.marks[row] |= wasRead
 	switch {
 	case m&recordAsBefore != 0: // a second record of the same person: both are needed
 		s.marks[row] |= isConcerned
@@ -221,6 +223,7 @@ func (s *Skim) Miss(externalID string) {
 // Skimmed takes rows whose records were passed over by a Skim: from one to before another.
 func (s *Sieve) Skimmed(from, to int64) {
 	for row := from; row < to; row++ {
+		s.marks[row] |= wasRead
 		if s.marks[row]&(isConcerned|recordAsBefore) != 0 { // another record of the same person came before: both are needed
 			s.marks[row] |= isConcerned
 			s.again = true
@@ -269,6 +272,41 @@ func (s *Sieve) Again(ctx context.Context) (bool, error) {
 		}
 	}
 	return s.again, nil
+}
+
+// Lacks reports, of a read of only what changed, whether it can't be planned by, because a record that it didn't give wants
+// the same login or e-mail as one that it gave, as far as is known. An error means that it can't be told.
+func (s *Sieve) Lacks(ctx context.Context) (bool, error) {
+	if len(s.claims) == 0 {
+		return false, nil
+	}
+	rows, err := s.agreements.Claiming(ctx, s.claims)
+	return slices.ContainsFunc(rows, func(row int64) bool { return s.marks[row]&wasRead == 0 }), err
+}
+
+// Presume ends a read of only what changed: whose record it didn't give, it is as before, unless something is to be said of
+// the account. It returns how many they are. They aren't among those who agree.
+func (s *Sieve) Presume() int {
+	n := 0
+	for row := range s.agreements.Rows() {
+		if s.marks[row]&(wasRead|isConcerned|accountAsBefore) == accountAsBefore {
+			s.marks[row] |= recordAsBefore
+			n++
+		}
+	}
+	return n
+}
+
+// Claims returns what tells whether a record that wasn't passed over wants an account's login or e-mail. It can be asked
+// when the sieve isn't needed any more.
+func (s *Sieve) Claims() func(a *account.Account) bool {
+	claims := s.claims
+	return func(a *account.Account) bool {
+		return slices.ContainsFunc(claimed(), func(field user.Field) bool {
+			value := a.Values[field].Text
+			return value != "" && claims[claimOf(field, value).digest()]
+		})
+	}
 }
 
 // Agreeing returns how many records were passed over.

@@ -24,6 +24,9 @@ const mostAhead = 1 << 18
 //	record             | account                                    | policy                       | decision                         | case
 //	-------------------+--------------------------------------------+------------------------------+----------------------------------+------
 //	one                | none                                       |                              | create                           | new-record-is-created
+//	one, no password   | none                                       |                              | reject bad-password              | new-record-without-a-password
+//	one, no password   | ours, differs                              |                              | update                           | record-without-a-password
+//	one, no password   | not ours, has the login                    | adopt: login                 | adopt                            | adopt-without-a-password
 //	one                | none, but known before                     | vanished: recreate           | create vanished                  | vanished-recreate
 //	one                | none, but known before                     | vanished: leave              | create, blocked left-vanished    | vanished-leave
 //	one                | none; in doubt with another login          |                              | create, blocked in-doubt         | late-sign-up-with-another-login
@@ -105,7 +108,7 @@ func (s *Survey) Build(found []account.Account) *Plan {
 		Survey: s, policy: s.in.Policy,
 		plan:     &Plan{Operations: make([]Operation, 0, min(s.rows, mostAhead)), Rejects: []Reject{}, Leavers: []Leaver{}, Remarks: []Remark{}, Agreed: map[string]Agreement{}},
 		rejected: map[string]bool{}, foundByID: maps.Clone(s.strays), deviating: map[string]row{}, adoptable: map[string]Desired{}, leavers: map[int64]string{}, refusals: map[string]*Refusal{},
-		halfway: map[string]halfway{},
+		halfway: map[string]halfway{}, unfit: map[string]string{},
 	}
 	for _, r := range s.in.Rejects {
 		b.rejected[r.ExternalID] = true
@@ -114,7 +117,7 @@ func (s *Survey) Build(found []account.Account) *Plan {
 	for _, a := range found {
 		b.foundByID[a.ID] = a
 	}
-	b.plan.Owned, b.plan.Desired, b.plan.Unchanged = s.in.Agreeing, s.in.Agreeing, s.in.Agreeing
+	b.plan.Owned, b.plan.Desired, b.plan.Unchanged = s.in.Agreeing+s.in.NotRead, s.in.Agreeing, s.in.Agreeing
 	for r := range join(s.in) {
 		b.row(r)
 	}
@@ -139,6 +142,7 @@ type builder struct {
 	adoptable    map[string]Desired           // records whose sign-ups may turn out to be adoptions
 	leavers      map[int64]string             // leavers whose accounts stay, by account id, and until when
 	refusals     map[string]*Refusal          // of those for whom something is planned, by external ID
+	unfit        map[string]string            // why those can't be signed up for whom that is planned, by external ID
 	halfway      map[string]halfway           // those who gave something up in a swap that was broken off, by external ID
 }
 

@@ -40,6 +40,10 @@ func (b *builder) settleClaims() {
 				continue
 			}
 		}
+		if why := b.unfit[op.ExternalID]; why != "" && op.Kind == Create && op.Blocked == "" { // whoever is adopted needs none
+			b.plan.Rejects = append(b.plan.Rejects, Reject{Position: op.Position, ExternalID: op.ExternalID, Reason: BadPassword, Detail: "password: " + why})
+			continue
+		}
 		kept = append(kept, op)
 	}
 	b.plan.Operations = kept

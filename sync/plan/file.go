@@ -60,9 +60,15 @@ type Header struct {
 
 // Source is the read that a plan was made from.
 type Source struct {
-	Completeness string          `json:"completeness"`
-	Reason       string          `json:"reason,omitempty"`
-	Evidence     record.Evidence `json:"evidence"`
+	Completeness string `json:"completeness"`
+	Reason       string `json:"reason,omitempty"`
+	// Note is what people should hear of a usable read, such as who was left out.
+	Note     string          `json:"note,omitempty"`
+	Evidence record.Evidence `json:"evidence"`
+	// Since says from where on records were read, where only what changed was; "" where all were.
+	Since string `json:"since,omitempty"`
+	// SeveralMoments: the records may be of several moments, so that the guards are halved.
+	SeveralMoments bool `json:"several_moments,omitempty"`
 }
 
 // Partial reports whether the source wasn't read whole, or was too old, so that nothing may be written by it.

@@ -24,7 +24,7 @@ func (f *File) Redacted() *File {
 	}}
 	h := &redacted.Header
 	h.Redacted, h.Config, h.Settings, h.Reviewed = true, "", nil, "" // Config is the key of the digests
-	h.Source.Reason, h.Source.Evidence.SHA256 = "", ""
+	h.Source.Reason, h.Source.Note, h.Source.Evidence = "", "", h.Source.Evidence.With(func(e *record.Evidence) { e.SHA256 = "" })
 	h.Columns, h.LeftEmpty = nil, nil
 	if h.AbsenceUnknown != "" {
 		h.AbsenceUnknown = "(not told in a redacted plan)"

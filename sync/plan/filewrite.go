@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"cubesync/sync/record"
 )
 
 // Write writes the file. It fills in the header's version, counts and sum; of the counts, only how many records were
@@ -38,7 +40,7 @@ func (f *File) Write(w io.Writer) error {
 // inUTC is the header as it is spelled.
 func (h Header) inUTC() Header {
 	h.MadeAt, h.ExpiresAt, h.Watermark = utcTime(h.MadeAt), utcTime(h.ExpiresAt), utcTime(h.Watermark)
-	h.Source.Evidence.ModTime = utcTime(h.Source.Evidence.ModTime)
+	h.Source.Evidence = h.Source.Evidence.With(func(e *record.Evidence) { e.ModTime = utcTime(e.ModTime) })
 	return h
 }
 

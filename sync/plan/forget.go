@@ -116,7 +116,7 @@ func (f *File) Forget(who *Person) (lines int, err error) {
 	if changed {
 		lines++
 	}
-	for _, prose := range []*string{&f.Header.AbsenceUnknown, &f.Header.Source.Reason} {
+	for _, prose := range []*string{&f.Header.AbsenceUnknown, &f.Header.Source.Reason, &f.Header.Source.Note} {
 		if who.Named(*prose) {
 			*prose = TakenOut
 			lines++

@@ -17,6 +17,7 @@ func TestForget(t *testing.T) {
 		f := sampleFile()
 		f.Plan.Operations[3].Account.Values = user.Values{}
 		f.Header.AbsenceUnknown = "bo@example.com may be anybody"
+		f.Header.Source.Note = "bo@example.com is left out"
 		f.Header.Guards[0].Concerns, f.Header.Guards[0].Count = []string{"E1", "E2", "E3", "E4"}, 9
 		f.Plan.Rejects = append(f.Plan.Rejects,
 			Reject{Position: "users.csv:7", ExternalID: "E7", Reason: HeldByLeaver, Detail: "the e-mail is held by leaver E2 until Monday"},
@@ -32,7 +33,7 @@ func TestForget(t *testing.T) {
 		leavers    int
 		remarks    int
 	}{
-		"in-a-swap":     {Person{ExternalIDs: []string{"E2"}, AccountIDs: []int64{7}, Names: []string{"bo@example.com"}}, 7, "E1 E3", 2, 1, 1},
+		"in-a-swap":     {Person{ExternalIDs: []string{"E2"}, AccountIDs: []int64{7}, Names: []string{"bo@example.com"}}, 8, "E1 E3", 2, 1, 1},
 		"signed-up":     {Person{ExternalIDs: []string{"E1"}, Names: []string{"ann", "ann@example.com"}}, 3, "E2 E2 E3", 3, 1, 1},
 		"by-account":    {Person{ExternalIDs: []string{"Q9"}, AccountIDs: []int64{8}}, 1, "E1 E2 E2", 3, 1, 1},
 		"rejected":      {Person{ExternalIDs: []string{"E4"}}, 2, "E1 E2 E2 E3", 2, 1, 1},

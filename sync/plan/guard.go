@@ -64,6 +64,10 @@ type Situation struct {
 	Baseline    *Baseline         // nil before the first applied run
 	Settings    map[string]string // as Baseline.Settled, of this run
 	WeekDeletes int               // releases and deletes applied in the seven days before now
+	// Changes: only what changed was read, so that the source's size says nothing.
+	Changes bool
+	// SeveralMoments: the records may be of several moments, so that every guard permits half of what it would.
+	SeveralMoments bool
 }
 
 // The names of the guards, as the configuration and the messages have them.
@@ -90,15 +94,20 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	trip := func(guard, saw, limit, remedy string, who concerned) {
 		trips = append(trips, Trip{Guard: guard, Saw: saw, Limit: limit, Concerns: who.first, Count: who.n, Remedy: remedy})
 	}
+	part, why := 1, ""
+	if s.SeveralMoments {
+		part, why = 2, ", halved because the records may be of several moments"
+	}
 	atMost := func(guard string, who concerned, before, limit int, what string) {
 		if n := who.n + before; n > limit {
-			trip(guard, fmt.Sprintf("%s: %s among %s", what, Number(n), Counted(p.Owned, "owned account")), Number(limit), "look at them in the plan", who)
+			trip(guard, fmt.Sprintf("%s: %s among %s", what, Number(n), Counted(p.Owned, "owned account")), Number(limit)+why, "look at them in the plan", who)
 		}
 	}
-	ceiling := func(guard string, who concerned, c Ceiling, what string) { atMost(guard, who, 0, c.Of(p.Owned), what) }
+	permits := func(c Ceiling) int { return c.Of(p.Owned) / part }
+	ceiling := func(guard string, who concerned, c Ceiling, what string) { atMost(guard, who, 0, permits(c), what) }
 	leaving, unapproved := p.leaving(), p.unapproved()
 	departures := func(guard string, before, limit int, what string) {
-		half := p.Owned / 2 // never more, whatever the limits, their floors, and approvals say
+		half := p.Owned / 2 / part // never more, whatever the limits, their floors, and approvals say
 		if unapproved.n > 0 && unapproved.n+before > min(half, limit) {
 			atMost(guard, unapproved, before, min(half, limit), what)
 		} else if leaving.n > 0 {
@@ -107,20 +116,20 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	}
 
 	switch {
-	case p.Present() > 0:
+	case p.Present() > 0, s.Changes:
 	case p.Filtered > 0:
 		trip(guardEmpty, Counted(p.Filtered, "record")+", of which the filter leaves out all that can be read", "at least 1 left", "check the filter", p.missing())
 	default:
-		trip(guardEmpty, "a source without any record", "at least 1", "check the export", p.missing())
+		trip(guardEmpty, "a source without any usable record", "at least 1", "check the source", p.missing())
 	}
-	if b := s.Baseline; b != nil && p.Present() > 0 {
-		if floor := int(math.Ceil(math.FMA(float64(b.Present), 1-limits.Shrink, -rounding))); p.Present() < floor {
+	if b := s.Baseline; b != nil && p.Present() > 0 && !s.Changes {
+		if floor := int(math.Ceil(math.FMA(float64(b.Present), 1-limits.Shrink/float64(part), -rounding))); p.Present() < floor {
 			trip(guardShrink, fmt.Sprintf("persons in the source: %s, and %s in run %d", Number(p.Present()), Number(b.Present), b.Run),
-				"at least "+Number(floor), "check that the export is whole", p.missing())
+				"at least "+Number(floor)+why, "check that the export is whole", p.missing())
 		}
 	}
-	departures(guardDeletes, 0, limits.Deletes.Of(p.Owned), "releases and deletes")
-	departures(guardWeekDeletes, s.WeekDeletes, limits.WeekDeletes.Of(p.Owned),
+	departures(guardDeletes, 0, permits(limits.Deletes), "releases and deletes")
+	departures(guardWeekDeletes, s.WeekDeletes, permits(limits.WeekDeletes),
 		fmt.Sprintf("releases and deletes in seven days, %s of them before this run", Number(s.WeekDeletes)))
 	ceiling(guardUpdates, p.sent(Update, Adopt), limits.Updates, "updates and adoptions")
 	if s.Baseline != nil {
@@ -130,9 +139,9 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 		ceiling(guardField, p.fieldChanges(field), limits.Field, fmt.Sprintf("changes of %s", field))
 	}
 	ceiling(guardField, p.replacedAvatars(), limits.Field, "changes of "+avatarField)
-	if who, from := p.heldByLeavers(), limits.Rekeyed.Of(p.Owned); who.n > 0 && who.n >= from {
+	if who, from := p.heldByLeavers(), (limits.Rekeyed.Of(p.Owned)+part-1)/part; who.n > 0 && who.n >= from {
 		trip(guardRekeyed, fmt.Sprintf("new external IDs whose login or e-mail a leaver holds: %s among %s", Number(who.n), Counted(p.Owned, "owned account")),
-			"fewer than "+Number(from), "were the keys changed? `cubesync rekey` carries new ones; if not, look at them in the plan", who)
+			"fewer than "+Number(from)+why, "were the keys changed? `cubesync rekey` carries new ones; if not, look at them in the plan", who)
 	}
 	if changed := changedSettings(s); leaving.n > 0 && len(changed) > 0 {
 		trip(guardSettings, fmt.Sprintf("releases and deletes: %s, together with a change of %s since run %d", Number(leaving.n), strings.Join(changed, ", "), s.Baseline.Run),

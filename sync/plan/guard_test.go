@@ -83,6 +83,44 @@ func TestGuardLimits(t *testing.T) {
 	}
 }
 
+// Where the records may be of several moments, every guard trips at half of what it permits otherwise, and says so.
+func TestGuardsAreHalved(t *testing.T) {
+	first, later := Situation{}, Situation{Baseline: &Baseline{Run: 1, Present: 1000}}
+	week := Situation{Baseline: later.Baseline, WeekDeletes: 30}
+	for _, test := range []struct {
+		name      string
+		situation Situation
+		at        *Plan // trips nothing
+		beyond    *Plan // trips the guard
+		guard     string
+		limit     string
+	}{
+		{"deletes", later, made(1000, 1000, map[Kind]int{Delete: 25}), made(1000, 1000, map[Kind]int{Delete: 26}), "deletes", "25"},
+		{"deletes-by-floor", first, made(10, 10, map[Kind]int{Delete: 1}), made(20, 20, map[Kind]int{Delete: 2}), "deletes", "1"},
+		{"week", week, made(1000, 1000, map[Kind]int{Delete: 20}), made(1000, 1000, map[Kind]int{Delete: 21}), "week_deletes", "50"},
+		{"updates", later, made(1000, 1000, map[Kind]int{Update: 150}), made(1000, 1000, map[Kind]int{Update: 151}), "updates", "150"},
+		{"creates", later, made(1000, 1000, map[Kind]int{Create: 100}), made(1000, 1000, map[Kind]int{Create: 101}), "creates", "100"},
+		{"field", later, made(1000, 1000, map[Kind]int{Update: 150}).changing(user.Email), made(1000, 1000, map[Kind]int{Update: 151}).changing(user.Email), "field", "150"},
+		{"rekeyed", later, made(1000, 1000, nil).rejecting(HeldByLeaver, 4), made(1000, 1000, nil).rejecting(HeldByLeaver, 5), "rekeyed", "fewer than 5"},
+		{"rekeyed-by-floor", first, made(10, 10, nil).rejecting(HeldByLeaver, 1), made(10, 10, nil).rejecting(HeldByLeaver, 2), "rekeyed", "fewer than 2"},
+		{"shrink", later, made(1000, 900, nil), made(1000, 899, nil), "shrink", "at least 900"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if trips := Guard(test.beyond, DefaultLimits(), test.situation); len(trips) > 0 {
+				t.Errorf("of one moment: %v", trips)
+			}
+			test.situation.SeveralMoments = true
+			if trips := Guard(test.at, DefaultLimits(), test.situation); len(trips) > 0 {
+				t.Errorf("at the limit: %v", trips)
+			}
+			trip := concernedBy(t, test.beyond, test.guard, test.situation)
+			if want := test.limit + ", halved because the records may be of several moments"; trip.Limit != want {
+				t.Errorf("beyond it permits %q, want %q", trip.Limit, want)
+			}
+		})
+	}
+}
+
 func TestGuardOfOneField(t *testing.T) {
 	limits := DefaultLimits()
 	limits.Updates = Ceiling{Floor: 10000}

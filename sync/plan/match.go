@@ -218,6 +218,9 @@ func (b *builder) create(d Desired, known Known) {
 	if len(b.policy.Adopt) > 0 {
 		b.adoptable[op.ExternalID] = d
 	}
+	if d.Unfit != "" {
+		b.unfit[op.ExternalID] = d.Unfit
+	}
 	if settled := b.depict(d, known, nil); !settled {
 		op.Record = 0 // they agree when their avatar is settled too
 	}

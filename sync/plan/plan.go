@@ -23,6 +23,8 @@ type Desired struct {
 	Digest user.Digest
 	// Picture is the avatar that the record points at.
 	Picture Picture
+	// Unfit says why nobody can be signed up by the record: it has no password that the service would take. "": somebody can.
+	Unfit string
 }
 
 // Known is what earlier runs left in the state about one external ID.
@@ -140,6 +142,7 @@ type Input struct {
 	Known    iter.Seq[Known]
 	Rejects  []Reject        // records that the source or the mapping rejected
 	Agreeing int             // users who were left out, because their record and their account agree: see Sieve
+	NotRead  int             // owned accounts that were left out, because only what changed was read, and their records weren't
 	Late     map[string]Late // calls that may still be carried out, by external ID
 
 	// AbsenceUnknown says why a missing record proves nothing in this read; "" when it does. Nobody is released or
@@ -376,6 +379,7 @@ const (
 	BadRecord      Reason = "bad-record"          // reject: the source or the mapping refused it
 	DuplicateKey   Reason = "duplicate-key"       // reject: two records with one external ID and different content
 	SharedValue    Reason = "shared-value"        // reject: two records want the same login or e-mail
+	BadPassword    Reason = "bad-password"        // reject: nobody can be signed up with the record's password
 	ForeignTag     Reason = "foreign-tag"         // reject: a mapped tag is the owner tag of another pipeline
 	NotOurs        Reason = "not-ours"            // reject: the account exists and doesn't carry our tag
 	ValueTaken     Reason = "value-taken"         // reject: the login or e-mail belongs to another account

@@ -169,7 +169,7 @@ func readDesired(t *testing.T, data []byte) []Desired {
 	t.Helper()
 	var all []Desired
 	rows(t, data, func(line int, row map[string]string) {
-		d := Desired{User: user.User{ExternalID: row["external_id"]}, Position: record.Position(fmt.Sprintf("users.csv:%d", line))}
+		d := Desired{User: user.User{ExternalID: row["external_id"]}, Position: record.Position(fmt.Sprintf("users.csv:%d", line)), Unfit: row["unfit"]}
 		for _, field := range user.Fields() {
 			if text, ok := row[field.String()]; ok && text != "-" {
 				d.User.Values[field] = user.Text(text)

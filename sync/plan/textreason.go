@@ -25,6 +25,7 @@ func (r Reason) Meaning() string {
 		BadRecord:      "the source or the mapping refused the record",
 		DuplicateKey:   "several records have this external ID: they count as one where all say the same, and otherwise none is applied",
 		SharedValue:    "several records want the same login or e-mail; none is applied",
+		BadPassword:    "a new user needs a password, and the record has none that can be one",
 		ForeignTag:     "the record wants a tag that is the owner tag of another pipeline",
 		NotOurs:        "the account exists and doesn't carry our tag",
 		ValueTaken:     "the login or e-mail belongs to another account",
