@@ -13,8 +13,8 @@ import (
 	"cubesync/sync/user"
 )
 
-// What lies on a tape are entries, each with its length before it: a user of the source, who begins with the external ID,
-// or a sign-up. Neither holds a password or anything else that isn't in a plan.
+// What lies on a tape are entries, each with its length before it: a user of the source, who begins with the external ID; a
+// row of one of several sources, which begins with its key; or a sign-up. None holds a password.
 
 var errDamaged = errors.New("what was put aside on the disk is damaged")
 
@@ -85,7 +85,7 @@ func appendDesired(to []byte, d *plan.Desired) []byte {
 	for _, text := range []string{p.Stamp, p.SHA256, p.Source, p.Problem} {
 		to = appendText(to, text)
 	}
-	return binary.AppendUvarint(to, uint64(p.Bytes)) //nolint:gosec // a length
+	return appendText(binary.AppendUvarint(to, uint64(p.Bytes)), d.Unfit) //nolint:gosec // a length
 }
 
 func readDesired(entry string) (d plan.Desired, err error) {
@@ -96,6 +96,7 @@ func readDesired(entry string) (d plan.Desired, err error) {
 	}
 	d.Picture = plan.Picture{Stamp: in.text(), SHA256: in.text(), Source: in.text(), Problem: in.text()}
 	d.Picture.Bytes = int(in.number()) //nolint:gosec // it was one
+	d.Unfit = in.text()
 	return d, in.end()
 }
 

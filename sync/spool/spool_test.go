@@ -30,6 +30,7 @@ func crowdOf(n, letters int) []plan.Desired {
 		d.User.Values[user.Email], d.User.Values[user.FullName] = user.Text("é@example.com"), user.Text("")
 		if i%2 == 0 {
 			d.Picture = plan.Picture{Stamp: fmt.Sprint(i), SHA256: "8e", Bytes: i * 1000, Source: "é.png", Problem: "none"}
+			d.Unfit = "it is empty"
 		}
 		d.User.Values[user.CustomData] = user.Text(strings.Repeat("x", letters))
 	}
@@ -129,7 +130,7 @@ func TestNoRoomOnTheDisk(t *testing.T) {
 	t.Setenv("TMPDIR", nowhere)
 	s := &tape{folder: nowhere}
 	err := s.add(make([]byte, tapeRoom))
-	if err == nil || !strings.Contains(err.Error(), "putting users aside on the disk") {
+	if err == nil || !strings.Contains(err.Error(), "putting aside on the disk what memory has no room for") {
 		t.Errorf("got %v", err)
 	}
 }

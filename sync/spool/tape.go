@@ -36,7 +36,7 @@ func (t *tape) add(entry []byte) error {
 	t.filed += int64(n)
 	t.rest = t.rest[:copy(t.rest, t.rest[n:])]
 	if err != nil {
-		return fmt.Errorf("putting users aside on the disk: %w; see that there is room", err)
+		return fmt.Errorf("putting aside on the disk what memory has no room for: %w; see that there is room", err)
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func (t *tape) open() error {
 	if err != nil {
 		var instead error
 		if file, instead = os.CreateTemp("", pattern); instead != nil {
-			return fmt.Errorf("putting users aside on the disk: %w", errors.Join(err, instead))
+			return fmt.Errorf("putting aside on the disk what memory has no room for: %w", errors.Join(err, instead))
 		}
 	}
 	_ = os.Remove(file.Name()) // close tries again
