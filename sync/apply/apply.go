@@ -52,6 +52,10 @@ type Applier struct {
 	Spare func(kind plan.Kind, now account.Account) string
 	// Password returns the password of a new user.
 	Password func(externalID string) (string, error)
+	// Prepare is told of sign-ups before they are opened, some thousands at a time, in about the plan's order: it makes their
+	// passwords ready, and says by external ID why somebody has none. An error ends the run. It isn't called by two goroutines at
+	// once. nil: passwords are always ready.
+	Prepare func(ctx context.Context, signUps []*plan.Operation) (why map[string]string, err error)
 	// Agree returns the agreement of somebody who was signed up, as the service answered; the zero one where there is none;
 	// nil: nobody's is wanted.
 	Agree func(op *plan.Operation, now *account.Account) plan.Agreement
@@ -225,8 +229,13 @@ func (w *wave) end() {
 // outcome here.
 func (w *wave) takeUp(ctx context.Context, piece []unit) {
 	ready := make([]unit, 0, len(piece))
+	without := w.prepare(ctx, piece)
 	for _, u := range piece {
-		if why := w.hindrances(u); why != nil {
+		why := w.hindrances(u)
+		if words := without[u[0].ExternalID]; why == nil && words != "" {
+			why = []string{words} // no sign-up stands in a ring
+		}
+		if why != nil {
 			for i, op := range u {
 				w.observe(state.Outcome{Operation: op, Ending: state.DoneSkipped, Words: why[i]})
 			}
@@ -239,6 +248,27 @@ func (w *wave) takeUp(ctx context.Context, piece []unit) {
 			w.opened <- chunk
 		}
 	}
+}
+
+// prepare makes passwords ready for the sign-ups of a piece, and returns why somebody has none.
+func (w *wave) prepare(ctx context.Context, piece []unit) map[string]string {
+	if w.Prepare == nil || w.cause() != nil {
+		return nil
+	}
+	var signUps []*plan.Operation
+	for _, u := range piece {
+		if op := &u[0]; op.Kind == plan.Create && op.Blocked == "" {
+			signUps = append(signUps, op)
+		}
+	}
+	if len(signUps) == 0 {
+		return nil
+	}
+	why, err := w.Prepare(ctx, signUps)
+	if err != nil {
+		w.halt(err)
+	}
+	return why
 }
 
 // handOut begins what is open as there are places in the crew.

@@ -10,6 +10,7 @@ import (
 
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
+	"cubesync/sync/user"
 )
 
 // The facts that are kept.
@@ -24,11 +25,12 @@ const (
 	factAgreements = "agreements"
 	factTroubled   = "troubled"
 	factSchema     = "schema"
+	factCursor     = "cursor"
 )
 
 // facts are the names of all of them.
 func facts() []string {
-	return []string{factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements, factTroubled, factSchema}
+	return []string{factIdentity, factBaseline, factEvidence, factConfirmed, factClock, factRekeying, factListing, factAgreements, factTroubled, factSchema, factCursor}
 }
 
 // week is how far back releases and deletes are counted.
@@ -75,6 +77,39 @@ func (s *Store) Listing(ctx context.Context) (Listing, error) {
 		return err
 	})
 	return listing, err
+}
+
+// Cursor is where the source is read from, where only what changed is read.
+type Cursor struct {
+	// Source is the source's own cursor; "" where the next read has to be of all records.
+	Source string `json:"source,omitempty"`
+	// Digest is of all that decided about the records before it: by other rules, they have to be read again.
+	Digest user.Digest `json:"digest,omitempty"`
+	// SinceAll is how many runs there were since all records were read.
+	SinceAll int `json:"since_all"`
+}
+
+// Cursor returns where the source is read from; the zero Cursor before the first time.
+func (s *Store) Cursor(ctx context.Context) (Cursor, error) {
+	var cursor Cursor
+	err := s.read(ctx, "reading where the source is read from", func(db *sql.DB) error {
+		cursor = Cursor{}
+		_, err := readFact(ctx, db, factCursor, &cursor)
+		return err
+	})
+	return cursor, err
+}
+
+// Rule forgets where the source is read from if other rules decided about the records before it. It has to be called before
+// anything is written by these: should they be gone again in the next run, nothing else tells of whom they wrote.
+func (s *Store) Rule(ctx context.Context, digest user.Digest) error {
+	cursor, err := s.Cursor(ctx)
+	if err != nil || cursor.Source == "" || cursor.Digest == digest {
+		return err
+	}
+	return s.write(ctx, "storing by which rules is written", func(ctx context.Context, tx *sql.Tx) error {
+		return writeFact(ctx, tx, factCursor, Cursor{Digest: digest})
+	})
 }
 
 // Confirmed reports whether a person has agreed to writing to this application.

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite"
 )
 
 // file returns where the state of the identity is kept: named for the pipeline, told apart by a digest of it all.
@@ -66,9 +66,9 @@ func open(path, settings string) *sql.DB {
 	if !filepath.IsAbs(path) {
 		address.Path, address.Opaque = "", (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
 	}
-	db, err := sql.Open("sqlite", address.String())
+	connector, err := sqlite.NewConnector(address.String())
 	if err != nil {
-		panic("the driver isn't built in: " + err.Error())
+		panic("settings of our own: " + err.Error())
 	}
-	return db
+	return sql.OpenDB(keeping{connector})
 }

@@ -39,6 +39,11 @@ type End struct {
 	Counts   bool            // this read is new evidence of absence
 	Evidence record.Evidence // of this read
 	Listing  *Listing        // how the accounts were listed; nil: as before
+	Cursor   *Cursor         // where the source is read from next; nil: as before
+	// Partial: the source was read only as far as it changed, and so says nothing of anybody's absence. NotRead are the
+	// external IDs of Rows and Observed of which it said nothing at all: of them, only the accounts are taken in.
+	Partial bool
+	NotRead map[string]bool
 	// Approved is what a person agreed to see become of leavers, by external ID: they needn't be approved again when they
 	// go that way.
 	Approved map[string]plan.Leavers
@@ -64,6 +69,9 @@ func (s *Store) finish(ctx context.Context, run Run, end *End, keep int) error {
 		if err := prune(ctx, tx, s.steady(run.EndedAt), keep); err != nil {
 			return err
 		}
+		if err := nextRead(ctx, tx, end); err != nil {
+			return err
+		}
 		if end == nil || end.Listing == nil {
 			if err := oneMoreSinceFull(ctx, tx); err != nil || end == nil {
 				return err
@@ -71,11 +79,7 @@ func (s *Store) finish(ctx context.Context, run Run, end *End, keep int) error {
 		}
 		steady := *end
 		steady.Now, end = s.steady(end.Now), &steady
-		remember := s.syncMirror
-		if end.Observed == nil {
-			remember = s.countAbsences
-		}
-		if err := remember(ctx, tx, run.ID, end); err != nil {
+		if err := s.takeIn(ctx, tx, run.ID, end); err != nil {
 			return err
 		}
 		if err := writeFact(ctx, tx, factBaseline, end.Baseline); err != nil {
@@ -102,6 +106,32 @@ func oneMoreSinceFull(ctx context.Context, tx *sql.Tx) error {
 	}
 	listing.SinceFull++
 	return writeFact(ctx, tx, factListing, listing)
+}
+
+// takeIn brings what is known of accounts and absences to what the run saw. What changed in the source shows nobody's absence.
+func (s *Store) takeIn(ctx context.Context, tx *sql.Tx, run int64, end *End) error {
+	switch {
+	case end.Observed != nil:
+		return s.syncMirror(ctx, tx, run, end)
+	case end.Partial:
+		return nil
+	default:
+		return s.countAbsences(ctx, tx, run, end)
+	}
+}
+
+// nextRead stores where the source is read from next, or counts a run that leaves the cursor where it is.
+func nextRead(ctx context.Context, tx *sql.Tx, end *End) error {
+	if end != nil && end.Cursor != nil {
+		return writeFact(ctx, tx, factCursor, end.Cursor)
+	}
+	var cursor Cursor
+	known, err := readFact(ctx, tx, factCursor, &cursor)
+	if err != nil || !known {
+		return err
+	}
+	cursor.SinceAll++
+	return writeFact(ctx, tx, factCursor, cursor)
 }
 
 func (s *Store) endRun(ctx context.Context, tx *sql.Tx, run Run) error {

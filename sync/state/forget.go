@@ -212,7 +212,7 @@ func clearRuns(ctx context.Context, tx *sql.Tx, who *plan.Person) error {
 		}
 		trips, changed := who.ClearTrips(run.Trips)
 		run.Trips = trips
-		for _, prose := range []*string{&run.Problem, &run.Verdict.Reason} {
+		for _, prose := range []*string{&run.Problem, &run.Verdict.Reason, &run.Verdict.Note} {
 			if who.Named(*prose) {
 				*prose, changed = plan.TakenOut, true
 			}

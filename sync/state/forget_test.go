@@ -73,7 +73,7 @@ func keepsBo(t *testing.T, dir string) *Store {
 	write(t, s, run, e)
 	late := plan.Operation{Kind: plan.Create, ExternalID: bo.now, Changes: []plan.Change{{Field: user.Login, After: "late-login"}}}
 	write(t, s, run, Outcome{Operation: late, Ending: DoneFailed, Late: true})
-	held := Run{ID: run, Status: Held, StartedAt: monday, Problem: "somebody stumbled over " + bo.email, Trips: []plan.Trip{{Guard: "deletes", Concerns: []string{"E1", bo.now}, Count: 2}}}
+	held := Run{ID: run, Status: Held, StartedAt: monday, Problem: "somebody stumbled over " + bo.email, Verdict: Verdict{Note: bo.email + " is left out"}, Trips: []plan.Trip{{Guard: "deletes", Concerns: []string{"E1", bo.now}, Count: 2}}}
 	if err := s.Finish(t.Context(), held, nil, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -29,14 +29,7 @@ func (s *Store) Remember(ctx context.Context, rows []int64) ([]Remembered, error
 	err := s.read(ctx, "reading what is known", func(db *sql.DB) error {
 		all = make([]Remembered, 0, len(rows))
 		missing, err := eachOf(ctx, db, rows, func(r *row) error {
-			e, err := r.entry()
-			if err != nil {
-				return err
-			}
-			if e.account.ID != 0 || e.notes.Refusal != nil {
-				all = append(all, Remembered{Row: r.number, Known: s.known(&e), Account: e.account})
-			}
-			return nil
+			return s.remember(&all, r)
 		})
 		if err == nil && missing > 0 && s.reader != nil { // beside a Peek, a run may have removed some
 			err = fmt.Errorf("%d rows of what is known are missing: %w", missing, errBroken)
@@ -47,6 +40,30 @@ func (s *Store) Remember(ctx context.Context, rows []int64) ([]Remembered, error
 		return nil, err
 	}
 	return all, nil
+}
+
+// RememberOf is Remember of the rows of these external IDs, as far as there are any.
+func (s *Store) RememberOf(ctx context.Context, externalIDs []string) ([]Remembered, error) {
+	list, err := json.Marshal(externalIDs)
+	if err != nil {
+		return nil, err
+	}
+	var all []Remembered
+	err = s.read(ctx, "reading what is known", func(db *sql.DB) error {
+		all = nil
+		return visitRows(ctx, db, func(r *row) error { return s.remember(&all, r) },
+			"known WHERE external_id IN (SELECT value FROM json_each(?)) ORDER BY external_id", string(list))
+	})
+	return all, err
+}
+
+// remember appends what the row holds, if that is of use to a plan.
+func (s *Store) remember(all *[]Remembered, r *row) error {
+	e, err := r.entry()
+	if err == nil && (e.account.ID != 0 || e.notes.Refusal != nil) {
+		*all = append(*all, Remembered{Row: r.number, Known: s.known(&e), Account: e.account})
+	}
+	return err
 }
 
 // known is the part of an entry that the planner needs.

@@ -17,6 +17,7 @@ import (
 type comparison struct {
 	run          int64
 	absent, keep []string // sorted
+	notRead      map[string]bool
 	mine         map[string]plan.Mine
 	failed       map[string]bool // their operation of this run wasn't applied
 	counts       bool
@@ -42,7 +43,8 @@ func (s *Store) syncMirror(ctx context.Context, tx *sql.Tx, run int64, end *End)
 	}
 	c := comparison{
 		run: run, mine: end.Mine, failed: failed, absent: slices.Sorted(slices.Values(end.Absent)), keep: slices.Sorted(slices.Values(end.Keep)),
-		counts: end.Counts, approved: end.Approved, now: end.Now,
+		notRead: end.NotRead,
+		counts:  end.Counts, approved: end.Approved, now: end.Now,
 		agreements: end.Agreed, changes: changes,
 	}
 	for externalID := range end.Observed {
@@ -144,6 +146,7 @@ func (g *gap) known(ctx context.Context, db querier, externalID string) (bool, e
 // judge writes what becomes of one entry.
 func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account) error {
 	_, keep := slices.BinarySearch(c.keep, e.externalID)
+	keep = keep || c.notRead[e.externalID]
 	_, absent := slices.BinarySearch(c.absent, e.externalID)
 	mine, matched := c.mine[e.externalID]
 	if !matched || c.failed[e.externalID] {
@@ -156,7 +159,9 @@ func (c *comparison) judge(ctx context.Context, e entry, seen []account.Account)
 	}
 	theirs := len(seen) == 1 && seen[0].ID == e.account.ID || len(seen) == 0 && e.account.ID == 0
 	c.apart = c.apart || !theirs && e.written != c.run
-	changed = e.count(absent, c.counts, c.approved[e.externalID], c.now) || changed
+	if !c.notRead[e.externalID] {
+		changed = e.count(absent, c.counts, c.approved[e.externalID], c.now) || changed
+	}
 	if e.account.ID == 0 && e.notes.Refusal == nil {
 		return c.changes.remove(ctx, &e)
 	}

@@ -166,6 +166,29 @@ func ofVersion(t *testing.T, version int) (dir, file string) {
 	return dir, file
 }
 
+// A state of an older version that can't be brought to this one stays as it was.
+func TestFailedMigration(t *testing.T) {
+	dir, file := ofVersion(t, 2)
+	execute(t, file, "CREATE TABLE late (something)") // a later step makes it, too
+	tables := func() (names string) {
+		t.Helper()
+		const query = "SELECT user_version || ' ' || (SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema ORDER BY name)) FROM pragma_user_version"
+		if err := openBehind(t, file).QueryRowContext(t.Context(), query).Scan(&names); err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	before := tables()
+	s, err := Open(t.Context(), dir, staff)
+	if err == nil {
+		closeStore(t, s)
+		t.Fatal("it was opened")
+	}
+	if now := tables(); now != before {
+		t.Errorf("it holds %s, and held %s", now, before)
+	}
+}
+
 // A state of the first version keeps what it holds when it is opened by this one.
 func TestFirstVersionIsBroughtUpToDate(t *testing.T) {
 	dir, file := ofVersion(t, 1)

@@ -127,9 +127,15 @@ func (r Run) Approvable() bool {
 
 // Verdict is a source's verdict as runs keep it.
 type Verdict struct {
-	Completeness string          `json:"completeness"`
-	Reason       string          `json:"reason"`
-	Evidence     record.Evidence `json:"evidence"`
+	Completeness string `json:"completeness"`
+	Reason       string `json:"reason"`
+	// Note is what people should hear of a usable read, such as who was left out.
+	Note     string          `json:"note,omitempty"`
+	Evidence record.Evidence `json:"evidence"`
+	// Since says from where on records were read, where only what changed was; "" where all were.
+	Since string `json:"since,omitempty"`
+	// SeveralMoments: the records may be of several moments, so that the guards were halved.
+	SeveralMoments bool `json:"several_moments,omitempty"`
 }
 
 // Tally counts where every record and every leaver of a run ended. The first block adds up to Read.
@@ -145,6 +151,8 @@ type Tally struct {
 	Rejected     int `json:"rejected"`
 	Collapsed    int `json:"collapsed"`          // repetitions of another record
 	Filtered     int `json:"filtered,omitempty"` // left out by the filter
+	// NotRead are owned accounts whose records weren't read, because only what changed was. They are no part of Read.
+	NotRead int `json:"not_read,omitempty"`
 
 	// Leavers are operations without a record, by how they ended, and owned accounts that wait or stay.
 	LeaversApplied      int `json:"leavers_applied"`

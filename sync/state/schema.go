@@ -89,6 +89,9 @@ func migrations() []string {
 		) WITHOUT ROWID;`,
 
 		chunkTable,
+
+		// From here on there is a fact that earlier versions would take for damage: the cursor.
+		"",
 	}
 }
 
@@ -147,44 +150,37 @@ const chunkTable = `
 		operations TEXT NOT NULL -- JSON, an array each: see intents
 	);`
 
-// migrate brings the file to the newest version, one step a transaction.
+// migrate brings the file to the newest version, in one transaction.
 func migrate(ctx context.Context, db *sql.DB, file string) error {
-	for {
-		done, err := migrateOnce(ctx, db, file)
-		if done || err != nil {
-			return err
-		}
-	}
-}
-
-func migrateOnce(ctx context.Context, db *sql.DB, file string) (done bool, err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after the commit it has nothing to do; before, the error in hand says more
 	version, err := versionOf(ctx, tx, file)
 	if err != nil {
-		return false, err
+		return err
 	}
 	steps := migrations()
 	if version == len(steps) {
-		return true, nil
+		return nil
 	}
-	if _, err := tx.ExecContext(ctx, steps[version]); err != nil {
-		return false, err
+	for _, step := range steps[version:] {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return err
+		}
 	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version+1)); err != nil {
-		return false, err
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(steps))); err != nil {
+		return err
 	}
 	sum, err := schemaSum(ctx, tx)
-	if err == nil {
-		err = writeFact(ctx, tx, factSchema, sum)
-	}
 	if err != nil {
-		return false, err
+		return err
 	}
-	return false, tx.Commit()
+	if err := writeFact(ctx, tx, factSchema, sum); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // checkSchema finds a letter that changed in what the database knows of its tables: it may take one for another, and an index
