@@ -117,6 +117,9 @@ func (e *explainer) operations(outcomes Outcomes) error {
 // Unchanged is the explanation of a known account that the plan doesn't mention.
 func Unchanged(run state.Run, a account.Account) Explanation {
 	why := "its record and its account were equal, or it was left alone without a word"
+	if run.Verdict.Since != "" {
+		why = "its record wasn't read, as this run read only what changed since " + run.Verdict.Since + ", or was equal to its account"
+	}
 	if !a.CreatedAt.IsZero() && a.CreatedAt.After(run.StartedAt) {
 		why = "its account was made after this run, at " + plan.Moment(a.CreatedAt)
 	}
@@ -180,7 +183,7 @@ func (e *explainer) begin(externalID string, accountID int64, position record.Po
 
 func (e *explainer) operation(op *plan.Operation, outcome state.Outcome) {
 	x := e.begin(op.ExternalID, op.AccountID, op.Position)
-	x.Decision, x.Reason, x.Why = string(op.Kind), op.Reason, whyOf(op)
+	x.Decision, x.Reason, x.Why = string(op.Kind), op.Reason, WhyOf(op)
 	x.Keys, x.Owner = keysOf(op, e.file.Header.OwnerTag), ownerOf(op, e.file.Header.OwnerTag)
 	if op.Kind != plan.Delete {
 		x.Fields = fieldsOf(op, e.file.Header.Fields, e.remarkedFields(op.ExternalID))

@@ -9,8 +9,8 @@ import (
 	"cubesync/sync/user"
 )
 
-// whyOf says in words why an operation was planned.
-func whyOf(op *plan.Operation) string {
+// WhyOf says in words why an operation was planned, and why it isn't sent.
+func WhyOf(op *plan.Operation) string {
 	why := map[plan.Reason]string{
 		plan.NewRecord:    "the source has a record, and nobody in ConnectyCube was the same person",
 		plan.Vanished:     "its account disappeared without us, and vanished accounts are made again",

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cubesync/sync/plan"
+	"cubesync/sync/record"
 	"cubesync/sync/report"
 	"cubesync/sync/state"
 )
@@ -156,6 +157,18 @@ func TestReviewOfARun(t *testing.T) {
 		}
 		if strings.Contains(text, "can be applied until") {
 			t.Errorf("%s says that it can be applied", name)
+		}
+	}
+}
+
+// Several sources are shown each with what it says of itself.
+func TestReviewOfSeveralSources(t *testing.T) {
+	r := reviewed()
+	hr := r.File.Header.Source.Evidence
+	r.File.Header.Source.Evidence = record.Evidence{Name: "hr: /data/users.csv + ad: directory7", Parts: []record.Evidence{hr, {Name: "directory7"}}}
+	for name, text := range map[string]string{"markdown": markdown(t, r), "html": page(t, r)} {
+		if !strings.Contains(text, "81,234 bytes") || strings.Count(text, "directory7") != 1 {
+			t.Errorf("%s: got\n%s", name, text)
 		}
 	}
 }

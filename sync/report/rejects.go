@@ -2,7 +2,9 @@ package report
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,6 +25,7 @@ type RejectOptions struct {
 	Delimiter rune   // 0: a comma
 	Key       string // the column of the external ID, for records without cells; "" where it is made of several
 	Null      string // for cells that the source has nothing for
+	Comment   string // how lines begin that the source passes over; "": it passes over none
 }
 
 // WriteRejects writes the rejected records of a plan as CSV: their own cells under the source's own columns, then where
@@ -36,11 +39,14 @@ func WriteRejects(w io.Writer, file *plan.File, o RejectOptions) (without int, e
 		out.Comma = o.Delimiter
 	}
 	columns := file.Header.Columns
+	if own := slices.Index(columns, PositionColumn); own >= 0 {
+		columns = columns[:own] // it was read from such a file
+	}
 	row := append(append([]string{}, columns...), PositionColumn, ReasonColumn, HintColumn)
 	for i := range row {
 		row[i] = harmless(row[i])
 	}
-	if err := out.Write(row); err != nil {
+	if err := o.write(w, out, row); err != nil {
 		return 0, err
 	}
 	for _, reject := range file.Plan.Rejects {
@@ -62,12 +68,24 @@ func WriteRejects(w io.Writer, file *plan.File, o RejectOptions) (without int, e
 			row = append(row, harmless(cell))
 		}
 		row = append(row, harmless(string(reject.Position)), string(reject.Reason), harmless(reject.Detail))
-		if err := out.Write(row); err != nil {
+		if err := o.write(w, out, row); err != nil {
 			return without, err
 		}
 	}
 	out.Flush()
 	return without, out.Error()
+}
+
+// write writes a row. In quotes, no line is a comment.
+func (o *RejectOptions) write(w io.Writer, out *csv.Writer, row []string) error {
+	if o.Comment == "" || !strings.HasPrefix(row[0], o.Comment) {
+		return out.Write(row)
+	}
+	out.Flush()
+	if _, err := fmt.Fprintf(w, `"%s"%c`, strings.ReplaceAll(row[0], `"`, `""`), out.Comma); err != nil {
+		return err
+	}
+	return out.Write(row[1:])
 }
 
 // harmless keeps spreadsheets from taking a cell for a formula. An apostrophe before what would be one gets another, so

@@ -54,6 +54,7 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(out, "  %s%s\n", openedBy(r.Run.Breaker), plan.Printable(r.Run.Problem))
 	}
 	r.writeTable(out)
+	r.writeNote(out)
 	r.writeDifferences(out)
 	if r.Plan != nil && !r.Shown {
 		r.writeRejects(out)
@@ -91,6 +92,39 @@ func (r Report) planOf() string {
 	return "a saved plan"
 }
 
+// sourceNote says what was read, and how completely.
+func sourceNote(v state.Verdict) string {
+	if v.Evidence.Name == "" { // nothing could be opened
+		return v.Completeness
+	}
+	var names []string
+	for _, one := range v.Evidence.Each() {
+		names = append(names, filepath.Base(one.Name))
+	}
+	text := strings.Join(names, " + ") + ", " + v.Completeness
+	if v.Since != "" {
+		text += ", incrementally since " + v.Since
+	}
+	if v.SeveralMoments {
+		text += ": they may be of several moments, so that the guards are halved"
+	}
+	return text
+}
+
+// writeNote writes what there is to know of a read that can be used.
+func (r Report) writeNote(w io.Writer) {
+	if note := r.Run.Verdict.Note; note != "" {
+		fmt.Fprintf(w, "  source: %s\n", plan.Printable(note))
+	}
+}
+
+// WriteNote writes that line alone: for a look, whose plan is shown in place of a report.
+func (r Report) WriteNote(w io.Writer) error {
+	out := &strings.Builder{}
+	r.writeNote(out)
+	return plan.Break(w, out.String(), r.Width)
+}
+
 // writeTable writes where every record and every leaver ended. Lines of nothing are left out.
 func (r Report) writeTable(w io.Writer) {
 	t := r.Run.Tally
@@ -99,11 +133,8 @@ func (r Report) writeTable(w io.Writer) {
 			writeLine(w, name, n, note)
 		}
 	}
-	source := r.Run.Verdict.Completeness
-	if name := r.Run.Verdict.Evidence.Name; name != "" { // there is none where nothing could be opened
-		source = filepath.Base(name) + ", " + source
-	}
-	writeLine(w, "records read", t.Read, source)
+	writeLine(w, "records read", t.Read, sourceNote(r.Run.Verdict))
+	line("not read", t.NotRead, "accounts: nobody is taken for missing")
 	line("unchanged", t.Unchanged, "")
 	if c := r.Run.Canary; c != nil {
 		writeLine(w, "canary", c.Operations, fmt.Sprintf("sent first; %s accounts read back, %s not as planned", plan.Number(c.ReadBack), plan.Number(c.Different)))

@@ -53,7 +53,7 @@ func troubled() report.Report {
 
 func TestText(t *testing.T) {
 	held := report.Report{Approve: "cubesync approve 3 --pipeline staff -c 'my.yaml'", Run: state.Run{
-		ID: 3, Pipeline: "staff", Status: state.Held, Verdict: state.Verdict{Completeness: "proven", Evidence: record.Evidence{Name: "users.csv"}},
+		ID: 3, Pipeline: "staff", Status: state.Held, Verdict: state.Verdict{Completeness: "proven", Note: "3 of 8 entries disabled and left out", Evidence: record.Evidence{Name: "users.csv"}},
 		Tally: state.Tally{Read: 5, Unchanged: 5, LeaversNotAttempted: 4},
 		Trips: []plan.Trip{{Guard: "deletes", Saw: "releases and deletes: 4 among 9 owned accounts", Limit: "3", Concerns: []string{"E1", "E2"}, Count: 4, Remedy: "look at them"}},
 	}}
@@ -123,6 +123,7 @@ staff, run 3: held
   records read               5  users.csv, proven
   unchanged                  5
   leavers waiting            4  not attempted
+  source: 3 of 8 entries disabled and left out
   held by guard deletes: releases and deletes: 4 among 9 owned accounts, permitted 3; concerns E1, E2 and 2 more; look at them
   nothing was written; if this plan is right: cubesync approve 3 --pipeline staff -c 'my.yaml'
 `},

@@ -93,8 +93,9 @@ func (r Review) facts() []fact {
 		until = "" // it was, or can't be
 	}
 	add("Made", plan.Moment(h.MadeAt), until)
-	evidence := h.Source.Evidence
-	add("Source", evidence.Name, prefixed("changed ", plan.Moment(evidence.ModTime)), counted("", int(evidence.Size), "byte"), prefixed("SHA-256 ", evidence.SHA256))
+	for _, evidence := range h.Source.Evidence.Each() {
+		add("Source", evidence.Name, prefixed("changed ", plan.Moment(evidence.ModTime)), counted("", int(evidence.Size), "byte"), prefixed("SHA-256 ", evidence.SHA256))
+	}
 	if h.Source.Completeness != "" {
 		add("Read", h.Source.Completeness+prefixed(": ", h.Source.Reason))
 	}
