@@ -36,7 +36,7 @@ func (p *Pipeline) held(ctx context.Context, store *state.Store, number int64) (
 	case run.Status != state.Held:
 		return nil, notApplicable("run %d isn't held: it ended as %s", number, run.Status)
 	case !run.Approvable():
-		return nil, notApplicable("run %d saw a source without any record, which can't be approved: check the export", number)
+		return nil, notApplicable("run %d saw a source without any usable record, which can't be approved: check the source", number)
 	case !Approvable(*run):
 		return nil, notApplicable("run %d held the plan of a file by guard %s: such a plan isn't approved, sync again", number, run.Trips[0].Guard)
 	case run.Config != p.Digest:

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 
 	"cubesync/sync/account"
 	"cubesync/sync/apply"
@@ -15,10 +16,24 @@ func (r *run) apply(ctx context.Context) {
 	if err == nil {
 		err = r.recallTroubled(ctx)
 	}
+	if err == nil {
+		err = r.store.Rule(ctx, r.rules())
+	}
 	if err != nil {
 		r.stop(ctx, err)
 		r.notAttempted()
 		return
+	}
+	secret := newPasswords(r)
+	if r.Password == nil {
+		if err := secret.readFirst(ctx); err != nil {
+			r.stop(ctx, err)
+			if _, unread := errors.AsType[*SourceError](err); unread {
+				r.Run.Status = state.Incomplete // nothing was sent
+			}
+			r.notAttempted()
+			return
+		}
 	}
 	if n := r.Plan.Sent(); n > 0 {
 		r.order.Progress.Phase("apply", n)
@@ -34,6 +49,9 @@ func (r *run) apply(ctx context.Context) {
 		Checked: func(c state.Canary, different []state.Difference) { r.Run.Canary, r.Differences = &c, different },
 		Spare:   r.spare,
 		Observe: r.observe,
+	}
+	if r.Password == nil {
+		applier.Password, applier.Prepare = secret.take, secret.prepare
 	}
 	if applier.Agree, err = r.agreeing(ctx); err != nil {
 		r.stop(ctx, err)

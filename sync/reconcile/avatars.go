@@ -103,7 +103,7 @@ type waiting struct {
 // readAll reads the source and sets what it says, as long as that is as planned. It returns how those end whose record it
 // didn't come to.
 func (s *avatars) readAll(ctx context.Context) fate {
-	reader, err := s.Source.Open(ctx)
+	reader, err := s.openSource(ctx)
 	if err != nil {
 		return fate{state.NotAttempted, "the source couldn't be read again: " + err.Error()}
 	}

@@ -24,23 +24,27 @@ func (r *run) cells(rec record.Record) []record.Value {
 // fillCells gives the records that the planner rejected their cells, for whoever corrects them. They weren't kept while
 // the source was read, because hardly any is rejected; so it is read once more. A record that isn't the same any more
 // gets none.
-func (r *run) fillCells(ctx context.Context, desired []plan.Desired) error {
+func (r *run) fillCells(ctx context.Context, desired, bereft []plan.Desired) error {
+	users := map[record.Position]*plan.Desired{}
+	for i := range bereft {
+		users[bereft[i].Position] = &bereft[i]
+	}
 	wanted := map[record.Position]*plan.Reject{}
 	for i := range r.Plan.Rejects {
-		if reject := &r.Plan.Rejects[i]; reject.Reason != plan.BadRecord && reject.Cells == nil {
+		reject := &r.Plan.Rejects[i]
+		if later := reject.Reason != plan.BadRecord || users[reject.Position] != nil; later && reject.Cells == nil {
 			wanted[reject.Position] = reject
 		}
 	}
 	if len(wanted) == 0 {
 		return nil
 	}
-	users := map[record.Position]*plan.Desired{}
 	for i := range desired {
 		if wanted[desired[i].Position] != nil {
 			users[desired[i].Position] = &desired[i]
 		}
 	}
-	reader, err := r.Source.Open(ctx)
+	reader, err := r.openSource(ctx)
 	if err != nil {
 		return ctx.Err() // only the cells are missing
 	}

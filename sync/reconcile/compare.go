@@ -23,7 +23,7 @@ func (p *Pipeline) Compare(ctx context.Context, old *Pipeline, order Order) (now
 	here, there := *p, *old
 	here.HoldMost, there.HoldMost = math.MaxInt, math.MaxInt
 	here.Source, there.Source = data, data
-	here.Service = &remembered{Service: p.Service, lists: map[listing]*listed{}, found: map[account.Key]map[string][]account.Account{}}
+	here.Service = remember(p.Service)
 	there.Service, there.StateDir = here.Service, here.StateDir
 	if now, err = here.Preview(ctx, order); err != nil {
 		return nil, nil, err
@@ -130,6 +130,10 @@ type remembered struct {
 	mu    sync.Mutex
 	lists map[listing]*listed
 	found map[account.Key]map[string][]account.Account // by the value asked for
+}
+
+func remember(service account.Service) *remembered {
+	return &remembered{Service: service, lists: map[listing]*listed{}, found: map[account.Key]map[string][]account.Account{}}
 }
 
 // listing is what was listed: all that carry the tag, or those that were changed.

@@ -24,6 +24,9 @@ const progressStep = 100
 // decide lists, reads, looks up and plans. It reports whether the plan may be carried out; a plan made from an
 // incomplete read is there to be looked at only.
 func (r *run) decide(ctx context.Context) bool {
+	if err := r.follow(ctx); err != nil {
+		return r.stop(ctx, err)
+	}
 	reader, verdict, err := r.open(ctx)
 	switch {
 	case err != nil:
@@ -51,42 +54,63 @@ func (r *run) decide(ctx context.Context) bool {
 	if ctx.Err() != nil || !verdict.Completeness.Usable() && read.records() == read.userless() {
 		return r.unread(ctx, verdict)
 	}
-	r.judge(verdict)
-	remembered, observed, err := r.recollect(ctx, r.mirrored.concerned())
+	verdict = r.judge(verdict)
+	remembered, observed, err := r.concerned(ctx, read)
+	if err == nil {
+		err = r.lostZeros(read, remembered, observed)
+	}
 	if err != nil {
+		return r.decideByAll(ctx, err)
+	}
+	if err := r.weigh(ctx, verdict, read.rejects); err != nil {
 		return r.stop(ctx, err)
 	}
-	r.observed = observed
-	lastRead, err := r.recall(ctx)
-	if err != nil {
-		return r.stop(ctx, err)
-	}
-	unknown := r.absenceUnknown(verdict, read.rejects)
-	r.unknown = unknown
-	r.counts = unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))
-	r.evidence = verdict.Evidence
 	late, err := r.store.Late(ctx)
 	if err != nil {
 		return r.stop(ctx, err)
 	}
 	others, err := r.planAll(ctx, read, remembered, plan.Input{
 		Observed: slices.Values(observed), Known: known(remembered),
-		Rejects: read.rejects, Agreeing: read.passed, Late: late, AbsenceUnknown: unknown, Policy: policy, ConfigDigest: r.Digest,
+		Rejects: read.rejects, Agreeing: read.passed, NotRead: r.Run.Tally.NotRead, Late: late, AbsenceUnknown: r.unknown, Policy: policy, ConfigDigest: r.Digest,
 		RetryRefused: r.order.RetryRefused, CountsAsRead: r.counts, Now: r.now,
 	})
 	if err == nil {
 		r.Plan.Filtered = read.filtered
 		r.noAlbum()
-		err = r.fillCells(ctx, others)
+		err = r.fillCells(ctx, others, read.bereft)
 	}
 	if err == nil {
 		r.Run.Reviewed, err = r.reviewed()
 	}
 	if err != nil {
-		return r.stop(ctx, err)
+		return r.decideByAll(ctx, err)
 	}
 	r.tallyPlan()
 	return verdict.Completeness.Usable()
+}
+
+// weigh says what the read shows of who is missing.
+func (r *run) weigh(ctx context.Context, verdict record.Verdict, rejects []plan.Reject) error {
+	lastRead, err := r.recall(ctx)
+	if err != nil {
+		return err
+	}
+	r.unknown = r.absenceUnknown(verdict, rejects)
+	r.counts = r.unknown == "" && (lastRead == nil || !verdict.Evidence.Same(*lastRead))
+	r.evidence = verdict.Evidence
+	return nil
+}
+
+// decideByAll decides once more, by all records, where those that changed aren't enough.
+func (r *run) decideByAll(ctx context.Context, err error) bool {
+	if !errors.Is(err, errNeedsAll) {
+		return r.stop(ctx, err)
+	}
+	r.following = following{readAll: true}
+	if r.aside != nil {
+		r.aside.Close()
+	}
+	return r.decide(ctx)
 }
 
 // survey finds out how things stand at the service.
@@ -97,12 +121,21 @@ func (r *run) survey(ctx context.Context) (plan.Policy, error) {
 	return r.policy(ctx)
 }
 
-// judge takes the verdict on the source in.
-func (r *run) judge(verdict record.Verdict) {
-	r.Run.Verdict = state.Verdict{Completeness: verdict.Completeness.String(), Reason: verdict.Reason, Evidence: verdict.Evidence}
+// judge takes the verdict on the source in, and returns what of it may be kept: of a file with passwords, no digest. Whoever
+// knows everything else in a short one could try passwords against it.
+func (r *run) judge(verdict record.Verdict) record.Verdict {
+	if r.Password == nil {
+		verdict.Evidence.SHA256 = ""
+	}
+	r.Run.Verdict = state.Verdict{
+		Completeness: verdict.Completeness.String(), Reason: verdict.Reason, Note: verdict.Note, Evidence: verdict.Evidence,
+		Since: verdict.Since, SeveralMoments: verdict.SeveralMoments,
+	}
+	r.following.next = verdict.Cursor
 	if !verdict.Completeness.Usable() {
 		r.Run.Status, r.Run.Problem = state.Incomplete, verdict.Reason
 	}
+	return verdict
 }
 
 // refuse ends a run that couldn't be planned; one over the sample has no result at all.
@@ -147,6 +180,8 @@ func (r *run) absenceUnknown(verdict record.Verdict, rejects []plan.Reject) stri
 		return "the source was read incompletely: " + verdict.Reason
 	case verdict.Completeness < r.Accept:
 		return fmt.Sprintf("the read is %s, and that isn't accepted for leavers", verdict.Completeness)
+	case verdict.Since != "":
+		return "only what changed since " + verdict.Since + " was read"
 	case verdict.AbsenceUnknown != "":
 		return verdict.AbsenceUnknown
 	case r.baseline == nil:

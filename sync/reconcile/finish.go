@@ -32,6 +32,10 @@ func (r *run) finish(ctx context.Context) error {
 		Approved: r.agreedTo,
 		Evidence: r.evidence,
 		Now:      r.now,
+		Cursor:   r.nextCursor(),
+	}
+	if r.partial() {
+		end.Baseline, end.Partial, end.NotRead = *r.baseline, true, r.following.notRead
 	}
 	if !r.saved {
 		r.mirrored.listing.Outdated = r.outdated

@@ -19,11 +19,10 @@ func (r *run) describe() {
 	if expiry == 0 {
 		expiry = defaultExpiry
 	}
-	evidence := r.Run.Verdict
 	r.Header = plan.Header{
 		Endpoint: r.Identity.Endpoint, ApplicationID: r.Identity.ApplicationID, Pipeline: r.Identity.Pipeline, OwnerTag: r.Identity.OwnerTag,
 		MadeAt: r.now, ExpiresAt: r.now.Add(expiry), Run: r.Run.ID, AfterRun: r.afterRun,
-		Source:  plan.Source{Completeness: evidence.Completeness, Reason: evidence.Reason, Evidence: evidence.Evidence},
+		Source:  plan.Source(r.Run.Verdict),
 		Columns: r.columns, LeftEmpty: r.hidden, Fields: r.fieldOwners(), Leavers: r.Policy.Leavers,
 		AbsenceUnknown: r.unknown, CountsAsRead: r.counts,
 		Config: r.Digest, Settings: r.Settings, Reviewed: r.Run.Reviewed, RetryRefused: r.order.RetryRefused,

@@ -42,12 +42,17 @@ type scene struct {
 // newScene makes the application; everybody is in it, and the first has left the directory.
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{world: newWorld(t, t.TempDir()), directory: &directory{persons: staff(staffed)}}
+	return newSceneOf(t, staffed)
+}
+
+func newSceneOf(t *testing.T, people int) *scene {
+	t.Helper()
+	s := &scene{world: newWorld(t, t.TempDir()), directory: &directory{persons: staff(people)}}
 	s.Source, s.Guards = s.directory, unguarded()
 	wantStatus(t, s.sync(t), state.Applied)
 	s.ids = s.accounts(t)
-	if len(s.ids) != staffed {
-		t.Fatalf("%d of %d were signed up", len(s.ids), staffed)
+	if len(s.ids) != people {
+		t.Fatalf("%d of %d were signed up", len(s.ids), people)
 	}
 	s.leaver = s.directory.persons[0][0]
 	s.directory.persons = s.directory.persons[1:]

@@ -52,6 +52,9 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	if err := cmp.Or(err, apart.Wait()); err != nil {
 		return nil, err
 	}
+	if r.meets(found) {
+		return nil, errNeedsAll
+	}
 	if len(found) > 0 {
 		for i := range found {
 			read.crowd.Found(&found[i])
@@ -117,14 +120,14 @@ func (r *run) show(read *source, others []plan.Desired) {
 }
 
 // newcomer reports whether a user is planned by themselves. Who has a picture is planned with all others: their sign-up isn't
-// all that is planned for them.
+// all that is planned for them. So is whoever can't be signed up.
 func (s *source) newcomer(d *plan.Desired) bool {
-	return d.Picture.Stamp == "" && s.crowd.Newcomer(&d.User)
+	return d.Picture.Stamp == "" && d.Unfit == "" && s.crowd.Newcomer(&d.User)
 }
 
 // others returns the users who are no newcomers, and how many values the newcomers' sign-ups would claim.
 func (s *source) others() (others []plan.Desired, claims int, err error) {
-	for d, err := range s.users.Sorted() {
+	for d, err := range s.sorted() {
 		switch {
 		case err != nil:
 			return nil, 0, err
@@ -147,7 +150,7 @@ func (r *run) lookUpAll(ctx context.Context, read *source, claims int, ofOthers 
 				return
 			}
 		}
-		for d, err := range read.users.Sorted() {
+		for d, err := range read.sorted() {
 			if err != nil {
 				yield(asked{}, err)
 				return
@@ -182,7 +185,7 @@ func (s *source) planNewcomers(ctx context.Context, in plan.Input, to *spool.Sig
 		}
 		return nil
 	}
-	for d, err := range s.users.Sorted() {
+	for d, err := range s.sorted() {
 		if err != nil {
 			return nil, err
 		}

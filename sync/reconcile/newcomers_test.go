@@ -132,7 +132,7 @@ func TestNoRoomForSignUps(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantStatus(t, result, state.Failed)
-	if result.Plan != nil || !strings.Contains(result.Run.Problem, "putting users aside") || result.Run.Tally.NotAttempted != 100 {
+	if result.Plan != nil || !strings.Contains(result.Run.Problem, "putting aside on the disk") || result.Run.Tally.NotAttempted != 100 {
 		t.Errorf("%q, %+v, plan %v", result.Run.Problem, result.Run.Tally, result.Plan)
 	}
 }

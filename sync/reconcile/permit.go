@@ -40,7 +40,10 @@ func (r *run) agreed(ctx context.Context) bool {
 
 // guard judges the plan.
 func (r *run) guard() []plan.Trip {
-	return plan.Guard(r.Plan, r.Guards, plan.Situation{Baseline: r.baseline, Settings: r.Settings, WeekDeletes: r.weekDeletes})
+	return plan.Guard(r.Plan, r.Guards, plan.Situation{
+		Baseline: r.baseline, Settings: r.Settings, WeekDeletes: r.weekDeletes, SeveralMoments: r.Run.Verdict.SeveralMoments,
+		Changes: r.partial(),
+	})
 }
 
 // reviewed recognises what a person sees of a run: the plan, the read behind it, and the configuration. Two plans

@@ -22,7 +22,7 @@ type Pipeline struct {
 	Source   record.Source
 	Mapper   *mapping.Mapper
 	Service  account.Service
-	Password func(externalID string) (string, error) // of a new user
+	Password func(externalID string) (string, error) // of a new user; nil: the mapper's, of their record
 	Policy   plan.Policy
 	Guards   plan.Limits
 	Breaker  apply.Breaker
@@ -38,6 +38,8 @@ type Pipeline struct {
 
 	// Accept is the least completeness that may release or delete; a less complete read proves nobody's absence.
 	Accept record.Completeness
+	// ZerosGetLost says that what made the source may have taken zeros off the beginnings of external IDs.
+	ZerosGetLost bool
 	// Settings are digests of what decides who is a leaver, Digest of the whole configuration.
 	Settings map[string]string
 	Digest   string
@@ -50,7 +52,9 @@ type Pipeline struct {
 	KeepRuns int
 
 	FullEvery int // at least every so many runs accounts are listed in full; 0: seven
-	HoldMost  int // a plan holds in memory the sign-ups of at most so many newcomers; 0: ten thousand
+	// ReadAllEvery is at least every how many runs all records are read, of a source that can give only what changed; 0: seven.
+	ReadAllEvery int
+	HoldMost     int // a plan holds in memory the sign-ups of at most so many newcomers; 0: ten thousand
 
 	// Expel removes whom the service made of a sign-in as an account's user; nil where nothing is done as one.
 	Expel apply.Expel
@@ -67,6 +71,7 @@ type Pipeline struct {
 	Costs         Costs
 	Calls         func() map[string]int // sent to the service so far, by the client's names of their kinds; nil: they aren't counted
 	SecretColumns []string              // of the source: their cells are never kept
+	PasswordsHeld int                   // of how many sign-ups passwords are in memory at most; 0: fifty thousand
 }
 
 // Order is how one run is to be done.
@@ -74,7 +79,7 @@ type Order struct {
 	// Stop ends the run in good order when it is closed: what was sent is waited for, and nothing else begun.
 	Stop         <-chan struct{}
 	RetryRefused bool
-	ListAll      bool // accounts are listed in full, and not only what changed
+	ListAll      bool // accounts are listed and records read in full, and not only what changed
 	// Confirm is asked before the first run that writes to a live service, once and for all; nil: go on.
 	Confirm func(*plan.Plan) bool
 	// Canary asks for a sample to be carried out and read back before the rest. Only saved plans have one.

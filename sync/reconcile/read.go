@@ -33,11 +33,16 @@ type source struct {
 	rejects  []plan.Reject
 	passed   int // records that agree with their accounts: see plan.Sieve
 	filtered int // records that the filter left out: what comes of their users is for the planner to say, as of all that are missing
-	verdict  record.Verdict
+	// External IDs of such records that begin with a zero, where zeros get lost: they have lost none.
+	zerosLeftOut map[string]bool
+	verdict      record.Verdict
+
+	bereft    []plan.Desired  // of the users, those whose records are rejected because of what is known: see lostZeros
+	bereftIDs map[string]bool // their external IDs
 }
 
 // records returns how many were read.
-func (s *source) records() int { return s.users.Len() + s.passed + s.userless() }
+func (s *source) records() int { return s.users.Len() - len(s.bereft) + s.passed + s.userless() }
 
 // userless returns how many of them make no user.
 func (s *source) userless() int { return len(s.rejects) + s.filtered }
@@ -52,7 +57,7 @@ type begun struct {
 // open begins a read; where none can be begun the verdict says why. An error means that the run must not go on at all.
 func (r *run) open(ctx context.Context) (*begun, record.Verdict, error) {
 	r.openAlbum()
-	reader, err := r.Source.Open(ctx)
+	reader, err := r.openSource(ctx)
 	if err != nil {
 		return nil, record.Verdict{Reason: err.Error()}, nil
 	}
@@ -112,7 +117,7 @@ func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt u
 		s.passed = sieve.Agreeing()
 		if cutOff := !s.verdict.Completeness.Usable() && s.verdict.Retryable; cutOff && try < readTries {
 			try++
-		} else if again, err := sieve.Again(ctx); err != nil || !again {
+		} else if again, err := r.again(ctx, s, sieve); err != nil || !again {
 			return s, err
 		}
 		var verdict record.Verdict
@@ -122,6 +127,17 @@ func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt u
 			return &source{users: into, crowd: &plan.Crowd{}, verdict: verdict}, err
 		}
 	}
+}
+
+// again reports whether the source has to be read once more: whole, where what changed isn't all that it takes.
+func (r *run) again(ctx context.Context, s *source, sieve *plan.Sieve) (bool, error) {
+	if s.verdict.Since != "" {
+		if lacks, err := sieve.Lacks(ctx); err != nil || lacks {
+			r.following.since = ""
+			return lacks, err
+		}
+	}
+	return sieve.Again(ctx)
 }
 
 // readOnce reads in one goroutine and maps in another.
@@ -139,7 +155,7 @@ func (r *run) readOnce(ctx context.Context, reader *begun, sieve *plan.Sieve, sa
 	defer reading.Wait()
 	defer cancel()
 
-	s := &source{users: users, crowd: &plan.Crowd{}}
+	s := &source{users: users, crowd: &plan.Crowd{}, zerosLeftOut: map[string]bool{}}
 	into := intake{run: r, source: s, sieve: sieve, salt: salt}
 	for batch := range batches {
 		n := 0
@@ -237,6 +253,9 @@ func (in *intake) take(ctx context.Context, a *answer) error {
 	}
 	if out {
 		in.source.filtered++
+		if externalID, _ := in.Mapper.Key(rec); in.ZerosGetLost && strings.HasPrefix(externalID, "0") {
+			in.source.zerosLeftOut[externalID] = true
+		}
 		return nil
 	}
 	digest := a.digest
@@ -264,6 +283,7 @@ func (in *intake) take(ctx context.Context, a *answer) error {
 	}
 	in.sieve.Claim(u)
 	d := plan.Desired{User: u, Position: rec.Position, Digest: digest, Picture: picture}
+	_, d.Unfit = in.Mapper.Password(rec)
 	if err := in.pictures.carried(ctx, &d, rec); err != nil {
 		return err
 	}

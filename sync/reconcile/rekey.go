@@ -41,7 +41,7 @@ func (r *run) rekeying(ctx context.Context) (map[string]string, error) {
 // makes no baseline. A *NotApplicableError says that nobody has the right to it.
 func (p *Pipeline) Rekey(ctx context.Context, name string, wanted []plan.Rename, order Order) (*Result, error) {
 	if p.Rekeying.Service == nil {
-		return nil, notApplicable("nobody has the right to change external IDs: that takes passwords: {derive: …}, which go with them, or updates: shared with passwords: {random: true}")
+		return nil, notApplicable("nobody has the right to change external IDs: that takes passwords: {derive: …}, which go with them, or updates: shared with passwords: {random: true} or {column: …}")
 	}
 	return p.withState(ctx, "rekey", func(store *state.Store) (*Result, error) {
 		r := p.newRun(store, order)

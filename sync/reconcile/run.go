@@ -53,6 +53,8 @@ type run struct {
 	later       []state.Outcome         // troubles of what comes after the plan's operations
 	agreedTo    map[string]plan.Leavers // what the approval of this run says of leavers, by external ID
 
+	following following
+
 	shownLeavers bool // the person who approved this run was asked about those who leave
 }
 

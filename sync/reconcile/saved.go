@@ -101,7 +101,7 @@ func (p *Pipeline) carryOut(ctx context.Context, store *state.Store, file *plan.
 	r := p.newRun(store, order)
 	r.saved, r.Plan, r.now, r.evidence, r.counts = true, file.Plan, h.MadeAt, h.Source.Evidence, h.CountsAsRead
 	r.Run.Approves, r.Run.PlannedAt, r.Run.Reviewed = approves, h.MadeAt, h.Reviewed
-	r.Run.Verdict = state.Verdict{Completeness: h.Source.Completeness, Reason: h.Source.Reason, Evidence: h.Source.Evidence}
+	r.Run.Verdict = state.Verdict(h.Source)
 	r.Run.Tally.Read = h.Counts.Read
 	if approves != 0 {
 		r.agreedTo = agreedTo(file, p.Policy.Leavers)
@@ -132,6 +132,9 @@ func (r *run) readyAgain(ctx context.Context) bool {
 	}
 	if err := r.remember(ctx); err != nil {
 		return r.stop(ctx, err)
+	}
+	if r.partial() && r.baseline == nil {
+		return r.stop(ctx, errors.New("the plan was made from what changed since another run, of which nothing is known here: sync again"))
 	}
 	if r.Run.Trips = r.guardAgain(); len(r.Run.Trips) > 0 { // judged as a person sees it: before anything is blocked
 		r.Run.Status = state.Held

@@ -45,6 +45,7 @@ func (r *run) notAttempted() {
 func (r *run) observe(outcome state.Outcome) {
 	r.count(outcome)
 	r.noteTrouble(outcome)
+	r.following.unrest = r.following.unrest || !rests(&outcome)
 	r.outdated = r.outdated || outcome.Moved
 	if outcome.Operation.Blocked == "" && outcome.Operation.Step != plan.Park && outcome.Ending != state.NotAttempted {
 		r.order.Progress.Step(1)

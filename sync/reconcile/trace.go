@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"cubesync/sync/mapping"
 	"cubesync/sync/record"
@@ -50,27 +51,53 @@ func (p *Pipeline) Trace(ctx context.Context, text string) ([]Traced, error) {
 	}
 }
 
+// trace is what becomes of the record, if it has the text as external ID, login or e-mail.
 func (p *Pipeline) trace(rec record.Record, text string) (Traced, bool) {
-	out, err := p.Mapper.Filtered(rec)
-	u := user.User{}
-	if err == nil {
-		u, err = p.Mapper.User(rec)
-	}
-	names := u.ExternalID == text && text != ""
+	m := p.mapped(rec)
+	names := m.user.ExternalID == text && text != ""
 	for _, field := range []user.Field{user.Login, user.Email} {
-		value := u.Values[field].Text
+		value := m.user.Values[field].Text
 		names = names || value != "" && field.Equal(value, text)
 	}
-	bad, rejected := errors.AsType[*record.RejectError](err)
-	if !names && (!rejected || bad.ExternalID != text) {
+	if !names && (m.bad == nil || m.bad.ExternalID != text) {
 		return Traced{}, false
 	}
-	t := Traced{Position: rec.Position, Steps: p.Mapper.Explain(rec)}
-	switch {
-	case out:
-		t.Filtered = true
-	case rejected:
-		t.Problem = bad.Error()
+	return p.traced(rec, &m), true
+}
+
+// mapped is what the mapping makes of a record.
+type mapped struct {
+	user user.User
+	out  bool                // the filter leaves it out
+	bad  *record.RejectError // nil where it makes a user
+}
+
+func (p *Pipeline) mapped(rec record.Record) (m mapped) {
+	var err error
+	if m.out, err = p.Mapper.Filtered(rec); err == nil {
+		m.user, err = p.Mapper.User(rec)
 	}
-	return t, true
+	m.bad, _ = errors.AsType[*record.RejectError](err)
+	return m
+}
+
+func (p *Pipeline) traced(rec record.Record, m *mapped) Traced {
+	t := Traced{Position: rec.Position, Steps: p.Mapper.Explain(rec), Filtered: m.out}
+	for i := range t.Steps {
+		p.hide(&t.Steps[i])
+	}
+	if m.bad != nil && !m.out {
+		t.Problem = m.bad.Error()
+	}
+	return t
+}
+
+// hide takes out of a step what nobody may see.
+func (p *Pipeline) hide(step *mapping.Step) {
+	const hidden = "(hidden)"
+	for i, cell := range step.From {
+		if slices.Contains(p.SecretColumns, cell.Column) {
+			step.From[i].Value, step.Value = record.Text(hidden), hidden
+		}
+	}
 }
