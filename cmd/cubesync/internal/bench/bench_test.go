@@ -18,6 +18,7 @@ func TestParse(t *testing.T) {
 	}{
 		{"everything", "", options{users: 1_000_000, rounds: 5}, ""},
 		{"a-part", "limits", options{part: "limits", users: 1_000_000, rounds: 5}, ""},
+		{"another-part", "sources", options{part: "sources", users: 1_000_000, rounds: 5}, ""},
 		{"a-size", "plan -n 5000 -rounds 1", options{part: "plan", users: 5000, rounds: 1}, ""},
 		{"unknown-part", "plans", options{}, `"plans" can't be measured`},
 		{"half-a-block", "plan -n 150", options{}, "multiple of 100"},
