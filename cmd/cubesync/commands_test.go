@@ -26,6 +26,7 @@ import (
 //	sent URL KIND HEADER            the last requests of the kind to a running server had the header; with ! none had it
 //	lookup SERVER ID [FIELD=TEXT]   there is an account with the external ID and these values; with ! there is none
 //	signup SERVER FIELD=TEXT...     makes an account that isn't ours
+//	signin SERVER EMAIL PASSWORD    somebody signs in; with ! they can't
 //	cell FILE VERB ARG...           changes a CSV file, as editTable says
 //	swap FILE OLD NEW               replaces the only occurrence of a text
 //	emulator ARG...                 starts `cubesync emulator` and sets $ENDPOINT
@@ -40,7 +41,7 @@ import (
 //	secret TEXT                     a secret that stands in no configuration
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "sent": sent, "lookup": lookup, "signup": signup, "cell": cell, "faults": faults,
+		"exits": exitsWith, "under": under, "counters": counters, "requests": requests, "sent": sent, "lookup": lookup, "signup": signup, "signin": signin, "cell": cell, "faults": faults,
 		"swap": swap, "emulator": startEmulator, "network": startNetwork, "proxied": proxied, "backend": backend,
 		"database": toDatabase, "damage": damage,
 		"json": jsonHas, "adds-up": addsUp, "secret": secret,
@@ -222,6 +223,15 @@ func signup(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 2)
 	fields := pairs(append([]string{"password=not-derived-by-anybody"}, args[1:]...))
 	withServer(ts, args[0], func(s *server) { ts.Check(s.signUp(fields)) })
+}
+
+func signin(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, false, args, 3)
+	withServer(ts, args[0], func(s *server) {
+		if err := s.signIn(args[1], args[2]); (err != nil) != neg {
+			ts.Fatalf("%s signs in: %v", args[1], err)
+		}
+	})
 }
 
 func faults(ts *testscript.TestScript, neg bool, args []string) {

@@ -16,6 +16,7 @@ import (
 type planOrder struct {
 	pending, retry, redacted, listAll bool
 	out, against                      string
+	sample                            int
 }
 
 func (c *command) planCommand() *cobra.Command {
@@ -27,10 +28,15 @@ func (c *command) planCommand() *cobra.Command {
 			"With -o, the plan is also written to a file, for its owner only, which `cubesync apply` carries out; no file but\n" +
 			"an earlier plan is replaced. With --redacted, what says something about a person is replaced by short digests, in what is shown and in the file:\n" +
 			"for sharing; such a file can't be applied. With --against, the same data is planned under another configuration\n" +
-			"too, and what the two do differently is shown.\n\n" + exitHelp,
+			"too, and what the two do differently is shown.\n\n" +
+			"With --sample N, only the first N records are read and only their users looked up: each record is shown with its\n" +
+			"cells, the user that the mapping makes of it, and what would happen.\n\n" + exitHelp,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.against != "" {
+			switch {
+			case cmd.Flags().Changed("sample"):
+				return c.sample(cmd.Context(), o)
+			case o.against != "":
 				return c.compare(cmd.Context(), o)
 			}
 			return c.eachPipeline(cmd.Context(), func(ctx context.Context, cfg *config.Config, p *reconcile.Pipeline, order reconcile.Order) (*reconcile.Result, error) {
@@ -43,6 +49,7 @@ func (c *command) planCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "write the plan to this `FILE`, for apply")
 	cmd.Flags().BoolVar(&o.redacted, "redacted", false, "replace what says something about a person by short digests")
 	cmd.Flags().StringVar(&o.against, "against", "", "another configuration to plan the same data under, and to compare with")
+	cmd.Flags().IntVar(&o.sample, "sample", 0, "show what comes of the first `N` records, 1 to 1000, and read no others")
 	cmd.Flags().BoolVar(&o.pending, "exit-code", false, "exit with 5 when there is something to do")
 	cmd.Flags().BoolVar(&o.retry, "retry-failed", false, "plan also what ConnectyCube refused before, although nothing changed since")
 	cmd.Flags().BoolVar(&o.listAll, "list-all", false, listAllHelp)

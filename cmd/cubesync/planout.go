@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"cubesync/sync/plan"
+	"cubesync/sync/record"
 	"cubesync/sync/state"
 )
 
@@ -83,7 +84,7 @@ func redactRun(run *state.Run) {
 		run.Problem = "the source wasn't read whole; why isn't told in a redacted plan"
 	}
 	run.Config, run.Reviewed = "", ""
-	run.Verdict.Reason, run.Verdict.Evidence.SHA256 = "", ""
+	run.Verdict.Reason, run.Verdict.Note, run.Verdict.Evidence = "", "", run.Verdict.Evidence.With(func(e *record.Evidence) { e.SHA256 = "" })
 	run.Trips = slices.Clone(run.Trips) // the plan's header has the same
 	for i := range run.Trips {
 		run.Trips[i].Concerns = nil

@@ -75,11 +75,11 @@ func TestPlanReplacesPlansOnly(t *testing.T) {
 func TestRedactedRunTellsNothing(t *testing.T) {
 	run := state.Run{
 		Status: state.Incomplete, Problem: "row 3 of Ann", Config: "the key", Reviewed: "77",
-		Verdict: state.Verdict{Reason: "row 3 of Ann", Evidence: record.Evidence{SHA256: "ab"}},
+		Verdict: state.Verdict{Reason: "row 3 of Ann", Note: "Ann is left out", Evidence: record.Evidence{SHA256: "ab"}},
 		Trips:   []plan.Trip{{Guard: "deletes", Concerns: []string{"E1"}}},
 	}
 	redactRun(&run)
-	if run.Config+run.Reviewed+run.Verdict.Reason+run.Verdict.Evidence.SHA256 != "" || strings.Contains(run.Problem, "Ann") || len(run.Trips[0].Concerns) > 0 {
+	if run.Config+run.Reviewed+run.Verdict.Reason+run.Verdict.Note+run.Verdict.Evidence.SHA256 != "" || strings.Contains(run.Problem, "Ann") || len(run.Trips[0].Concerns) > 0 {
 		t.Errorf("it still tells: %+v", run)
 	}
 }

@@ -78,13 +78,15 @@ func TestReadmeShowsMakeTest(t *testing.T) {
 	packages := regexp.MustCompile(`(?m)^TEST_PACKAGES := (.*)$`).FindStringSubmatch(string(text))
 	race := regexp.MustCompile(`(?m)^RACE := (.*)$`).FindStringSubmatch(string(text))
 	plain := regexp.MustCompile(`(?m)^PLAIN := (.*)$`).FindStringSubmatch(string(text))
+	processes := regexp.MustCompile(`(?m)^PROCESSES := (.*)$`).FindStringSubmatch(string(text))
 	recipes := regexp.MustCompile(`(?m)^(?:test|simulation):.*\n((?:\t.*\n)+)`).FindAllStringSubmatch(string(text), -1)
-	if packages == nil || race == nil || plain == nil || len(recipes) != 2 {
+	if packages == nil || race == nil || plain == nil || processes == nil || len(recipes) != 2 {
 		t.Fatal("the Makefile doesn't say what `make test` installs and runs")
 	}
 	want := []string{"installing for the tests: " + regexp.MustCompile(`:\S*`).ReplaceAllString(packages[1], "")}
 	for _, recipe := range recipes {
-		want = append(want, strings.Split(strings.NewReplacer("\t", "", "$$", "$", "$(MAKE)", "make", "$(RACE)", race[1], "$(PLAIN)", plain[1]).Replace(strings.TrimSpace(recipe[1])), "\n")...)
+		spelled := strings.NewReplacer("\t", "", "$(MAKE)", "make", "$(RACE)", race[1], "$(PLAIN)", plain[1], "$(PROCESSES)", processes[1]).Replace(strings.TrimSpace(recipe[1]))
+		want = append(want, strings.Split(strings.ReplaceAll(spelled, "$$", "$"), "\n")...)
 	}
 	for _, line := range want {
 		if !strings.Contains("\n"+block, "\n"+line+"\n") {

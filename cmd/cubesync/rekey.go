@@ -56,7 +56,7 @@ func (a *application) rekeying(cfg *config.Config, p config.Pipeline, authority 
 	case p.Passwords.Derive != nil && cfg.ConnectyCube.Gives(config.AsOwner, p.Passwords):
 		authority.Updates = connectycube.UpdatesAsOwner
 		return reconcile.Rekeying{Service: a.client.Service(authority), Password: password, MayHave: either.add}
-	case p.Passwords.Random && p.Updates == config.AsShared:
+	case p.Passwords.Derive == nil && p.Updates == config.AsShared:
 		return reconcile.Rekeying{Service: a.client.Service(authority)}
 	default:
 		return reconcile.Rekeying{}

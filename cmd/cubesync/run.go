@@ -20,7 +20,7 @@ import (
 // listLines is how many lines of a list people read before they want a count instead.
 const listLines = 20
 
-const listAllHelp = "list all accounts, not only those that changed (full_list_every)"
+const listAllHelp = "list all accounts and read all records, not only those that changed (full_list_every, incremental)"
 
 func (c *command) syncCommand() *cobra.Command {
 	var yes, retry, listAll bool

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"cubesync/cmd/cubesync/internal/config"
+	"cubesync/source/csvfile"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/report"
@@ -184,14 +187,7 @@ func (c *command) showRejects(s *stored, p config.Pipeline) error {
 	if s.file == nil {
 		return usagef("run %d made no plan, so that it rejected nothing by itself: %s", s.run.ID, s.run.Problem)
 	}
-	options := report.RejectOptions{Key: p.Mapping.ExternalID.Column}
-	if csv := p.Source.CSV; csv != nil {
-		options.Delimiter = csv.Delimiter
-		if csv.NullValue != nil {
-			options.Null = *csv.NullValue
-		}
-	}
-	without, err := report.WriteRejects(c.stdout, s.file, options)
+	without, err := c.writeRejects(s, p)
 	if err != nil {
 		return err
 	}
@@ -202,4 +198,56 @@ func (c *command) showRejects(s *stored, p config.Pipeline) error {
 		c.tell("records without cells, because they couldn't be told apart or the source changed: %s; see their positions", plan.Number(without))
 	}
 	return nil
+}
+
+// writeRejects writes the rejected records of a CSV file as the configuration says that the file is written, but for what shows that
+// a file is whole: this one isn't everybody there is.
+func (c *command) writeRejects(s *stored, p config.Pipeline) (without int, err error) {
+	options := report.RejectOptions{Key: p.Mapping.ExternalID.Column}
+	csv := p.Source.CSV
+	if csv == nil {
+		return report.WriteRejects(c.stdout, s.file, options)
+	}
+	options.Delimiter, options.Comment = csv.Delimiter, csv.Comment
+	if csv.NullValue != nil {
+		options.Null = *csv.NullValue
+	}
+	encoding := csv.Encoding
+	if isTerminal(c.stdout) {
+		encoding = "" // a person reads it
+	}
+	out, err := csvfile.Encode(c.stdout, encoding)
+	if err != nil {
+		return 0, err
+	}
+	for range csv.SkipRows {
+		if _, err := fmt.Fprintf(out, "rejected records of run %d\n", s.run.ID); err != nil {
+			return 0, err
+		}
+	}
+	without, err = report.WriteRejects(out, s.file, options)
+	if err = errors.Join(err, out.Close()); err == nil && len(s.file.Plan.Rejects) > 0 {
+		c.tellHowToRead(csv, p.Policy.Leavers)
+	}
+	return without, err
+}
+
+// tellHowToRead says what has to be another in a configuration that reads the rejected records by themselves.
+func (c *command) tellHowToRead(csv *config.CSV, leavers plan.Leavers) {
+	var changes []string
+	if leavers != plan.KeepLeavers {
+		changes = append(changes, "with leavers: keep")
+	}
+	if csv.Complete != (config.Complete{}) {
+		changes = append(changes, "without complete")
+	}
+	if csv.Files > 0 {
+		changes = append(changes, "without files")
+	}
+	if len(csv.Columns) > 0 {
+		changes = append(changes, "without columns")
+	}
+	if len(changes) > 0 {
+		c.tell("these aren't all records: put them back among the others once they are corrected, or read them by themselves under a configuration %s", strings.Join(changes, ", "))
+	}
 }

@@ -85,6 +85,15 @@ func (s *server) signUp(fields map[string]string) error {
 	return s.call(http.MethodPost, "/users.json", token, map[string]any{"user": fields}, nil)
 }
 
+// signIn signs somebody in as an app does.
+func (s *server) signIn(email, password string) error {
+	token, err := s.session()
+	if err != nil {
+		return err
+	}
+	return s.call(http.MethodPost, "/login.json", token, map[string]string{"email": email, "password": password}, nil)
+}
+
 func (s *server) session() (string, error) {
 	var made struct {
 		Session struct {

@@ -7,8 +7,7 @@ import (
 )
 
 // openQuery makes a source of kind sql.
-func openQuery(p config.Pipeline) (record.Source, record.Completeness, error) {
-	q := p.Source.SQL
-	source, err := sqlquery.New(q.Options(roots(q.CAs), p.Mapping.ExternalID.Column))
+func openQuery(q *config.SQL, key string) (record.Source, record.Completeness, error) {
+	source, err := sqlquery.New(q.Options(roots(q.CAs), key))
 	return source, believed(q.AcceptPlausible), err
 }

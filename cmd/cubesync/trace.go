@@ -19,8 +19,8 @@ func (c *command) showAfresh(traced []reconcile.Traced, found []report.Explanati
 		return writeTraceJSON(c.stdout, traced, found)
 	}
 	return c.write(func(w io.Writer) error {
-		for _, t := range traced {
-			writeTraced(w, t)
+		for i := range traced {
+			writeTraced(w, &traced[i])
 		}
 		if len(found) == 0 {
 			_, err := fmt.Fprintln(w, "nothing is to be done: the account is equal already")
@@ -31,7 +31,7 @@ func (c *command) showAfresh(traced []reconcile.Traced, found []report.Explanati
 }
 
 // writeTraced shows a record and each rule of the mapping: columns → rule → value.
-func writeTraced(w io.Writer, t reconcile.Traced) {
+func writeTraced(w io.Writer, t *reconcile.Traced) {
 	fmt.Fprintf(w, "record %s\n", plan.Printable(string(t.Position)))
 	for _, step := range t.Steps {
 		var from []string
@@ -87,19 +87,15 @@ type tracedRecord struct {
 
 type tracedStep struct {
 	Field string             `json:"field"`
-	From  map[string]*string `json:"from,omitempty"` // null where the source has nothing
+	From  map[string]*string `json:"from,omitempty"` // null where the source has nothing; a column that it lacks is left out
 	Rule  string             `json:"rule"`
 	Value *string            `json:"value"` // null where it says nothing about the field
 }
 
 func writeTraceJSON(w io.Writer, traced []reconcile.Traced, found []report.Explanation) error {
 	records := make([]tracedRecord, 0, len(traced))
-	for _, t := range traced {
-		r := tracedRecord{Position: t.Position, Problem: t.Problem, Filtered: t.Filtered}
-		for _, step := range t.Steps {
-			r.Steps = append(r.Steps, stepForMachines(step))
-		}
-		records = append(records, r)
+	for i := range traced {
+		records = append(records, recordForMachines(&traced[i]))
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
@@ -109,17 +105,28 @@ func writeTraceJSON(w io.Writer, traced []reconcile.Traced, found []report.Expla
 	}{records, append([]report.Explanation{}, found...)}) // none is no null
 }
 
+func recordForMachines(t *reconcile.Traced) tracedRecord {
+	r := tracedRecord{Position: t.Position, Problem: t.Problem, Filtered: t.Filtered}
+	for _, step := range t.Steps {
+		r.Steps = append(r.Steps, stepForMachines(step))
+	}
+	return r
+}
+
 func stepForMachines(step mapping.Step) tracedStep {
 	s := tracedStep{Field: step.Field, Rule: step.Rule}
 	if step.Set {
 		s.Value = &step.Value
 	}
 	for _, cell := range step.From {
+		if cell.Value.IsAbsent() {
+			continue
+		}
 		if s.From == nil {
 			s.From = map[string]*string{}
 		}
 		s.From[cell.Column] = nil
-		if !cell.Value.IsAbsent() && !cell.Value.IsNull() {
+		if !cell.Value.IsNull() {
 			text := cell.Value.Text()
 			s.From[cell.Column] = &text
 		}

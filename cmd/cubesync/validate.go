@@ -33,6 +33,9 @@ func (c *command) validateCommand() *cobra.Command {
 					}
 					fmt.Fprintf(w, "pipeline %s: tag %s, %s; creates %s, updates %s, deletes %s, leavers %s\n",
 						p.Name, p.OwnerTag, when, p.Creates, p.Updates, p.Deletes, p.Policy.Leavers)
+					if usual := p.UsualMapping(); usual != "" {
+						fmt.Fprintf(w, "pipeline %s: mapping of the preset %s: %s\n", p.Name, p.Source.LDAP.Preset, usual)
+					}
 					if n := p.Tests.Len(); n > 0 {
 						fmt.Fprintf(w, "pipeline %s: %s of the mapping passed\n", p.Name, plan.Counted(n, "test"))
 					}

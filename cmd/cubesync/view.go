@@ -94,6 +94,9 @@ func (c *command) showText(r report.Report, header *plan.Header) error {
 		r.Shown = true
 	}
 	if run.Status == state.Planned {
+		if err := r.WriteNote(c.stdout); err != nil {
+			return err
+		}
 		return c.showCalls(header.Calls)
 	}
 	return r.WriteText(c.stdout)

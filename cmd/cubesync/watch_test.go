@@ -18,7 +18,7 @@ import (
 	"cubesync/sync/user"
 )
 
-// watch looks for secrets where none may be: in what commands show, and in what lies under .cubesync.
+// watch looks for secrets where none may be: in what commands show, in plans that they write, and in what lies under .cubesync.
 type watch struct {
 	dir         string
 	shown       bytes.Buffer
@@ -61,7 +61,7 @@ func (w *watch) add(text, what string) {
 	}
 }
 
-// look takes note of the secrets in every configuration, and of the external IDs in every CSV file. It is to be called
+// look takes note of the secrets in every configuration, and of the external IDs and passwords in every CSV file. It is to be called
 // before each command, as scripts change both.
 func (w *watch) look() error {
 	return filepath.WalkDir(w.dir, func(path string, entry fs.DirEntry, err error) error {
@@ -81,10 +81,35 @@ func (w *watch) look() error {
 				id, _, _ := strings.Cut(line, ",")
 				w.externalIDs[id] = true
 			}
+			w.passwords(string(text))
 			return err
 		}
 		return nil
 	})
+}
+
+// passwords takes note of those in the last column of a file whose header calls it so.
+func (w *watch) passwords(table string) {
+	for line := range strings.Lines(table) {
+		_, last, _ := cutLast(strings.TrimSpace(line), ",")
+		if strings.HasPrefix(table, line) && last != passwordColumn {
+			return
+		}
+		if last != passwordColumn && len(last) >= shortest {
+			w.add(last, "a password of the source")
+		}
+	}
+}
+
+// passwordColumn is the last column of tables with passwords.
+const passwordColumn = "initial_password"
+
+func cutLast(text, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(text, separator)
+	if i < 0 {
+		return "", text, false
+	}
+	return text[:i], text[i+len(separator):], true
 }
 
 // leaks names every secret that came out, and where. It never repeats it.
@@ -107,6 +132,17 @@ func (w *watch) leaks() []string {
 		leaks = append(leaks, finder.in(entry.Name(), content)...)
 		return nil
 	})
+	plans, err := filepath.Glob(filepath.Join(w.dir, "*.jsonl"))
+	if err != nil {
+		leaks = append(leaks, err.Error())
+	}
+	for _, path := range plans {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			leaks = append(leaks, err.Error())
+		}
+		leaks = append(leaks, finder.in(filepath.Base(path), content)...)
+	}
 	return leaks
 }
 
@@ -154,6 +190,7 @@ func TestWatchFindsSecrets(t *testing.T) {
 		"both":                {password, key, 2},
 		"password-of-nobody":  {user.DerivePassword(key, "E9"), "", 0},
 		"secret-of-the-shell": {"SHELL-SECRET-42", "", 1},
+		"of-the-source":       {"", "x her own password x", 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +198,7 @@ func TestWatchFindsSecrets(t *testing.T) {
 			for path, text := range map[string]string{
 				"config.yaml":              "  admin_key: emulator-admin-key-of-ours # of ours\n  secret: \"" + key + "\"\n  password: ${NAME}\n",
 				"users.csv":                "id,name\nE1,Ann\n",
+				"others.csv":               "id,initial_password\nE2,her own password\n",
 				".cubesync/state/staff.db": c.kept,
 			} {
 				path = filepath.Join(dir, path)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"cubesync/cmd/cubesync/internal/config"
@@ -16,6 +17,7 @@ import (
 	"cubesync/sync/account"
 	"cubesync/sync/avatar"
 	"cubesync/sync/mapping"
+	"cubesync/sync/merge"
 	"cubesync/sync/reconcile"
 	"cubesync/sync/record"
 	"cubesync/sync/state"
@@ -109,7 +111,7 @@ func serviceUser() []emulator.SeedUser {
 }
 
 func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcile.Pipeline, error) {
-	source, accept, err := openSource(p, a.stdin)
+	source, accept, err := a.openSource(cfg, p)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +134,13 @@ func (a *application) pipeline(cfg *config.Config, p config.Pipeline) (*reconcil
 			RateLimit: cfg.ConnectyCube.RateLimit, OwnerUpdates: p.Updates == config.AsOwner, OwnerDeletes: p.Deletes == config.AsOwner,
 			KeptSessions: a.client.KeptSessions,
 		},
+	}
+	pipeline.ZerosGetLost = zerosGetLost(p.Source)
+	if p.Passwords.Column != "" {
+		pipeline.SecretColumns = []string{p.Passwords.Column}
+	}
+	if p.Source.SQL != nil && p.Source.SQL.Incremental != nil {
+		pipeline.ReadAllEvery = p.Source.SQL.Incremental.FullEvery
 	}
 	pipeline.Avatars = a.avatars(p.Avatar, authority)
 	if p.Passwords.ResetEmail {
@@ -176,20 +185,56 @@ func identityOf(cfg *config.Config, p config.Pipeline) state.Identity {
 	}
 }
 
-// openSource makes the pipeline's source. This is the list of all kinds there are.
-func openSource(p config.Pipeline, stdin io.Reader) (record.Source, record.Completeness, error) {
-	if p.Source.LDAP != nil {
-		source, err := openDirectory(p)
+// openSource makes the pipeline's source, and says by which verdicts of it absence is believed.
+func (a *application) openSource(cfg *config.Config, p config.Pipeline) (record.Source, record.Completeness, error) {
+	mapper, err := mapping.New(p.Mapping)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(p.Source.Parts) == 0 {
+		return openKind(oneOf(p.Source, p.Passwords.Column), p.Mapping.ExternalID.Column, mapper.KeyColumns(), p.UsedColumns(), a.stdin)
+	}
+	several := merge.Options{Identifies: p.Mapping.ExternalID.Column == merge.KeyColumn, Folder: cfg.State}
+	for _, part := range p.Source.Parts {
+		used := p.UsedOf(part)
+		source, accept, err := openKind(part.Source, part.Key, part.Own(mapper.KeyColumns()), withKey(used, part.Key), a.stdin)
+		if err != nil {
+			return nil, 0, fmt.Errorf("%s: %w", part.Name, err)
+		}
+		several.Parts = append(several.Parts, merge.Part{Name: part.Name, Source: source, Key: part.Key, Columns: used, Accept: accept})
+	}
+	return merge.New(several), believed(true), nil // each was believed, or not, by itself
+}
+
+// zerosGetLost reports whether a spreadsheet may have written external IDs.
+func zerosGetLost(s config.Source) bool {
+	ofPart := func(part config.Part) bool { return zerosGetLost(part.Source) }
+	return s.CSV != nil && !s.CSV.DamagedKeys || slices.ContainsFunc(s.Parts, ofPart)
+}
+
+// withKey are the columns with the key.
+func withKey(columns []string, key string) []string {
+	if slices.Contains(columns, key) {
+		return columns
+	}
+	return append(slices.Clone(columns), key)
+}
+
+// openKind makes one source, of which only these columns are used: this is the list of all kinds there are. key is the column that
+// says whose record one is, "" where several are needed for that; ids are those that external IDs are made of.
+func openKind(s config.Source, key string, ids, columns []string, stdin io.Reader) (record.Source, record.Completeness, error) {
+	if s.LDAP != nil {
+		source, err := openDirectory(s.LDAP, key, columns)
 		return source, believed(false), err
 	}
-	if p.Source.SQL != nil {
-		return openQuery(p)
+	if s.SQL != nil {
+		return openQuery(s.SQL, key)
 	}
-	csv := p.Source.CSV
+	csv := s.CSV
 	source, err := csvfile.New(csvfile.Options{
 		Path: csv.Path, Files: csv.Files, Input: stdin, Encoding: csv.Encoding, MaxBytes: csv.MaxBytes,
 		Delimiter: csv.Delimiter, NullValue: csv.NullValue, SkipRows: csv.SkipRows, Comment: csv.Comment, Columns: csv.Columns, Lenient: csv.Lenient,
-		KeyColumn: p.Mapping.ExternalID.Column, DamagedKeys: csv.DamagedKeys,
+		KeyColumn: key, KeyParts: ids, DamagedKeys: csv.DamagedKeys,
 		Proof: csvfile.Proof(csv.Complete), Settle: csv.Settle, MaxAge: csv.MaxAge,
 	})
 	return source, believed(csv.AcceptPlausible), err
@@ -203,9 +248,12 @@ func believed(plausible bool) record.Completeness {
 	return record.Proven
 }
 
-// passwords returns how new users get theirs, and which ones an existing user may have.
+// passwords returns how new users get theirs, nil where their records have them, and which ones an existing user may have.
 func passwords(p config.Passwords) (password func(string) (string, error), candidates func(string) []string) {
-	if p.Derive == nil {
+	switch {
+	case p.Column != "":
+		return nil, nil
+	case p.Derive == nil:
 		return func(string) (string, error) { return rand.Text(), nil }, nil
 	}
 	secret, previous := p.Derive.Secret.Reveal(), p.Derive.Previous.Reveal()

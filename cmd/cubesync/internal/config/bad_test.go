@@ -192,7 +192,7 @@ keys.bad.yaml:12:37: pipelines[0].source.csv.separator: unknown key; the keys he
 keys.bad.yaml:14:33: pipelines[0].mapping.external_id.owner: unknown key; the keys here are column, template, expr, constant
 keys.bad.yaml:15:7: pipelines[0].mapping.e_mail: unknown key; did you mean email?
 keys.bad.yaml:17:44: pipelines[0].mapping.custom_data.keys.a: stands twice, first in line 17; keep one of them
-keys.bad.yaml:18:31: pipelines[0].passwords.secret…: unknown key; the keys here are derive, random
+keys.bad.yaml:18:31: pipelines[0].passwords.secret…: unknown key; the keys here are derive, random, column
 keys.bad.yaml:21:5: pipelines[0].leavers: stands twice, first in line 20; keep one of them
 keys.bad.yaml:22:14: pipelines[0].guards.größe: unknown key; the keys here are deletes, week_deletes, updates, creates, field, rekeyed, shrink
 keys.bad.yaml:22:24: pipelines[0].guards.delete: unknown key; did you mean deletes?
@@ -248,8 +248,11 @@ ldap.bad.yaml:51:53: pipelines[3].source.ldap.groups.base: has no use without de
 ldap.bad.yaml:58:14: pipelines[4].source.ldap.filter: is missing; say which entries are users, such as (objectClass=inetOrgPerson), or choose a preset
 ldap.bad.yaml:58:14: pipelines[4].source.ldap: has no groups, whose tags the mapping uses; add groups: under ldap, or take the column groups out of the mapping
 ldap.bad.yaml:58:27: pipelines[4].source.ldap.urls: is text where a list belongs; write a list such as [ldaps://ldap.example.com]
+ldap.bad.yaml:58:85: pipelines[4].source.ldap.bind.password: is a password that everybody can read; write ${NAME} or file:PATH
 ldap.bad.yaml:62:14: pipelines[4].leavers: delete needs deletes, which are off; add deletes: admin, owner or shared, or choose keep
 ldap.bad.yaml:62:14: pipelines[4].leavers: delete needs vanished to be said; add vanished: recreate or leave
+ldap.bad.yaml:63:5: pipelines[5].mapping: is missing; say how a record becomes a user, or choose a preset under source.ldap, which has a mapping
+ldap.bad.yaml:71:120: pipelines[6].source.ldap.values.cn: is an attribute that the mapping doesn't use; map it, or take the line out
 `,
 	"leavers.bad.yaml": `
 leavers.bad.yaml:9:14: pipelines[0].leavers: release on a CSV file, which can't prove that it is whole; say what proves it with complete under source.csv, or accept that with completeness: plausible, or choose keep
@@ -288,7 +291,7 @@ mapping.bad.yaml:9:51: pipelines[0].mapping.email.owner: unknown value "me"; cho
 mapping.bad.yaml:10:29: pipelines[0].mapping.full_name.template: template "{given_name": the { at byte 1 isn't closed: write {{ for a brace; write {column} for a cell, {{ and }} for braces
 mapping.bad.yaml:11:25: pipelines[0].mapping.phone.template: template "plain" names no {column}: take a constant instead; write {column} for a cell, {{ and }} for braces
 mapping.bad.yaml:12:25: pipelines[0].mapping.website.column: is empty; give it a value or take the line out
-mapping.bad.yaml:14:11: pipelines[0].mapping.tags[0]: says none of column, constant, template, expr; add one of them
+mapping.bad.yaml:14:11: pipelines[0].mapping.tags[0]: says none of column, first, constant, template, expr; add one of them
 mapping.bad.yaml:15:33: pipelines[0].mapping.tags[1].split: is empty; give it a value or take the line out
 mapping.bad.yaml:16:7: pipelines[0].mapping.custom_data: says column and keys; keep one of them
 mapping.bad.yaml:16:65: pipelines[0].mapping.custom_data.mode: unknown value "add"; choose merge or replace
@@ -308,7 +311,7 @@ missing.bad.yaml:3:3: connectycube.service_user: says none of login, email, gues
 missing.bad.yaml:5:5: pipelines[0].name: is missing; name it, in small letters, digits and hyphens
 missing.bad.yaml:5:5: pipelines[0].owner_tag: is missing; choose a tag that marks this pipeline's accounts
 missing.bad.yaml:5:5: pipelines[0].source: is missing; say where the users come from: csv, ldap or sql
-missing.bad.yaml:5:5: pipelines[0].passwords: is missing; say how new users get one: derive or random
+missing.bad.yaml:5:5: pipelines[0].passwords: is missing; say how new users get one: derive, random or column
 missing.bad.yaml:5:5: pipelines[0].timezone: is missing; name the zone of the schedule, such as Europe/Berlin or UTC
 missing.bad.yaml:5:5: pipelines[0].mapping: is missing; say how a record becomes a user
 missing.bad.yaml:5:5: pipelines[0].updates: is missing; say who writes: owner, shared or off
@@ -316,15 +319,29 @@ missing.bad.yaml:5:5: pipelines[0].leavers: is missing; say what becomes of user
 missing.bad.yaml:8:14: pipelines[1].source.csv.path: is missing; name the file
 missing.bad.yaml:9:5: pipelines[1].mapping.external_id: is missing; name the column that tells persons apart: {column: NAME}
 missing.bad.yaml:9:5: pipelines[1].mapping: maps no field; add at least one, such as email: {column: email}
-missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random; add one of them
+missing.bad.yaml:10:5: pipelines[1].passwords: says none of derive, random, column; add one of them
 missing.bad.yaml:15:5: pipelines[2].source: says none of csv, ldap, sql; add one of them
 missing.bad.yaml:16:15: pipelines[2].mapping.external_id: says none of column, template, expr; add one of them
-missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, constant, template, expr; add one of them
+missing.bad.yaml:16:32: pipelines[2].mapping.email: says none of column, first, constant, template, expr; add one of them
 missing.bad.yaml:17:17: pipelines[2].passwords.derive.secret: is missing; write ${NAME} or file:PATH
 `,
 	"nothing.bad.yaml": `
 nothing.bad.yaml:1:1: connectycube: is missing; say which application the users are in
 nothing.bad.yaml:1:12: pipelines: is an empty list; begin each pipeline with - name:
+`,
+	"passwords.bad.yaml": `
+passwords.bad.yaml:7:25: pipelines[0].passwords.column: "PW 1" is used by the mapping too, so that passwords would be shown and kept; take it out of the mapping
+passwords.bad.yaml:8:14: pipelines[0].updates: owner needs passwords that cubesync can compute; write passwords: {derive: …}, or choose another
+passwords.bad.yaml:9:14: pipelines[0].deletes: owner needs passwords that cubesync can compute; write passwords: {derive: …}, or choose another
+passwords.bad.yaml:16:25: pipelines[1].passwords.column: "pw" is used by the mapping too, so that passwords would be shown and kept; take it out of the mapping
+passwords.bad.yaml:16:25: pipelines[1].passwords.column: comes through standard input, which is put aside on the disk while it is read; name a file as source.csv.path
+passwords.bad.yaml:16:29: pipelines[1].passwords.reset_email: unknown key; the keys here are derive, random, column
+passwords.bad.yaml:23:25: pipelines[2].passwords.column: "photo" is used by the mapping too, so that passwords would be shown and kept; take it out of the mapping
+passwords.bad.yaml:24:14: pipelines[2].updates: off leaves nobody to set avatars (mapping.avatar); choose owner or shared, or take the avatar out
+passwords.bad.yaml:30:25: pipelines[3].passwords.column: "userPassword" is used by the mapping too, so that passwords would be shown and kept; take it out of the mapping
+passwords.bad.yaml:37:5: pipelines[4].passwords: says random and column; keep one of them
+passwords.bad.yaml:44:25: pipelines[5].passwords.column: is a list where text belongs; write one value
+passwords.bad.yaml:53:25: pipelines[6].passwords.column: comes from several sources, which are put aside on the disk to be joined; let one source have all that is mapped, or choose derive or random
 `,
 	"pipelines.bad.yaml": `
 pipelines.bad.yaml:2:12: keep_runs: 0 is out of range; write a whole number from 1
@@ -370,6 +387,39 @@ secrets.bad.yaml:21:34: pipelines[1].passwords.derive.secret: is shorter than 32
 secrets.bad.yaml:21:77: pipelines[1].passwords.derive.previous: . can't be read: is a directory; name a file that holds the secret
 secrets.bad.yaml:28:61: pipelines[2].passwords.derive.previous: is the secret itself; write the one before it, or take the line out
 `,
+	"sources.bad.yaml": `
+sources.bad.yaml:3:5: pipelines[0]: says source and sources; keep one of them
+sources.bad.yaml:14:9: pipelines[1].sources[0]: says csv and ldap; keep one of them
+sources.bad.yaml:14:16: pipelines[1].sources[0].name: "HR" is not a name; use small letters, digits and underscores, a digit not first
+sources.bad.yaml:15:9: pipelines[1].sources[1].key: is missing; name its column that holds what the records of all sources are joined by
+sources.bad.yaml:15:16: pipelines[1].sources[1].name: is what expressions call all columns by; choose another
+sources.bad.yaml:15:24: pipelines[1].sources[1].csv: can't prove that it is whole, so that whom it lacks couldn't be known by the other sources alone; say what proves it with complete, or accept that with completeness: plausible
+sources.bad.yaml:15:47: pipelines[1].sources[1].csv.paths: unknown key; did you mean path?
+sources.bad.yaml:16:9: pipelines[1].sources[2].name: is missing; name it, in small letters, digits and underscores: its columns are called NAME.COLUMN
+sources.bad.yaml:16:9: pipelines[1].sources[2]: says none of csv, ldap, sql; add one of them
+sources.bad.yaml:16:19: pipelines[1].sources[2].file: unknown key; the keys here are name, key, csv, ldap, sql
+sources.bad.yaml:17:9: pipelines[1].sources[3]: is text where a group of keys belongs; begin each source with - name:
+sources.bad.yaml:24:15: pipelines[2].schedule: would read standard input again and again, which can be read once; name a file as sources[1].csv.path, or take the schedule out
+sources.bad.yaml:24:15: pipelines[2].schedule: would read standard input again and again, which can be read once; name a file as sources[2].csv.path, or take the schedule out
+sources.bad.yaml:28:16: pipelines[2].sources[1].name: "hr" is another source's already; choose another
+sources.bad.yaml:29:42: pipelines[2].sources[2].csv.path: is standard input, which pipelines[2].sources[1].csv.path reads already; name a file
+sources.bad.yaml:32:44: pipelines[2].mapping.email.first[2]: "hr.email" stands twice; name each column once
+sources.bad.yaml:33:22: pipelines[2].mapping.phone.first: is an empty list; write names such as [id, email]
+sources.bad.yaml:34:24: pipelines[2].mapping.website.first: is text where a list belongs; write names such as [id, email]
+sources.bad.yaml:35:7: pipelines[2].mapping.full_name: says column and first; keep one of them
+sources.bad.yaml:42:29: pipelines[3].sources[0].csv: can't prove that it is whole, so that whom it lacks couldn't be known by the other sources alone; say what proves it with complete, or accept that with completeness: plausible
+sources.bad.yaml:43:30: pipelines[3].sources[1].csv: may lose records with quotes: lenient, so that whom it lacks couldn't be known by the other sources alone; write quotes: strict
+sources.bad.yaml:51:27: pipelines[3].sources[2].ldap.values.title: is an attribute that the mapping doesn't use; map it, or take the line out
+sources.bad.yaml:52:11: pipelines[3].sources[2].ldap.groups: gives tags that the mapping doesn't use; add {column: ad.groups, split: ";"} to mapping.tags
+sources.bad.yaml:53:5: pipelines[3].mapping: uses the column "employee_id", which no source has; write hr.COLUMN, crm.COLUMN, ad.COLUMN or key
+sources.bad.yaml:53:5: pipelines[3].mapping: uses the column "ldap.name", which no source has; write hr.COLUMN, crm.COLUMN, ad.COLUMN or key
+sources.bad.yaml:57:14: pipelines[3].leavers: delete needs deletes, which are off; add deletes: admin, owner or shared, or choose keep
+sources.bad.yaml:61:14: pipelines[4].sources: is one source; write it as source:, or add the others
+sources.bad.yaml:61:35: pipelines[4].sources[0].csv: can't prove that it is whole, so that whom it lacks couldn't be known by the other sources alone; say what proves it with complete, or accept that with completeness: plausible
+sources.bad.yaml:62:15: pipelines[4].mapping.external_id: says none of column, template, expr; add one of them
+sources.bad.yaml:62:29: pipelines[4].mapping.external_id.first: unknown key; the keys here are column, template, expr, constant
+sources.bad.yaml:69:97: pipelines[5].sources[0].sql.incremental: can't be merged: what changed in one source says nothing of the others' records; take it out
+`,
 	"sql.bad.yaml": `
 sql.bad.yaml:5:14: pipelines[0].source.sql.query: is missing; write one SELECT
 sql.bad.yaml:5:28: pipelines[0].source.sql.driver: unknown value "oracle"; choose postgres, mysql, sqlite or sqlserver
@@ -382,16 +432,23 @@ sql.bad.yaml:12:43: pipelines[1].source.sql.dsn: holds a password that everybody
 sql.bad.yaml:12:97: pipelines[1].source.sql.query: begins with DELETE; begin it with SELECT or WITH: cubesync only reads
 sql.bad.yaml:19:40: pipelines[2].source.sql.dsn: holds a password that everybody can read; write ${NAME} for it, or file:PATH for the whole of it
 sql.bad.yaml:19:88: pipelines[2].source.sql.query: has more than one statement; write one SELECT; only white space may follow its semicolon
-sql.bad.yaml:19:110: pipelines[2].source.sql.key: unknown key; the keys here are driver, dsn, query, deleted, timeout, ca_file, allow_plaintext, completeness
+sql.bad.yaml:19:110: pipelines[2].source.sql.key: unknown key; the keys here are driver, dsn, query, deleted, incremental, timeout, ca_file, allow_plaintext, completeness
 sql.bad.yaml:26:43: pipelines[3].source.sql.dsn: holds a password that everybody can read; write ${NAME} for it, or file:PATH for the whole of it
-sql.bad.yaml:26:43: pipelines[3].source.sql.dsn: is not the address of a PostgreSQL database; write one such as postgres://user:password@db.example.com:5432/people
+sql.bad.yaml:26:43: pipelines[3].source.sql.dsn: is not the address of a PostgreSQL database; write one such as postgres://user:password@db.example.com:5432/people, with the signs in its password percent-encoded
 sql.bad.yaml:33:5: pipelines[4].source: says csv and sql; keep one of them
-sql.bad.yaml:40:44: pipelines[5].source.sql.dsn: is not the address of a SQL Server database; write one such as sqlserver://user:password@db.example.com:1433?database=people
+sql.bad.yaml:40:44: pipelines[5].source.sql.dsn: is not the address of a SQL Server database; write one such as sqlserver://user:password@db.example.com:1433?database=people, with the signs in its password percent-encoded
 sql.bad.yaml:40:95: pipelines[5].source.sql.allow_plaintext: is text where true or false belongs; write true or false
 sql.bad.yaml:47:14: pipelines[6].source.sql.driver: is missing; choose postgres, mysql, sqlite or sqlserver
 sql.bad.yaml:47:14: pipelines[6].source.sql.query: is missing; write one SELECT
 sql.bad.yaml:47:14: pipelines[6].source.sql.dsn: is missing; name the database: ${NAME} or file:PATH; the path of the file with sqlite
 sql.bad.yaml:54:77: pipelines[7].source.sql.query: has the word UPDATE, which belongs to statements that write; take it out; put it in quotes if it is the name of a column
+sql.bad.yaml:61:132: pipelines[8].source.sql.incremental: isn't possible with a query that has ORDER on its outside, which SQL Server doesn't permit within another query; make a view of it, and write SELECT * FROM the view
+sql.bad.yaml:68:82: pipelines[9].source.sql.incremental.column: is missing; name the column of the query that grows with each change of a row
+sql.bad.yaml:68:105: pipelines[9].source.sql.incremental.overlap: "-5m" is not a span of time from 0s to 30d; write a number and its unit, such as 30s, 5m, 72h or 3d
+sql.bad.yaml:68:122: pipelines[9].source.sql.incremental.full_every: 0 is out of range; write a whole number from 1 to 1000
+sql.bad.yaml:68:125: pipelines[9].source.sql.incremental.key: unknown key; the keys here are column, overlap, full_every
+sql.bad.yaml:75:117: pipelines[10].source.sql.incremental.overlap: -1 is out of range; write a whole number from 0 to 1000000000000
+sql.bad.yaml:82:95: pipelines[11].source.sql.incremental: is text where a group of keys belongs; write {column: updated_at, overlap: 15m, full_every: 7}
 `,
 	"syntax.bad.yaml": `
 syntax.bad.yaml:3:13: this is not YAML: could not find end character of double-quoted text; check indentation, quotes and brackets here and in the line above; between { and } put ${NAME} in quotes
@@ -415,7 +472,7 @@ types.bad.yaml:17:16: pipelines[0].owner_tag: is empty; give it a value or take 
 types.bad.yaml:18:15: pipelines[0].schedule: is a number where text belongs; put it in quotes
 types.bad.yaml:20:19: pipelines[0].source.csv: is text where a group of keys belongs; write path: under it
 types.bad.yaml:22:20: pipelines[0].mapping.external_id: is text where a group of keys belongs; write {column: NAME}
-types.bad.yaml:23:14: pipelines[0].mapping.email: is text where a group of keys belongs; write {column: NAME}, {constant: TEXT}, {template: "{given_name} {family_name}"} or {expr: "lower(email)"}
+types.bad.yaml:23:14: pipelines[0].mapping.email: is text where a group of keys belongs; write {column: NAME}, {first: [NAME, NAME]}, {constant: TEXT}, {template: "{given_name} {family_name}"} or {expr: "lower(email)"}
 types.bad.yaml:24:13: pipelines[0].mapping.tags: is text where a list belongs; write a list such as [{column: tags, split: ";"}]
 types.bad.yaml:25:27: pipelines[0].mapping.custom_data.keys: is a list where a group of keys belongs; write a rule for each key
 types.bad.yaml:26:25: pipelines[0].passwords.random: is text where true or false belongs; write random: true

@@ -85,11 +85,12 @@ type Pipeline struct {
 	Digest string
 }
 
-// Source is where users come from: exactly one kind is set.
+// Source is where users come from: exactly one kind is set, or several sources.
 type Source struct {
-	CSV  *CSV
-	LDAP *LDAP `json:",omitempty"`
-	SQL  *SQL  `json:",omitempty"`
+	CSV   *CSV
+	LDAP  *LDAP  `json:",omitempty"`
+	SQL   *SQL   `json:",omitempty"`
+	Parts []Part `json:",omitempty"`
 }
 
 // CSV is a source of kind csv.
@@ -125,6 +126,7 @@ type Complete struct {
 type Passwords struct {
 	Derive *Derive
 	Random bool
+	Column string `json:",omitempty"` // of the source
 
 	ResetEmail bool `json:",omitempty"` // those with random ones are sent an e-mail for their own
 	PerMinute  int  `json:"-"`          // e-mails; 0: as fast as the rate limit permits. How fast it works decides nothing

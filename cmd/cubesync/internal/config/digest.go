@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"cubesync/sync/mapping"
 )
@@ -19,24 +21,7 @@ func (p Pipeline) settings() map[string]string {
 	if p.Mapping.Filter != "" {
 		filter = digest(p.Mapping.Filter)
 	}
-	var csv CSV
-	if p.Source.CSV != nil {
-		csv = *p.Source.CSV
-	}
-	var believed any = csv.AcceptPlausible
-	if csv.Complete != (Complete{}) {
-		believed = csv.Complete
-	}
-	csv.AcceptPlausible, csv.Complete = false, Complete{} // they decide what is believed, not what is read
-	source := digest(csv)
-	if p.Source.LDAP != nil {
-		source = digest(p.Source.LDAP)
-	}
-	if p.Source.SQL != nil {
-		sql := *p.Source.SQL
-		believed, sql.AcceptPlausible = sql.AcceptPlausible, false
-		source = digest(sql)
-	}
+	source, believed := p.Source.settings()
 	return map[string]string{
 		"source":           source,
 		"key":              digest(p.Mapping.ExternalID),
@@ -49,6 +34,42 @@ func (p Pipeline) settings() map[string]string {
 		"grace":            digest([]any{p.Policy.GraceReads, p.Policy.GraceSpan}),
 		"completeness":     digest(believed),
 	}
+}
+
+// settings returns the digest of what is read, and what decides by which reads of it absence is believed.
+func (s Source) settings() (source string, believed any) {
+	switch {
+	case len(s.Parts) > 0:
+		var sources []string
+		var all []any
+		for _, part := range s.sorted().Parts {
+			one, how := part.settings()
+			sources, all = append(sources, part.Name, part.Key, one), append(all, how)
+		}
+		return digest(sources), all
+	case s.LDAP != nil:
+		return digest(s.LDAP), false
+	case s.SQL != nil:
+		sql := *s.SQL
+		sql.AcceptPlausible = false
+		return digest(sql), s.SQL.AcceptPlausible
+	}
+	var csv CSV
+	if s.CSV != nil {
+		csv = *s.CSV
+	}
+	believed = csv.AcceptPlausible
+	if csv.Complete != (Complete{}) {
+		believed = csv.Complete
+	}
+	csv.AcceptPlausible, csv.Complete = false, Complete{} // they decide what is believed, not what is read
+	return digest(csv), believed
+}
+
+// sorted is the source with its parts by their names: their order in the file decides nothing.
+func (s Source) sorted() Source {
+	s.Parts = slices.SortedFunc(slices.Values(s.Parts), func(a, b Part) int { return strings.Compare(a.Name, b.Name) })
+	return s
 }
 
 // digest of everything that decides what the pipeline would write, and with whose right. When it changes, what was refused
@@ -69,7 +90,7 @@ func (p Pipeline) digest(app ConnectyCube) string {
 		secrets = append(secrets, hash(p.Passwords.Derive.Secret), hash(p.Passwords.Derive.Previous))
 	}
 	app.AuthSecret, app.Proxy, app.CAs, app.RateLimit, app.Timeout = Secret{}, Proxy{}, nil, 0, 0
-	p.Schedule, p.Timezone, p.Workers = "", nil, 0
+	p.Schedule, p.Timezone, p.Workers, p.Source = "", nil, 0, p.Source.sorted()
 	p.Settings, p.Digest = nil, ""
 	return digest([]any{app, p, secrets})
 }

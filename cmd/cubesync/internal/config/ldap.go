@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"cubesync/source/ldapdir"
-	"cubesync/sync/mapping"
 )
 
 // LDAP is a source of kind ldap. What is left out of its JSON is the way to the directory, which decides about nobody; who asks
 // decides what can be seen.
 type LDAP struct {
+	Preset      string `json:"-"` // what it says stands in the other fields and in the mapping
+	Usual       bool   `json:"-"` // the mapping is the preset's
 	URLs        []string
 	StartTLS    bool                `json:"-"`
 	Plain       bool                `json:"-"`
@@ -37,22 +38,6 @@ type LDAP struct {
 	DialTimeout, ReplyTimeout, IdleTimeout time.Duration `json:"-"`
 }
 
-// preset is what is usual in one product.
-type preset struct {
-	filter string
-	groups ldapdir.Membership
-}
-
-// presets by their names.
-func presets() map[string]preset {
-	return map[string]preset{
-		"":                 {groups: ldapdir.MemberList},
-		"openldap":         {"(objectClass=inetOrgPerson)", ldapdir.MemberList},
-		"active_directory": {"(&(objectCategory=person)(objectClass=user))", ldapdir.InChain},
-		"freeipa":          {"(objectClass=person)", ldapdir.MemberOf},
-	}
-}
-
 const bindRemedy = "write {dn: DN, password: ${NAME}}, external or anonymous"
 
 func (c *checker) ldap(n node) *LDAP {
@@ -61,10 +46,12 @@ func (c *checker) ldap(n node) *LDAP {
 	if !n.given() || group.broken {
 		return nil
 	}
-	usual := presets()[group.get("preset").choice("", "openldap", "active_directory", "freeipa")]
+	name := group.get("preset").choice("", "openldap", "active_directory", "freeipa")
+	usual := presets()[name]
 	timeouts := group.get("timeouts").object("write dial, request or idle under it", "dial", "request", "idle")
 	const most = time.Hour
 	d := &LDAP{
+		Preset:   name,
 		StartTLS: group.get("start_tls").flag(),
 		Plain:    group.get("allow_plaintext").flag(),
 		CAs:      group.get("ca_file").certificates(""),
@@ -132,7 +119,13 @@ func (c *checker) directoryBind(n node, d *LDAP) {
 	}
 	group := n.object(bindRemedy, "dn", "password")
 	d.BindDN, _ = group.need("dn", "name who signs in").text() // Active Directory takes ann@example.com too
-	d.Password, _ = group.need("password", "write ${NAME} or file:PATH").secret()
+	const remedy = "write ${NAME} or file:PATH"
+	password := group.need("password", remedy)
+	if password.given() && open(password.value.text) {
+		password.complain("is a password that everybody can read", remedy)
+		return
+	}
+	d.Password, _ = password.secret()
 }
 
 func (c *checker) clientCertificate(n node) *tls.Certificate {
@@ -258,21 +251,12 @@ func (c *checker) directoryGroups(n node, usual ldapdir.Membership) ldapdir.Grou
 }
 
 // ldapUse checks that what is said of attributes and groups is of use to the mapping, and the other way round.
-func (c *checker) ldapUse(n node, p *Pipeline) {
-	if p.Source.LDAP == nil {
+func (c *checker) ldapUse(n node, d *LDAP, prefix string, used []string) {
+	if d == nil {
 		return
 	}
-	mapper, err := mapping.New(p.Mapping)
-	if err != nil {
-		return // there is a complaint of that
-	}
-	used := mapper.Columns()
-	if p.Avatar != nil {
-		used = append(used, p.Avatar.Column)
-	}
-	n = n.child("ldap")
 	values := n.child("values")
-	for name := range p.Source.LDAP.Values {
+	for name := range d.Values {
 		if !slices.ContainsFunc(used, func(column string) bool { return strings.EqualFold(column, name) }) {
 			values.child(name).complain("is an attribute that the mapping doesn't use", "map it, or take the line out")
 		}
@@ -280,9 +264,9 @@ func (c *checker) ldapUse(n node, p *Pipeline) {
 	mapped := slices.Contains(used, ldapdir.GroupsColumn)
 	switch groups := n.child("groups"); {
 	case groups.given() && !mapped:
-		groups.complain("gives tags that the mapping doesn't use", fmt.Sprintf("add {column: %s, split: %q} to mapping.tags", ldapdir.GroupsColumn, ldapdir.GroupSeparator))
+		groups.complain("gives tags that the mapping doesn't use", fmt.Sprintf("add {column: %s, split: %q} to mapping.tags", prefix+ldapdir.GroupsColumn, ldapdir.GroupSeparator))
 	case !groups.given() && mapped:
-		n.complain("has no groups, whose tags the mapping uses", "add groups: under ldap, or take the column "+ldapdir.GroupsColumn+" out of the mapping")
+		n.complain("has no groups, whose tags the mapping uses", "add groups: under ldap, or take the column "+prefix+ldapdir.GroupsColumn+" out of the mapping")
 	}
 }
 

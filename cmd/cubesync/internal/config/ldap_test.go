@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,7 @@ func TestLDAP(t *testing.T) {
 	got := withLDAP(t, "", "").Source
 	pin := sha256.Sum256(nil)
 	want := config.Source{LDAP: &config.LDAP{
+		Preset:   "active_directory",
 		URLs:     []string{"ldap://dc1.example.com", "ldaps://dc2.example.com:3269", "ldapi:///run/slapd/ldapi"},
 		StartTLS: true, Plain: true, Pins: [][]byte{pin[:]},
 		CAs:    []*x509.Certificate{{Subject: pkix.Name{CommonName: "Example Root"}}, {Subject: pkix.Name{CommonName: "Example Second Root"}}},
@@ -96,6 +98,61 @@ func TestLDAPPresets(t *testing.T) {
 	}
 }
 
+// Where no mapping is written, the preset's is as if it stood there.
+func TestUsualMapping(t *testing.T) {
+	fixture, err := os.ReadFile("testdata/ldap.good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "sources.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n### The shortest\n")
+	const (
+		tags   = "      tags: [{column: groups, split: \";\"}]\n"
+		groups = "groups: {tags: [{dn: cn=sales, tag: sales}]}"
+	)
+	for i, name := range []string{"openldap", "active_directory", "freeipa"} {
+		var words []string
+		written := "    mapping:\n"
+		rows := regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| (.+) \\| (.+) \\| (.+) \\|$").FindAllStringSubmatch(table, 7)
+		for _, row := range rows[:5] {
+			if attribute := strings.Trim(row[2+i], "`"); attribute != "none" {
+				words = append(words, row[1]+" from "+attribute)
+				written += "      " + row[1] + ": {column: " + attribute + "}\n"
+			}
+		}
+		said, key := strings.Join(words, ", "), strings.TrimPrefix(words[0], "external_id from ")
+		config := func(more, mapping string) string {
+			return "connectycube: {endpoint: emulator, application_id: 1, auth_key: emulator-auth-key}\npipelines:\n  - name: staff\n    owner_tag: staff-sync\n" +
+				"    source: {ldap: {preset: " + name + ", urls: [ldaps://ldap.example.com], bind: anonymous, base: dc=example, " + more + "}}\n" + mapping +
+				"    passwords: {random: true}\n    updates: off\n    leavers: keep\n" +
+				"    tests: [{record: {" + key + ": e1, mail: a@example.com}, user: {external_id: e1, email: a@example.com}}]\n"
+		}
+		for _, each := range []struct{ usual, values, mapping, words string }{
+			{"", "values: {mail: first, telephoneNumber: first}", written, said},
+			{groups, groups + ", values: {telephoneNumber: first, mail: first}", written + tags, said + ", tags from groups"},
+			{"values: {Mail: list}", "values: {Mail: list, telephoneNumber: first}", written, said},
+			{"values: {mail: error, telephoneNumber: {join: /}}", "values: {telephoneNumber: {join: /}}", written, said},
+		} {
+			got, same := withLDAP(t, string(fixture), config(each.usual, "")), withLDAP(t, string(fixture), config(each.values, each.mapping))
+			if diff := cmp.Diff(got.Settings, same.Settings); diff != "" || got.Digest != same.Digest {
+				t.Errorf("%s, %s: (-got +as if it was written)\n%s%s", name, each.usual, diff, cmp.Diff(got.Mapping, same.Mapping))
+			}
+			if got.UsualMapping() != each.words || same.UsualMapping() != "" {
+				t.Errorf("%s: %q, and %q for one that is written", name, got.UsualMapping(), same.UsualMapping())
+			}
+			if err := got.Test(); err != nil || got.Tests.Len() != 1 {
+				t.Error(err)
+			}
+			if d := got.Source.LDAP; "`"+d.Filter+"`" != rows[5][2+i] || d.Groups.Tags != nil && "`"+string(d.Groups.By)+"`" != rows[6][2+i] {
+				t.Errorf("%s: the filter is %s and groups are by %s; the page says %s and %s", name, d.Filter, d.Groups.By, rows[5][2+i], rows[6][2+i])
+			}
+		}
+	}
+}
+
 func TestLDAPBinds(t *testing.T) {
 	const bind = `bind: {dn: reader@example.com, password: "${LDAP_PASSWORD}"}`
 	if got := withLDAP(t, bind, "bind: external").Source.LDAP; !got.External || got.Anonymous || got.BindDN != "" {
@@ -122,7 +179,7 @@ func TestLDAPDigests(t *testing.T) {
 		{"sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "sha256/57DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", true},
 		{"page_size: 200", "page_size: 300", true},
 		{"idle: 2m", "idle: 3m", true},
-		{`"${LDAP_PASSWORD}"`, "another", true},
+		{`"${LDAP_PASSWORD}"`, `"${LDAP_PASSWORD}${LDAP_PASSWORD}"`, true},
 		{"sn: error", "sn: error ", true},
 		{"dc1.example.com", "dc3.example.com", false},
 		{"reader@example.com", "writer@example.com", false},
@@ -158,7 +215,7 @@ func TestDocumentedDirectories(t *testing.T) {
 	_, section, found := strings.Cut(string(content), "\n## LDAP\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	blocks := strings.Split(section, "```yaml\n")[1:]
-	if !found || len(blocks) < 4 {
+	if !found || len(blocks) < 5 {
 		t.Fatalf("%d configurations", len(blocks))
 	}
 	for i, block := range blocks {

@@ -41,7 +41,7 @@ func (a application) lacks(as Authority, passwords Passwords) (problem, remedy s
 	switch {
 	case as == AsOwner && a.identity:
 		return "owner signs users in with their passwords, and custom_identity means that your identity provider signs them in", "choose another"
-	case as == AsOwner && passwords.Random:
+	case as == AsOwner && (passwords.Random || passwords.Column != ""):
 		return "owner needs passwords that cubesync can compute", "write passwords: {derive: …}, or choose another"
 	case as == AsShared && !a.serviceUser:
 		return "shared needs connectycube.service_user", "add it, or choose another"

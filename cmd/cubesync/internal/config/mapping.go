@@ -21,7 +21,7 @@ const (
 	replaceData = "replace"
 )
 
-const ruleRemedy = `write {column: NAME}, {constant: TEXT}, {template: "{given_name} {family_name}"} or {expr: "lower(email)"}`
+const ruleRemedy = `write {column: NAME}, {first: [NAME, NAME]}, {constant: TEXT}, {template: "{given_name} {family_name}"} or {expr: "lower(email)"}`
 
 // Beside the fields, under mapping.
 const (
@@ -92,7 +92,7 @@ func (c *checker) keyRule(n node, tables tables) mapping.Rule {
 
 // field reads the rule of one field and its owner.
 func (c *checker) field(n node, field user.Field, policy *plan.Policy, tables tables) mapping.Rule {
-	group := n.object(ruleRemedy, "column", "constant", "template", "expr", "empty", "owner")
+	group := n.object(ruleRemedy, "column", "first", "constant", "template", "expr", "empty", "owner")
 	c.owner(group, field, policy)
 	return c.rule(group, plainField(tables))
 }
@@ -116,12 +116,17 @@ func (c *checker) rule(group object, alone func(mapping.Rule) mapping.Spec) mapp
 	if !group.given() {
 		return rule
 	}
-	from := group.one("column", "constant", "template", "expr")
+	from := group.one("column", "first", "constant", "template", "expr")
 	if from == "" {
 		return rule
 	}
-	text, _ := group.get(from).text()
+	text := ""
+	if from != "first" {
+		text, _ = group.get(from).text()
+	}
 	switch from {
+	case "first":
+		rule.First = group.get(from).names()
 	case "column":
 		rule.Column = text
 	case "constant":
@@ -214,7 +219,7 @@ func (c *checker) tags(n node, tables tables) []mapping.TagRule {
 	items := n.list(`write a list such as [{column: tags, split: ";"}]`)
 	rules := make([]mapping.TagRule, len(items))
 	for i, item := range items {
-		group := item.object(ruleRemedy, "column", "constant", "template", "expr", "empty", "split")
+		group := item.object(ruleRemedy, "column", "first", "constant", "template", "expr", "empty", "split")
 		rules[i].Rule = c.rule(group, func(r mapping.Rule) mapping.Spec {
 			return mapping.Spec{ExternalID: aColumn(), Tags: []mapping.TagRule{{Rule: r}}, Tables: tables}
 		})
@@ -257,7 +262,7 @@ func (c *checker) dataKeys(group object, tables tables) map[string]mapping.Rule 
 	}
 	found := map[string]mapping.Rule{}
 	for _, name := range rules.names {
-		found[name] = c.rule(rules.get(name).object(ruleRemedy, "column", "constant", "template", "expr", "empty"), plainField(tables))
+		found[name] = c.rule(rules.get(name).object(ruleRemedy, "column", "first", "constant", "template", "expr", "empty"), plainField(tables))
 	}
 	return found
 }

@@ -81,7 +81,13 @@ func openPassword(raw string) bool {
 		return false
 	}
 	_, password, _ := strings.Cut(rest[:at], ":")
-	return regexp.MustCompile(`\$\{\w+\}`).ReplaceAllString(password, "") != ""
+	return open(password)
+}
+
+// open reports whether a secret of another system, as it stands in the file, is there to be read by whoever may read the file: it is
+// more than references.
+func open(raw string) bool {
+	return !strings.HasPrefix(raw, "file:") && regexp.MustCompile(`\$\{\w+\}`).ReplaceAllString(raw, "") != ""
 }
 
 // maxCertificateBytes is more than all certificates that any system trusts.

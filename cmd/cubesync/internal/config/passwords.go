@@ -2,24 +2,53 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
+
+	"cubesync/source/csvfile"
 )
 
 // minSecretLength is how many characters keep a secret that passwords are computed from beyond guessing.
 const minSecretLength = 32
 
 func (c *checker) passwords(n node, app application) Passwords {
-	group := n.object("write derive or random under it", "derive", "random")
+	group := n.object("write derive, random or column under it", "derive", "random", "column")
 	if !n.given() {
 		return Passwords{}
 	}
-	switch group.one("derive", "random") {
+	switch group.one("derive", "random", "column") {
 	case "derive":
 		return Passwords{Derive: c.derive(group.get("derive"), app)}
 	case "random":
 		return c.random(group.get("random"))
+	case "column":
+		column, _ := group.get("column").text()
+		return Passwords{Column: column}
 	}
 	return Passwords{}
+}
+
+// passwordColumn hands the column of passwords to the mapping, and sees to it that nothing else is made of it: whatever is would
+// be shown, kept and compared.
+func (c *checker) passwordColumn(n node, p *Pipeline) {
+	column := p.Passwords.Column
+	if column == "" {
+		return
+	}
+	at := n.child("column")
+	p.Mapping.Password = column
+	used, _ := p.mappedColumns() // there is a complaint of a mapping that is none
+
+	if slices.ContainsFunc(used, func(other string) bool { return strings.EqualFold(other, column) }) { // LDAP tells no case
+		at.complain(fmt.Sprintf("%q is used by the mapping too, so that passwords would be shown and kept", column), "take it out of the mapping")
+	}
+	if csv := p.Source.CSV; csv != nil && csv.Path == csvfile.StandardInput {
+		at.complain("comes through standard input, which is put aside on the disk while it is read", "name a file as source.csv.path")
+	}
+	if len(p.Source.Parts) > 0 {
+		at.complain("comes from several sources, which are put aside on the disk to be joined", "let one source have all that is mapped, or choose derive or random")
+	}
 }
 
 // random reads passwords that nobody knows: true, or what is done for those who get them.

@@ -17,7 +17,7 @@ func (c *checker) pipelines(n node, app application) []Pipeline {
 	pipelines := make([]Pipeline, len(items))
 	names, tags := map[string]int{}, map[string]int{}
 	for i, item := range items {
-		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "mapping", "tests",
+		group := item.object("write the keys of a pipeline", "name", "owner_tag", "schedule", "timezone", "source", "sources", "mapping", "tests",
 			"passwords", "creates", "updates", "deletes", "adopt", "protected", "leavers", "grace", "vanished", "guards", "breaker", "workers", "max_duration")
 		pipelines[i] = c.pipeline(group, app)
 		group.get("name").unique(pipelines[i].Name, i, names)
@@ -38,26 +38,42 @@ func (c *checker) pipeline(group object, app application) Pipeline {
 	p := Pipeline{
 		Name:      group.need("name", "name it, in small letters, digits and hyphens").name(),
 		OwnerTag:  group.need("owner_tag", "choose a tag that marks this pipeline's accounts").ownerTag(),
-		Source:    c.source(group.need("source", "say where the users come from: csv, ldap or sql"), app),
-		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive or random"), app),
+		Source:    c.origin(group, app),
+		Passwords: c.passwords(group.need("passwords", "say how new users get one: derive, random or column"), app),
 		Guards:    c.guards(group.get("guards")),
 		Breaker:   breaker(group.get("breaker")),
 		Workers:   group.get("workers").workers(),
 	}
 	p.Schedule, p.Timezone = c.timing(group)
-	if csv := p.Source.CSV; csv != nil && csv.Path == csvfile.StandardInput && p.Schedule != "" {
-		group.get("schedule").complain("would read standard input again and again, which can be read once", "name a file as source.csv.path, or take the schedule out")
+	for place, csv := range p.Source.csvs() {
+		if csv.Path == csvfile.StandardInput && p.Schedule != "" {
+			group.get("schedule").complain("would read standard input again and again, which can be read once", "name a file as "+place+".path, or take the schedule out")
+		}
 	}
 	p.MaxDuration = group.get("max_duration").duration(0, time.Second, maxMaxDuration)
 	p.Policy.OwnerTag = p.OwnerTag
-	p.Mapping, p.Avatar = c.mapping(group.need("mapping", "say how a record becomes a user"), &p.Policy)
-	c.ldapUse(group.get("source"), &p)
+	c.mapped(group, &p)
+	c.passwordColumn(group.get("passwords"), &p)
+	c.sourceUse(group, &p)
 	p.Tests = c.tests(group.get("tests"))
 	c.writes(group, app, &p)
 	c.afterwards(group, &p)
 	c.others(group, &p)
 	c.leavers(group, app, &p)
 	return p
+}
+
+// mapped reads how a record becomes a user, which a preset of LDAP may say.
+func (c *checker) mapped(group object, p *Pipeline) {
+	remedy := "say how a record becomes a user"
+	if d := p.Source.LDAP; d != nil {
+		if d.Preset != "" && !group.get("mapping").given() {
+			usualMapping(group.get("source").child("ldap").child("values"), p)
+			return
+		}
+		remedy += ", or choose a preset under source.ldap, which has a mapping"
+	}
+	p.Mapping, p.Avatar = c.mapping(group.need("mapping", remedy), &p.Policy)
 }
 
 // afterwards checks that what comes after sign-ups and updates can be done.

@@ -8,6 +8,11 @@ func (c *checker) source(n node, app application) Source {
 	if !n.given() || group.broken {
 		return Source{}
 	}
+	return c.kind(group, app)
+}
+
+// kind reads the one kind of source that a group says.
+func (c *checker) kind(group object, app application) Source {
 	switch group.one("csv", "ldap", "sql") {
 	case "csv":
 		return Source{CSV: c.csv(group.get("csv"), app)}

@@ -21,9 +21,17 @@ type SQL struct {
 	DeletedColumn   string // marks rows that were deleted; "" for none
 	AcceptPlausible bool   // absence is believed even where the server has no snapshots
 
+	Incremental *Incremental `json:"-"` // it decides when records are read; nil: all of them each time
+
 	Timeout   time.Duration       `json:"-"`
 	Plaintext bool                `json:"-"` // TLS isn't asked of a server on another machine
 	CAs       []*x509.Certificate `json:"-"` // trusted besides the system's
+}
+
+// Incremental reads only what changed, by a column that grows with each change of a row.
+type Incremental struct {
+	Cursor    sqlquery.Cursor
+	FullEvery int // runs
 }
 
 // Longer than a day no query runs beside nightly ones.
@@ -31,7 +39,7 @@ const maxQueryTimeout = 24 * time.Hour
 
 func (c *checker) sql(n node) *SQL {
 	group := n.object("write driver, dsn and query under it",
-		"driver", "dsn", "query", "deleted", "timeout", "ca_file", "allow_plaintext", "completeness")
+		"driver", "dsn", "query", "deleted", "incremental", "timeout", "ca_file", "allow_plaintext", "completeness")
 	if !n.given() || group.broken {
 		return nil
 	}
@@ -44,6 +52,7 @@ func (c *checker) sql(n node) *SQL {
 	}
 	q.Query, _ = group.need("query", "write one SELECT").text()
 	q.DeletedColumn, _ = group.get("deleted").text()
+	q.Incremental = incremental(group.get("incremental"))
 	dsn := group.need("dsn", "name the database: ${NAME} or file:PATH; the path of the file with sqlite")
 	if dsn.given() && openDSN(dsn.value.text) {
 		dsn.complain("holds a password that everybody can read", "write ${NAME} for it, or file:PATH for the whole of it")
@@ -67,10 +76,40 @@ func (c *checker) sql(n node) *SQL {
 
 // Options are those that the source is made with.
 func (q *SQL) Options(roots *x509.CertPool, key string) sqlquery.Options {
-	return sqlquery.Options{
+	options := sqlquery.Options{
 		Driver: q.Driver, DSN: q.DSN.Reveal(), Query: q.Query, Timeout: q.Timeout, RootCAs: roots, Plaintext: q.Plaintext,
 		DeletedColumn: q.DeletedColumn, KeyColumn: key,
 	}
+	if q.Incremental != nil {
+		options.Cursor = &q.Incremental.Cursor
+	}
+	return options
+}
+
+// What holds where incremental says nothing, and at most.
+const (
+	defaultOverlap   = 15 * time.Minute
+	maxOverlap       = 30 * day
+	maxNumberOverlap = 1_000_000_000_000
+	defaultReadEvery = 7
+	maxReadEvery     = 1000
+)
+
+// incremental returns how only what changed is read; nil where all is.
+func incremental(n node) *Incremental {
+	group := n.object("write {column: updated_at, overlap: 15m, full_every: 7}", "column", "overlap", "full_every")
+	if !n.given() || group.broken {
+		return nil
+	}
+	i := &Incremental{FullEvery: group.get("full_every").integer(defaultReadEvery, 1, maxReadEvery)}
+	i.Cursor.Column, _ = group.need("column", "name the column of the query that grows with each change of a row").text()
+	overlap := group.get("overlap")
+	if overlap.given() && overlap.value.kind == numberKind {
+		i.Cursor.Numbers, i.Cursor.Back = true, int64(overlap.integer(0, 0, maxNumberOverlap))
+	} else {
+		i.Cursor.Overlap = overlap.duration(defaultOverlap, 0, maxOverlap)
+	}
+	return i
 }
 
 // openDSN reports whether a DSN, as it stands in the file, holds a password beside references. There are those that are
@@ -80,7 +119,7 @@ func openDSN(raw string) bool {
 		return false
 	}
 	if named := regexp.MustCompile(`(?i)\b(?:password|pwd)\s*=\s*([^\s;&]+)`).FindStringSubmatch(raw); named != nil {
-		return regexp.MustCompile(`\$\{\w+\}`).ReplaceAllString(named[1], "") != ""
+		return open(named[1])
 	}
 	if !strings.Contains(raw, "://") {
 		raw = "://" + raw

@@ -58,20 +58,39 @@ func TestSQL(t *testing.T) {
 	}
 }
 
+func TestSQLIncremental(t *testing.T) {
+	for given, want := range map[string]config.Incremental{
+		"{column: updated_at}":                             {Cursor: sqlquery.Cursor{Column: "updated_at", Overlap: 15 * time.Minute}, FullEvery: 7},
+		"{column: updated_at, overlap: 1h, full_every: 1}": {Cursor: sqlquery.Cursor{Column: "updated_at", Overlap: time.Hour}, FullEvery: 1},
+		"{column: updated_at, overlap: 0s}":                {Cursor: sqlquery.Cursor{Column: "updated_at"}, FullEvery: 7},
+		"{column: version, overlap: 500}":                  {Cursor: sqlquery.Cursor{Column: "version", Numbers: true, Back: 500}, FullEvery: 7},
+		"{column: version, overlap: 0}":                    {Cursor: sqlquery.Cursor{Column: "version", Numbers: true}, FullEvery: 7},
+	} {
+		q := sqlConfig(t, `driver: sqlite, dsn: people.db, query: SELECT id FROM people, incremental: `+given).Pipelines[0].Source.SQL
+		if diff := cmp.Diff(q.Incremental, &want); diff != "" {
+			t.Errorf("%s: (-got +want)\n%s", given, diff)
+		}
+		if got := q.Options(nil, "id").Cursor; !cmp.Equal(*got, want.Cursor) {
+			t.Errorf("%s: %+v", given, got)
+		}
+	}
+}
+
 // Another database, another user or another query is another source; another password, or another way there, is not.
 func TestWhatMakesAnotherDatabase(t *testing.T) {
 	of := func(sql string) string { return sqlConfig(t, sql).Pipelines[0].Settings["source"] }
 	const rest = ", query: SELECT id FROM people"
 	base := of(`driver: postgres, dsn: "postgres://hr:${PW}@db.example.com/people"` + rest)
 	for sql, same := range map[string]bool{
-		`driver: postgres, dsn: "postgres://hr:${NEW_PW}@db.example.com/people"` + rest:            true,
-		`driver: postgres, dsn: "host=db.example.com user=hr password=${PW} dbname=people"` + rest: true,
-		`driver: postgres, timeout: 5s, dsn: "postgres://hr:${PW}@db.example.com/people"` + rest:   true,
-		`driver: postgres, dsn: "postgres://hr:${PW}@db2.example.com/people"` + rest:               false,
-		`driver: postgres, dsn: "postgres://other:${PW}@db.example.com/people"` + rest:             false,
-		`driver: postgres, dsn: "postgres://hr:${PW}@db.example.com/people", query: SELECT 1`:      false,
-		`driver: postgres, deleted: id, dsn: "postgres://hr:${PW}@db.example.com/people"` + rest:   false,
-		`driver: mysql, dsn: "hr:${PW}@tcp(db.example.com:5432)/people"` + rest:                    false,
+		`driver: postgres, dsn: "postgres://hr:${NEW_PW}@db.example.com/people"` + rest:                        true,
+		`driver: postgres, dsn: "host=db.example.com user=hr password=${PW} dbname=people"` + rest:             true,
+		`driver: postgres, timeout: 5s, dsn: "postgres://hr:${PW}@db.example.com/people"` + rest:               true,
+		`driver: postgres, incremental: {column: id}, dsn: "postgres://hr:${PW}@db.example.com/people"` + rest: true,
+		`driver: postgres, dsn: "postgres://hr:${PW}@db2.example.com/people"` + rest:                           false,
+		`driver: postgres, dsn: "postgres://other:${PW}@db.example.com/people"` + rest:                         false,
+		`driver: postgres, dsn: "postgres://hr:${PW}@db.example.com/people", query: SELECT 1`:                  false,
+		`driver: postgres, deleted: id, dsn: "postgres://hr:${PW}@db.example.com/people"` + rest:               false,
+		`driver: mysql, dsn: "hr:${PW}@tcp(db.example.com:5432)/people"` + rest:                                false,
 	} {
 		if got := of(sql) == base; got != same {
 			t.Errorf("%s: the same source: %v, want %v", sql, got, same)

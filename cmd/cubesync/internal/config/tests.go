@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cubesync/sync/mapping"
@@ -174,7 +175,7 @@ func (p Pipeline) Test() error {
 	}
 	var failed Error
 	for _, t := range p.Tests.all {
-		failed.Complaints = append(failed.Complaints, t.run(mapper)...)
+		failed.Complaints = append(failed.Complaints, t.run(mapper, p.Mapping.Password)...)
 	}
 	if len(failed.Complaints) == 0 {
 		return nil
@@ -182,8 +183,8 @@ func (p Pipeline) Test() error {
 	return &failed
 }
 
-// run returns what the mapping makes otherwise.
-func (t *test) run(mapper *mapping.Mapper) []Complaint {
+// run returns what the mapping makes otherwise. A record with a password is taken for that of somebody who is signed up.
+func (t *test) run(mapper *mapping.Mapper, secret string) []Complaint {
 	columns, err := record.NewColumns(t.names)
 	if err != nil {
 		return t.at.failed(err.Error()) // no key stands twice
@@ -193,6 +194,9 @@ func (t *test) run(mapper *mapping.Mapper) []Complaint {
 	var made user.User
 	if err == nil && !filtered {
 		made, err = mapper.User(rec)
+		if _, unfit := mapper.Password(rec); err == nil && unfit != "" && slices.Contains(t.names, secret) {
+			err = &record.RejectError{Position: rec.Position, Field: "password", Problem: unfit}
+		}
 	}
 	problem := ""
 	if err != nil {

@@ -102,7 +102,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"updates-as-shared-without-derive": {
 			config: []string{"updates: owner", "updates: shared", derived, random}, want: doctor.ConfigMustChange,
-			say: []string{"my.yaml:19: updates: shared: the service lets a session write its own user only; write updates: off, or write updates: owner and in my.yaml:17 write passwords: {derive: {secret: file:PATH}}, which updates only those who are signed up from then on: who is there keeps a random password"},
+			say: []string{"my.yaml:19: updates: shared: the service lets a session write its own user only; write updates: off, or write updates: owner and in my.yaml:17 write passwords: {derive: {secret: file:PATH}}, which updates only those who are signed up from then on: who is there keeps the password that they have"},
 		},
 		"updates-by-nobody": {
 			answers: changes{doctor.UpdateOwner: doctor.No}, want: doctor.ConfigMustChange,

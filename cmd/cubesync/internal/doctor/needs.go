@@ -138,9 +138,9 @@ func (d *diagnosis) otherUpdates(p config.Pipeline) string {
 		remedy += " and " + d.at("pipelines", p.Name, "leavers") + " write leavers: keep"
 	}
 	derived := config.Passwords{Derive: &config.Derive{}}
-	if p.Passwords.Random && d.yes(UpdateOwner) && d.cfg.ConnectyCube.Gives(config.AsOwner, derived) {
+	if p.Passwords.Derive == nil && d.yes(UpdateOwner) && d.cfg.ConnectyCube.Gives(config.AsOwner, derived) {
 		remedy += ", or write updates: owner and " + d.at("pipelines", p.Name, "passwords") +
-			" write passwords: {derive: {secret: file:PATH}}, which updates only those who are signed up from then on: who is there keeps a random password"
+			" write passwords: {derive: {secret: file:PATH}}, which updates only those who are signed up from then on: who is there keeps the password that they have"
 	}
 	return remedy
 }
