@@ -21,23 +21,19 @@ func (r *run) lostZeros(read *source, remembered []state.Remembered, observed []
 		return nil
 	}
 	known, short := map[string]bool{}, map[string][]string{}
-	know := func(externalID string) {
-		if !isNumber(externalID) || known[externalID] {
-			return
+	for id := range externalIDs(observed, remembered) { // sorted, both: what is said names them in order
+		if isNumber(id) && withoutZeros(id) != id && !known[id] {
+			known[id] = true
+			short[withoutZeros(id)] = append(short[withoutZeros(id)], id)
 		}
-		known[externalID] = true
-		if bare := withoutZeros(externalID); bare != externalID {
-			short[bare] = append(short[bare], externalID)
-		}
-	}
-	for i := range observed { // sorted, as are the others: what is said names them in order
-		know(observed[i].ExternalID)
-	}
-	for i := range remembered {
-		know(remembered[i].ExternalID)
 	}
 	if len(short) == 0 {
 		return nil
+	}
+	for id := range externalIDs(observed, remembered) {
+		if short[id] != nil {
+			known[id] = true
+		}
 	}
 	shown, suspects := map[string]bool{}, []plan.Desired(nil)
 	for _, reject := range read.rejects {
@@ -94,6 +90,21 @@ func (s *source) sorted() iter.Seq2[plan.Desired, error] {
 	return func(yield func(plan.Desired, error) bool) {
 		for d, err := range s.users.Sorted() {
 			if !s.bereftIDs[d.User.ExternalID] && !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
+func externalIDs(observed []account.Account, remembered []state.Remembered) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range observed {
+			if !yield(observed[i].ExternalID) {
+				return
+			}
+		}
+		for i := range remembered {
+			if !yield(remembered[i].ExternalID) {
 				return
 			}
 		}
