@@ -226,29 +226,10 @@ func TestActiveDirectoryRanges(t *testing.T) {
 // capped stands before the domain controller and has it send no more than 1,500 members at once, as Active Directory does by itself.
 func capped(t *testing.T, d *servers.ActiveDirectory) (url string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var connections sync.WaitGroup
-	connections.Go(func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() { capRequests(d, near) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		connections.Wait()
-	})
-	return "ldap://" + listener.Addr().String()
+	return "ldap://" + servers.Serve(t, func(near net.Conn) { capRequests(d, near) })
 }
 
 func capRequests(d *servers.ActiveDirectory, near net.Conn) {
-	defer func() { _ = near.Close() }()
 	far, err := tls.Dial("tcp", strings.TrimPrefix(d.TLSURL, "ldaps://")+":636", &tls.Config{RootCAs: d.CA.Pool()})
 	if err != nil {
 		return
@@ -321,7 +302,7 @@ func TestActiveDirectorySignIn(t *testing.T) {
 }
 
 // rowAttributes are those that a contact has for the suite's columns: with several values, and of any length.
-func rowAttributes() [3]string { return [3]string{"otherMailbox", "url", "otherIpPhone"} }
+func rowAttributes() []string { return []string{"otherMailbox", "url", "otherIpPhone"} }
 
 // renamed is a source whose columns have the names of the suite's.
 type renamed struct{ record.Source }
@@ -356,9 +337,8 @@ func (r renamedReader) Next(ctx context.Context) (record.Record, error) {
 
 func TestActiveDirectoryConformance(t *testing.T) {
 	d := openDomain(t)
-	attributes := rowAttributes()
 	at := func(base string) ldapdir.Options {
-		o := inStaff(d, attributes[:]...)
+		o := inStaff(d, rowAttributes()...)
 		o.Base, o.Filter = base, "(objectClass=contact)"
 		return o
 	}
@@ -428,29 +408,5 @@ func fillDomain(d *servers.ActiveDirectory, base string, rows []sourcetest.Row) 
 	if err := conn.Bind(servers.DomainAdmin, servers.DomainPassword); err != nil {
 		return err
 	}
-	folder := ldap.NewAddRequest(base, nil)
-	folder.Attribute("objectClass", []string{"organizationalUnit"})
-	if err := conn.Add(folder); err != nil {
-		return err
-	}
-	for n, row := range rows {
-		add := ldap.NewAddRequest(fmt.Sprintf("CN=row-%d,%s", n, base), nil)
-		add.Attribute("objectClass", []string{"contact"})
-		for i, name := range sourcetest.Columns() {
-			var values []string
-			if text := row.Values[i].Text(); text != "" {
-				values = []string{text}
-			}
-			if row.Fault == sourcetest.BadNote && name == sourcetest.Note || row.Fault == sourcetest.BadKey && name == sourcetest.Key {
-				values = append(values, "a second value")
-			}
-			if len(values) > 0 {
-				add.Attribute(rowAttributes()[i], values)
-			}
-		}
-		if err := conn.Add(add); err != nil {
-			return err
-		}
-	}
-	return nil
+	return addRows(conn, base, "contact", rowAttributes(), rows)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"cubesync/source/ldapdir"
+	"cubesync/source/sourcetest/servers"
 )
 
 // protocolServer speaks as much LDAP as it takes to answer as no real server can be brought to at will.
@@ -42,28 +43,8 @@ type session struct {
 // serve starts a server that ends with the test.
 func serve(t testing.TB, search func(s *session, r request)) *protocolServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &protocolServer{url: "ldap://" + listener.Addr().String(), search: search}
-	var connections sync.WaitGroup
-	connections.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() {
-				defer func() { _ = conn.Close() }()
-				p.talk(&session{conn: conn})
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		connections.Wait()
-	})
+	p := &protocolServer{search: search}
+	p.url = "ldap://" + servers.Serve(t, func(conn net.Conn) { p.talk(&session{conn: conn}) })
 	return p
 }
 

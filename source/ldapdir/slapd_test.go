@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -80,20 +79,27 @@ func value(name, text string) string {
 	return name + ":: " + base64.StdEncoding.EncodeToString([]byte(text)) + "\n"
 }
 
+// valuesOf are what a row has in each of the suite's columns: what is wrong with it is a second value.
+func valuesOf(row sourcetest.Row) (all [3][]string) {
+	for i, name := range sourcetest.Columns() {
+		if text := row.Values[i].Text(); text != "" {
+			all[i] = []string{text}
+		}
+		if row.Fault == sourcetest.BadNote && name == sourcetest.Note || row.Fault == sourcetest.BadKey && name == sourcetest.Key {
+			all[i] = append(all[i], "a second value")
+		}
+	}
+	return all
+}
+
 // rowLDIF is the entry of a row.
 func rowLDIF(n int, row sourcetest.Row, below string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dn: cn=row-%d,%s\nobjectClass: row\n", n, below)
-	for i, name := range sourcetest.Columns() {
-		if text := row.Values[i].Text(); text != "" {
-			b.WriteString(value(name, text))
+	for i, values := range valuesOf(row) {
+		for _, text := range values {
+			b.WriteString(value(sourcetest.Columns()[i], text))
 		}
-	}
-	switch row.Fault {
-	case sourcetest.BadNote:
-		b.WriteString(value(sourcetest.Note, "a second note"))
-	case sourcetest.BadKey:
-		b.WriteString(value(sourcetest.Key, "a second key"))
 	}
 	b.WriteString("\n")
 	return b.String()
@@ -118,35 +124,33 @@ func fill(s *servers.Slapd, name string, rows []sourcetest.Row) (base string, er
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
-	base = "ou=" + name + "," + servers.Suffix
 	if err := conn.Bind(servers.RootDN, servers.Password); err != nil {
 		return "", err
 	}
+	base = "ou=" + name + "," + servers.Suffix
+	return base, addRows(conn, base, "row", sourcetest.Columns(), rows)
+}
+
+// addRows adds a folder with these rows: entries of a class, with an attribute for each of the suite's columns.
+func addRows(conn *ldap.Conn, base, class string, attributes []string, rows []sourcetest.Row) error {
 	folder := ldap.NewAddRequest(base, nil)
 	folder.Attribute("objectClass", []string{"organizationalUnit"})
 	if err := conn.Add(folder); err != nil {
-		return "", err
+		return err
 	}
 	for n, row := range rows {
-		add := ldap.NewAddRequest(fmt.Sprintf("cn=row-%d,%s", n, base), nil)
-		add.Attribute("objectClass", []string{"row"})
-		for i, name := range sourcetest.Columns() {
-			var values []string
-			if text := row.Values[i].Text(); text != "" {
-				values = []string{text}
-			}
-			if row.Fault == sourcetest.BadNote && name == sourcetest.Note || row.Fault == sourcetest.BadKey && name == sourcetest.Key {
-				values = append(values, "a second value")
-			}
+		add := ldap.NewAddRequest(fmt.Sprintf("CN=row-%d,%s", n, base), nil)
+		add.Attribute("objectClass", []string{class})
+		for i, values := range valuesOf(row) {
 			if len(values) > 0 {
-				add.Attribute(name, values)
+				add.Attribute(attributes[i], values)
 			}
 		}
 		if err := conn.Add(add); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return base, nil
+	return nil
 }
 
 // cutter passes what a server sends on, up to a number of bytes in each connection, and then cuts it.
@@ -157,30 +161,12 @@ type cutter struct {
 
 func newCutter(t testing.TB, to string, most int64) *cutter {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cutter{url: "ldap://" + listener.Addr().String()}
-	var connections sync.WaitGroup
-	connections.Go(func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() { c.pass(near, strings.TrimPrefix(to, "ldap://"), most) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		connections.Wait()
-	})
+	c := &cutter{}
+	c.url = "ldap://" + servers.Serve(t, func(near net.Conn) { c.pass(near, strings.TrimPrefix(to, "ldap://"), most) })
 	return c
 }
 
 func (c *cutter) pass(near net.Conn, to string, most int64) {
-	defer func() { _ = near.Close() }()
 	far, err := net.Dial("tcp", to)
 	if err != nil {
 		return

@@ -141,7 +141,7 @@ func (d database) through(t testing.TB) (database, *proxy) {
 	server, err := start()
 	servers.Need(t, err)
 	p := newProxy(t, server.Socket)
-	host, port, err := net.SplitHostPort(p.listener.Addr().String())
+	host, port, err := net.SplitHostPort(p.address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func (d database) through(t testing.TB) (database, *proxy) {
 
 // proxy hands on what passes between a client and a server, and hangs up on both after limit bytes of the server's.
 type proxy struct {
-	listener net.Listener
+	address  string
 	socket   string
 	limit    atomic.Int64
 	answered atomic.Int64 // bytes of the server's, on the last connection
@@ -163,31 +163,13 @@ type proxy struct {
 
 func newProxy(t testing.TB, socket string) *proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{listener: listener, socket: socket}
+	p := &proxy{socket: socket}
 	p.limit.Store(1 << 40)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { p.serve(client) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		all.Wait()
-	})
+	p.address = servers.Serve(t, p.serve)
 	return p
 }
 
 func (p *proxy) serve(client net.Conn) {
-	defer func() { _ = client.Close() }()
 	server, err := net.Dial("unix", p.socket)
 	if err != nil {
 		return

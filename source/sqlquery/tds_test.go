@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"unicode/utf16"
+
+	"cubesync/source/sourcetest/servers"
 )
 
 // tds speaks as much of SQL Server's protocol as it takes to be read from by its driver over a network: here, what is tested is
@@ -31,28 +33,7 @@ type tds struct {
 // startTDS starts one that ends with the test.
 func startTDS(t *testing.T, s *tds) *tds {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.address = listener.Addr().String()
-	var connections sync.WaitGroup
-	connections.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() {
-				s.serve(c)
-				_ = c.Close()
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		connections.Wait()
-	})
+	s.address = servers.Serve(t, s.serve)
 	return s
 }
 

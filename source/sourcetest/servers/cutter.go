@@ -26,25 +26,8 @@ type Cutter struct {
 // NewCutter starts one that ends with the test. It cuts nothing yet.
 func NewCutter(t testing.TB, s *Slapd) *Cutter {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &Cutter{URL: "ldap://" + listener.Addr().String()}
-	var connections sync.WaitGroup
-	connections.Go(func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() { c.pass(near, strings.TrimPrefix(s.URL, "ldap://")) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close() // nobody listens any more
-		connections.Wait()
-	})
+	c := &Cutter{}
+	c.URL = "ldap://" + Serve(t, func(near net.Conn) { c.pass(near, strings.TrimPrefix(s.URL, "ldap://")) })
 	return c
 }
 
@@ -92,7 +75,6 @@ const (
 )
 
 func (c *Cutter) pass(near net.Conn, to string) {
-	defer func() { _ = near.Close() }()
 	far, err := net.Dial("tcp", to) //nolint:noctx // loopback
 	if err != nil {
 		return
