@@ -78,12 +78,8 @@ func inDirectory(rows []map[string]string) func(w io.Writer) error {
 // directoryConfig is the default configuration, with the directory in place of the file.
 func directoryConfig(t *testing.T, url, more string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "..", "config.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(content)
 	t.Setenv("DIRECTORY_PASSWORD", servers.Password)
+	text := shippedConfig(t)
 	from, to := strings.Index(text, "      csv:\n"), strings.Index(text, "    # How a record becomes a user")
 	text = text[:from] + fmt.Sprintf(`      ldap:
         urls: [%s]
@@ -98,59 +94,11 @@ func directoryConfig(t *testing.T, url, more string) string {
 		text = strings.ReplaceAll(text, "{column: "+column, "{column: "+attribute)
 		text = strings.ReplaceAll(text, "{"+column+"}", "{"+attribute+"}")
 	}
-	return strings.Replace(text, "rate_limit: 500", "rate_limit: 5000", 1)
-}
-
-// program is cubesync in a folder with a configuration.
-type program struct {
-	config string
-	stdout bytes.Buffer
-	stderr bytes.Buffer
-}
-
-func newProgram(t *testing.T, configuration string) *program {
-	t.Helper()
-	p := &program{config: filepath.Join(t.TempDir(), "config.yaml")}
-	if err := os.WriteFile(p.config, []byte(configuration), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// run returns the exit code.
-func (p *program) run(t *testing.T, args ...string) int {
-	t.Helper()
-	p.stdout.Reset()
-	p.stderr.Reset()
-	code := run(t.Context(), nil, append(args, "-c", p.config), environment{lookup: os.LookupEnv, stdin: strings.NewReader(""), stdout: &p.stdout, stderr: &p.stderr})
-	if text := p.stdout.String() + p.stderr.String(); strings.Contains(text, servers.Password) {
-		t.Errorf("the directory's password is shown: %s", text)
-	}
-	return code
-}
-
-// exits runs and wants an exit code.
-func (p *program) exits(t *testing.T, want int, args ...string) {
-	t.Helper()
-	if code := p.run(t, args...); code != want {
-		t.Fatalf("%v: exit %d, want %d\n%s%s", args, code, want, p.stdout.String(), p.stderr.String())
-	}
+	return text
 }
 
 // unlimitedReader takes the stock limit of 500 entries off who reads.
 var unlimitedReader = fmt.Sprintf("limits dn.exact=%q size=unlimited", servers.ReaderDN)
-
-// unguarded is the default configuration with neither guards nor grace between a read and deletes.
-func unguarded(configuration string) string {
-	for _, change := range [][2]string{
-		{"leavers: keep", "leavers: delete"}, {"grace: {reads: 3, span: 72h}", "grace: none"}, {"shrink: 20%", "shrink: 100%"},
-		{"deletes: {floor: 3,", "deletes: {floor: 1000000,"}, {"week_deletes: {floor: 3,", "week_deletes: {floor: 1000000,"},
-		{"rekeyed: {floor: 3,", "rekeyed: {floor: 1000000,"},
-	} {
-		configuration = strings.Replace(configuration, change[0], change[1], 1)
-	}
-	return configuration
-}
 
 // Whoever leaves the directory is deleted, and nobody where a read was cut off. Guards and
 // grace are off: the verdict stands alone.
@@ -159,9 +107,7 @@ func TestCutDirectoryDeletesNobody(t *testing.T) {
 	rows := sampleRows(t, users)
 	slapd := servers.StartSlapd(t, servers.SlapdOptions{Load: inDirectory(rows), Lines: []string{unlimitedReader}})
 	through := servers.NewCutter(t, slapd)
-	configuration := directoryConfig(t, through.URL, fmt.Sprintf("page_size: %d", page))
-	configuration = unguarded(configuration)
-	p := newProgram(t, configuration)
+	p := newProgram(t, unguarded(directoryConfig(t, through.URL, fmt.Sprintf("page_size: %d", page))))
 	p.exits(t, 0, "sync")
 	leave(t, slapd, rows[users/2]["employee_id"])
 
@@ -172,16 +118,14 @@ func TestCutDirectoryDeletesNobody(t *testing.T) {
 		if through.Cuts() != 3 {
 			t.Errorf("cut after %d pages and %d entries: read %d times, want 3", pages, entries, through.Cuts())
 		}
-		if !strings.Contains(p.stdout.String()+p.stderr.String(), "the connection was lost") {
-			t.Errorf("it doesn't say what happened: %s%s", p.stdout.String(), p.stderr.String())
-		}
-		if left := owned(t, p); left != users {
+		p.says(t, "the connection was lost")
+		if left := len(p.accounts(t)); left != users {
 			t.Fatalf("cut after %d pages and %d entries: %d accounts are left of %d", pages, entries, left, users)
 		}
 	}
 	through.Never()
 	p.exits(t, 0, "sync")
-	if left := owned(t, p); left != users-1 {
+	if left := len(p.accounts(t)); left != users-1 {
 		t.Errorf("uncut: %d accounts are left of %d", left, users)
 	}
 }
@@ -210,22 +154,13 @@ func TestDirectoryOfPhotosAndGroups(t *testing.T) {
 	configuration = strings.Replace(configuration, "        values: {businessCategory: {join: \";\"}}\n", "", 1)
 	p := newProgram(t, configuration)
 	p.exits(t, 0, "sync")
-	s, err := ask(filepath.Join(filepath.Dir(p.config), ".cubesync", "emulator.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	accounts := p.accounts(t)
 	for i, want := range []string{"[disabled staff-sync] true", "[sales staff-sync] false", "[staff-sync] false"} {
-		got, err := s.account(rows[i]["employee_id"])
-		if err != nil || got == nil {
-			t.Fatalf("%v, %v", got, err)
-		}
+		got := accounts[rows[i]["employee_id"]]
 		avatar, has := got["avatar"].(string)
 		if shown := fmt.Sprintf("%v %t", got["user_tags"], has && avatar != ""); shown != want {
 			t.Errorf("%s: %s, want %s", rows[i]["employee_id"], shown, want)
 		}
-	}
-	if err := s.close(); err != nil {
-		t.Fatal(err)
 	}
 	p.exits(t, 0, "plan", "--exit-code")
 }
@@ -252,19 +187,4 @@ func leave(t *testing.T, slapd *servers.Slapd, id string) {
 	if err := conn.Del(ldap.NewDelRequest(sampleDN(id), nil)); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// owned counts the accounts in the program's emulator that it manages.
-func owned(t *testing.T, p *program) int {
-	t.Helper()
-	s, err := ask(filepath.Join(filepath.Dir(p.config), ".cubesync", "emulator.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.close() }()
-	accounts, err := s.accounts("user_tags=staff-sync")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(accounts)
 }

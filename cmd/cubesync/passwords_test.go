@@ -83,15 +83,8 @@ func TestPasswordsOfADirectory(t *testing.T) {
 	configuration = configuration[:secret] + configuration[secret+strings.Index(configuration[secret:], "\n")+1:]
 	p := newProgram(t, configuration)
 	p.exits(t, exitTroubles, "sync")
-	for _, want := range []string{"password: it is the hash of a password", "or there are several of it: give one"} {
-		if !strings.Contains(p.stdout.String(), want) {
-			t.Errorf("it doesn't say %q:\n%s", want, p.stdout.String())
-		}
-	}
-	s, err := ask(filepath.Join(filepath.Dir(p.config), ".cubesync", "emulator.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.says(t, "password: it is the hash of a password", "or there are several of it: give one")
+	s := p.server(t)
 	defer func() { _ = s.close() }()
 	for _, i := range []int{0, 3} {
 		if err := s.signIn(rows[i]["email"], passwords[i]); err != nil {

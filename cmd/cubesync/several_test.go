@@ -1,11 +1,8 @@
 package main
 
 import (
-	"database/sql"
 	"encoding/csv"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,11 +12,7 @@ import (
 // severalConfig is the default configuration with sources, and a mapping of them.
 func severalConfig(t *testing.T, sources, mapping string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "..", "config.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(content)
+	text := shippedConfig(t)
 	replace := func(from, to, by string) {
 		before, rest, _ := strings.Cut(text, from)
 		_, after, found := strings.Cut(rest, to)
@@ -30,25 +23,7 @@ func severalConfig(t *testing.T, sources, mapping string) string {
 	}
 	replace("    source:\n", "    # How a record becomes a user", "    sources:\n"+sources)
 	replace("    mapping:\n", "    # Records, and what the mapping is", "    mapping:\n"+mapping)
-	return strings.Replace(text, "rate_limit: 500", "rate_limit: 5000", 1)
-}
-
-// beside writes a file beside the configuration.
-func (p *program) beside(t *testing.T, name, content string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(filepath.Dir(p.config), name), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// says checks that all of these stand in what was written last.
-func (p *program) says(t *testing.T, wants ...string) {
-	t.Helper()
-	for _, want := range wants {
-		if !strings.Contains(p.stdout.String()+p.stderr.String(), want) {
-			t.Errorf("it doesn't say %q:\n%s%s", want, p.stdout.String(), p.stderr.String())
-		}
-	}
+	return text
 }
 
 // Two sources are merged on the whole road: whose word counts, who is in one of them only, and what is bad in one.
@@ -70,32 +45,21 @@ func TestSeveralSources(t *testing.T) {
 `))
 	const staff = "employee_id,email,given,family\nE1,ann@hr.example.com,Ann,Lee\nE2,,Bob,Ray\nE3,cid@hr.example.com,Cid,Doe\n#TOTAL,3\n"
 	p.beside(t, "hr.csv", staff)
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(filepath.Dir(p.config), "ad.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
 	exec := func(statement string) {
 		t.Helper()
-		if _, err := db.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
+		execute(t, "sqlite", "file:"+p.at("ad.db"), statement)
 	}
 	exec("CREATE TABLE people (id, mail, phone, secret)")
 	exec(`INSERT INTO people VALUES ('E1', 'ann@example.com', '1', 'x'), ('E2', 'bob@example.com', '2', 'x'), ('E4', 'zoe@example.com', '4', 'x')`)
 	// The accounts, by external ID.
 	are := func(after string, wants ...string) {
 		t.Helper()
-		s, err := ask(filepath.Join(filepath.Dir(p.config), ".cubesync", "emulator.jsonl"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = s.close() }()
+		accounts := p.accounts(t)
 		for i, want := range wants {
 			id := fmt.Sprintf("E%d", i+1)
-			a, err := s.account(id)
-			if got := fmt.Sprint(a["email"], " ", a["phone"], " ", a["full_name"], " ", a["custom_data"]); err != nil || got != want {
-				t.Errorf("after %s: %s is %s, %v, want %s", after, id, got, err, want)
+			a := accounts[id]
+			if got := fmt.Sprint(a["email"], " ", a["phone"], " ", a["full_name"], " ", a["custom_data"]); got != want {
+				t.Errorf("after %s: %s is %s, want %s", after, id, got, want)
 			}
 		}
 	}
@@ -191,7 +155,7 @@ func TestCutInOneOfSeveralSources(t *testing.T) {
 	}
 	p.beside(t, "hr.csv", staff(rows))
 	p.exits(t, 0, "sync")
-	if left := owned(t, p); left != users {
+	if left := len(p.accounts(t)); left != users {
 		t.Fatalf("there are %d accounts", left)
 	}
 	leaver := rows[users-1]["employee_id"]
@@ -201,7 +165,7 @@ func TestCutInOneOfSeveralSources(t *testing.T) {
 	for cut := len(whole) - 1; cut > 0; cut -= 97 {
 		p.beside(t, "hr.csv", whole[:cut])
 		p.exits(t, 6, "sync")
-		if left := owned(t, p); left != users {
+		if left := len(p.accounts(t)); left != users {
 			t.Fatalf("hr.csv was cut at byte %d: %d accounts are left of %d", cut, left, users)
 		}
 	}
@@ -213,13 +177,13 @@ func TestCutInOneOfSeveralSources(t *testing.T) {
 		if through.Cuts() != 3 {
 			t.Errorf("cut after %d pages and %d entries: read %d times, want 3", cut[0], cut[1], through.Cuts())
 		}
-		if left := owned(t, p); left != users {
+		if left := len(p.accounts(t)); left != users {
 			t.Fatalf("cut after %d pages and %d entries: %d accounts are left of %d", cut[0], cut[1], left, users)
 		}
 	}
 	through.Never()
 	p.exits(t, 0, "sync")
-	if left := owned(t, p); left != users-1 {
+	if left := len(p.accounts(t)); left != users-1 {
 		t.Errorf("uncut: %d accounts are left of %d", left, users)
 	}
 }

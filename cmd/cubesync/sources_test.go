@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"cubesync/source/sourcetest/servers"
 )
@@ -109,10 +105,10 @@ func sooner(rows []map[string]string) []map[string]string {
 	return before
 }
 
-// asFile writes people as CSV.
-func asFile(t *testing.T, path string, rows []map[string]string) {
+// asFile writes people as CSV beside the configuration.
+func (p *program) asFile(t *testing.T, name string, rows []map[string]string) {
 	t.Helper()
-	var text bytes.Buffer
+	var text strings.Builder
 	out := csv.NewWriter(&text)
 	_ = out.Write(peopleColumns) // into memory
 	for _, row := range rows {
@@ -123,9 +119,7 @@ func asFile(t *testing.T, path string, rows []map[string]string) {
 		_ = out.Write(cells)
 	}
 	out.Flush()
-	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	p.beside(t, name, text.String())
 }
 
 // asStatements writes people as a table.
@@ -144,9 +138,9 @@ func asStatements(rows []map[string]string) string {
 }
 
 // inEverySource puts the same people into a source of each kind, and returns what the configuration says of it.
-func inEverySource(t *testing.T, folder string, rows []map[string]string) map[string]string {
+func (p *program) inEverySource(t *testing.T, rows []map[string]string) map[string]string {
 	t.Helper()
-	asFile(t, filepath.Join(folder, "now.csv"), rows)
+	p.asFile(t, "now.csv", rows)
 
 	entries := make([]map[string]string, len(rows)) // an attribute has no empty value: it isn't there
 	for i, row := range rows {
@@ -156,34 +150,19 @@ func inEverySource(t *testing.T, folder string, rows []map[string]string) map[st
 	slapd := servers.StartSlapd(t, servers.SlapdOptions{Load: inDirectory(entries), Lines: []string{unlimitedReader}})
 
 	statements := asStatements(rows)
-	pg, err := servers.StartPostgreSQL()
-	servers.Need(t, err)
-	t.Cleanup(pg.Stop)
-	dsn := fmt.Sprintf("host=%s port=%d user=%s dbname=postgres", filepath.Dir(pg.Socket), pg.Port, servers.Superuser)
-	conn, err := pgconn.Connect(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), statements).ReadAll(); err != nil {
-		t.Fatal(err)
-	}
-	_ = conn.Close(context.Background()) // all was answered
+	pg, execPostgres := startPostgres(t)
+	execPostgres(statements)
+	my, execMariaDB := startMariaDB(t)
+	execMariaDB("SET sql_mode = 'NO_BACKSLASH_ESCAPES'; " + statements)
+	execute(t, "sqlite", "file:"+p.at("people.db")+"?_pragma=synchronous(0)", statements)
 
-	my, err := servers.StartMariaDB()
-	servers.Need(t, err)
-	t.Cleanup(my.Stop)
-	address := fmt.Sprintf("%s:%s@unix(%s)/", servers.Superuser, servers.SuperuserPassword, my.Socket)
-	execute(t, "mysql", address+"?multiStatements=true&charset=utf8mb4", "SET sql_mode = 'NO_BACKSLASH_ESCAPES'; CREATE DATABASE people CHARACTER SET utf8mb4; USE people; "+statements)
-	execute(t, "sqlite", "file:"+filepath.Join(folder, "people.db")+"?_pragma=synchronous(0)", statements)
-
-	t.Setenv("DATABASE_PASSWORD", servers.SuperuserPassword)
 	const query = "query: SELECT * FROM people}}"
 	return map[string]string{
 		"csv": `{csv: {path: now.csv, null_value: '\N', completeness: plausible}}`,
 		"ldap": fmt.Sprintf(`{ldap: {urls: [%q], allow_plaintext: true, bind: {dn: %q, password: "file:password"}, base: %q, filter: "(objectClass=account)", values: {businessCategory: {join: ";"}}}}`,
 			slapd.URL, servers.ReaderDN, servers.Suffix),
-		"postgres": fmt.Sprintf(`{sql: {driver: postgres, dsn: %q, %s`, dsn, query),
-		"mariadb":  fmt.Sprintf(`{sql: {driver: mysql, dsn: "%s:${DATABASE_PASSWORD}@unix(%s)/people", %s`, servers.Superuser, my.Socket, query),
+		"postgres": fmt.Sprintf(`{sql: {driver: postgres, dsn: %q, %s`, pg, query),
+		"mariadb":  fmt.Sprintf(`{sql: {driver: mysql, dsn: %q, %s`, my, query),
 		"sqlite":   "{sql: {driver: sqlite, dsn: people.db, " + query,
 	}
 }
@@ -244,27 +223,23 @@ func linesOf(t *testing.T, path string) (lines []string, kinds map[string]int) {
 // change, to adopt, to leave, to reject and to take away.
 func TestEverySourceGivesTheSamePlan(t *testing.T) {
 	p := newProgram(t, "")
-	folder := filepath.Dir(p.config)
 	configure := func(text string) {
-		if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		t.Helper()
+		p.beside(t, "config.yaml", text)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "password"), []byte(servers.Password), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	p.beside(t, "password", servers.Password)
 	rows := everybody(t)
 	before := sooner(rows)
 	const file = `{csv: {path: before.csv, null_value: '\N', completeness: plausible}}`
-	asFile(t, filepath.Join(folder, "before.csv"), before[:30])
+	p.asFile(t, "before.csv", before[:30])
 	configure(everySource(file, "others-sync", "keep"))
 	p.exits(t, 4, "sync") // some addresses are none
-	asFile(t, filepath.Join(folder, "before.csv"), before[30:])
+	p.asFile(t, "before.csv", before[30:])
 	configure(everySource(file, "staff-sync", "keep"))
 	p.exits(t, 4, "sync")
 
-	every := inEverySource(t, folder, rows)
-	out := filepath.Join(folder, "plan.jsonl")
+	every := p.inEverySource(t, rows)
+	out := p.at("plan.jsonl")
 	for _, leavers := range []string{"delete", "release"} {
 		var want []string
 		for i, name := range slices.Concat([]string{"csv"}, slices.Sorted(maps.Keys(every))) {
