@@ -27,7 +27,7 @@ type form struct {
 }
 
 func forms() map[string]form {
-	pack := packings()
+	pack := sourcetest.Packings()
 	plain := pack["plain"]
 	trailer := func(content string, rows int) (string, csvfile.Proof) {
 		return content + "#TOTAL," + strconv.Itoa(rows) + "\n", csvfile.Proof{Trailer: "#TOTAL"}

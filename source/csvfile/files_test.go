@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cubesync/source/csvfile"
+	"cubesync/source/sourcetest"
 	"cubesync/sync/record"
 )
 
@@ -33,7 +34,7 @@ const (
 )
 
 func TestSeveralFiles(t *testing.T) {
-	packed := packings()["gzip"](t, south)
+	packed := sourcetest.Packings()["gzip"](t, south)
 	folder := folderOf(t, "users-2.csv.gz", packed, "users-1.csv", north, "other.csv", "x", "users-3.csv", "\ufeff"+strings.ReplaceAll(south, "E3,Cy\n", ""))
 	pattern := filepath.Join(folder, "users-?.csv*")
 	got := read(t, csvfile.Options{Path: pattern, Files: 3, KeyColumn: "id"})

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cubesync/source/csvfile"
+	"cubesync/source/sourcetest"
 )
 
 // What docs/sources.md says that cubesync says of CSV files is what it says.
@@ -19,7 +20,7 @@ func TestPage(t *testing.T) {
 	if table, _, _ = strings.Cut(table, "\n## "); !found {
 		t.Fatal("it doesn't say what goes wrong")
 	}
-	gzipped := packings()["gzip"](t, sample)
+	gzipped := sourcetest.Packings()["gzip"](t, sample)
 	said := ""
 	for content, options := range map[string]csvfile.Options{
 		"id,name;note\nE1,a\n": {},

@@ -1,12 +1,9 @@
 package csvfile_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,39 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"cubesync/source/csvfile"
+	"cubesync/source/sourcetest"
 	"cubesync/sync/record"
 )
-
-// packings are the ways to write a file.
-func packings() map[string]func(t testing.TB, text string) string {
-	through := func(t testing.TB, text string, pack func(io.Writer) (io.WriteCloser, error)) string {
-		t.Helper()
-		var out bytes.Buffer
-		w, err := pack(&out)
-		if err == nil {
-			_, err = io.WriteString(w, text)
-			err = errors.Join(err, w.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out.String()
-	}
-	return map[string]func(testing.TB, string) string{
-		"plain": func(_ testing.TB, text string) string { return text },
-		"gzip": func(t testing.TB, text string) string {
-			return through(t, text, func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil })
-		},
-		"zstd": func(t testing.TB, text string) string {
-			return through(t, text, func(w io.Writer) (io.WriteCloser, error) {
-				return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
-			})
-		},
-	}
-}
 
 // writeTo writes a file beside others.
 func writeTo(t testing.TB, folder, name, content string) string {
@@ -93,7 +61,7 @@ func TestCutIsNeverProven(t *testing.T) {
 		},
 	}
 	contents := map[string]string{"lf": sample, "crlf": strings.ReplaceAll(sample, "\n", "\r\n"), "mark": "\ufeff" + sample}
-	for how, pack := range packings() {
+	for how, pack := range sourcetest.Packings() {
 		for by, prove := range proofs {
 			for name, content := range contents {
 				if how != "plain" && name != "lf" {
@@ -136,7 +104,7 @@ func FuzzCut(f *testing.F) {
 		}
 	}
 	folder := f.TempDir()
-	pack := packings()
+	pack := sourcetest.Packings()
 	f.Fuzz(func(t *testing.T, content []byte, how uint8, cut int) {
 		options := csvfile.Options{Path: filepath.Join(folder, "users.csv"), KeyColumn: "id", MaxBytes: 1 << 20}
 		writeTo(t, folder, "users.csv", string(content))
@@ -179,7 +147,7 @@ func readAny(t testing.TB, options csvfile.Options) result {
 
 // Without a proof a packed file is plausible only where it is whole: an archive says where it ends.
 func TestCutArchives(t *testing.T) {
-	for how, pack := range packings() {
+	for how, pack := range sourcetest.Packings() {
 		if how == "plain" {
 			continue // TestCutAtEveryByte
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 
 	"cubesync/source/csvfile"
+	"cubesync/source/sourcetest"
 	"cubesync/sync/record"
 )
 
@@ -66,7 +67,7 @@ func zipped(t testing.TB, files ...string) string {
 
 // TestTexts reads the same users from files that are written in all the ways there are.
 func TestTexts(t *testing.T) {
-	pack := packings()
+	pack := sourcetest.Packings()
 	const german = "id;name\nE1;Müller\nE2;Jørg\n"
 	want := []string{"E1|Müller", "E2|Jørg"}
 	for name, c := range map[string]struct {
@@ -132,7 +133,7 @@ func TestPositionsBehindLines(t *testing.T) {
 }
 
 func TestUnreadableTexts(t *testing.T) {
-	pack := packings()
+	pack := sourcetest.Packings()
 	var wide bytes.Buffer
 	w, err := zstd.NewWriter(&wide, zstd.WithWindowSize(64<<20), zstd.WithSingleSegment(false))
 	if err == nil {

@@ -1,13 +1,10 @@
 package reconcile_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,9 +13,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/klauspost/compress/zstd"
-
 	"cubesync/source/csvfile"
+	"cubesync/source/sourcetest"
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/reconcile"
@@ -58,7 +54,7 @@ func samples() map[string]sample {
 }
 
 // write returns the file of these people, packed, and what proves that it is whole.
-func (m sample) write(t *testing.T, persons []person, way, path string, writer func(io.Writer) (io.WriteCloser, error)) (string, csvfile.Proof) {
+func (m sample) write(t *testing.T, persons []person, way, path string, pack func(testing.TB, string) string) (string, csvfile.Proof) {
 	t.Helper()
 	text, proof := m.begins, csvfile.Proof{Records: len(persons)}
 	for i, p := range persons {
@@ -75,7 +71,7 @@ func (m sample) write(t *testing.T, persons []person, way, path string, writer f
 	if m.encode != nil {
 		text = m.encode(text)
 	}
-	text = packed(t, text, writer)
+	text = pack(t, text)
 	if way == "checksum" {
 		proof = csvfile.Proof{Checksum: path + ".sha256"}
 		sum := sha256.Sum256([]byte(text))
@@ -100,16 +96,11 @@ func TestFilesCutAtEveryByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Mapper = mapper
-	packings := map[string]func(io.Writer) (io.WriteCloser, error){
-		"plain": nil,
-		"gzip":  func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
-		"zstd":  func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) },
-	}
 	path, walked := filepath.Join(s.StateDir, "users.csv"), map[string]bool{}
 	for name, m := range samples() {
 		for _, way := range []string{"trailer", "checksum", "records"} {
-			for how, writer := range packings {
-				whole, proof := m.write(t, s.directory.persons, way, path, writer)
+			for how, pack := range sourcetest.Packings() {
+				whole, proof := m.write(t, s.directory.persons, way, path, pack)
 				if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -126,7 +117,7 @@ func TestFilesCutAtEveryByte(t *testing.T) {
 						t.Fatal(err)
 					}
 					ways := []bool{false, true}
-					if writer != nil {
+					if how != "plain" {
 						ways = ways[:1] // what was unpacked is read in the same two ways
 					}
 					shown := s.shown(t, source, ways)
@@ -205,23 +196,6 @@ func (s *scene) onlyTheLeaver(t *testing.T) {
 	if preview.Plan == nil || preview.Run.Status != state.Planned || preview.Plan.Count(plan.Delete) != 1 || preview.Plan.Operations[len(preview.Plan.Operations)-1].ExternalID != s.leaver {
 		t.Fatalf("whole, it is %s (%s, %v) and would do %v", preview.Run.Status, preview.Run.Problem, preview.Run.Trips, preview.Plan)
 	}
-}
-
-func packed(t *testing.T, text string, writer func(io.Writer) (io.WriteCloser, error)) string {
-	t.Helper()
-	if writer == nil {
-		return text
-	}
-	var out bytes.Buffer
-	w, err := writer(&out)
-	if err == nil {
-		_, err = io.WriteString(w, text)
-		err = errors.Join(err, w.Close())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
 }
 
 // A file that somebody writes to while it is read, each time, is never whole, whatever it holds in the end.
