@@ -45,6 +45,12 @@ func (w *world) wantSince(t *testing.T, result *reconcile.Result, since string) 
 // from is what a run says that reads from the table's clock on.
 func (s *staffTable) from() string { return s.now.Add(-time.Hour).Format(time.RFC3339) }
 
+// nextDay changes somebody's name, a day later.
+func (s *staffTable) nextDay(id string) {
+	s.now = s.now.Add(24 * time.Hour)
+	s.change(id, "name", "Another")
+}
+
 // A row that changed is seen, and one that is gone isn't missed until everything is read.
 func TestChangesNeverShowWhoLeft(t *testing.T) {
 	w, table := follows(t, 30)
@@ -119,8 +125,7 @@ func TestCursorStaysUntilAllIsDone(t *testing.T) {
 		table.change("e0001", "name", "Another")
 		result := w.sync(t)
 		wantStatus(t, result, state.Held)
-		table.now = table.now.Add(24 * time.Hour)
-		table.change("e0002", "name", "Another")
+		table.nextDay("e0002")
 		w.Guards = generous
 		if n := w.reads(t, first).Run.Tally.Applied; n != 2 {
 			t.Errorf("%d applied, want 2", n)
@@ -131,8 +136,7 @@ func TestCursorStaysUntilAllIsDone(t *testing.T) {
 		table.change("e0000", "name", "Another")
 		w.reads(t, table.now.Add(-2*time.Hour-time.Minute).Format(time.RFC3339))
 		before := table.from()
-		table.now = table.now.Add(24 * time.Hour)
-		table.change("e0001", "name", "Another")
+		table.nextDay("e0001")
 		if err := w.server.SetFaults(1, emulator.Fault{Do: emulator.ErrorBefore, Call: emulator.Update, Status: 422, Times: 1000}); err != nil {
 			t.Fatal(err)
 		}
@@ -142,8 +146,7 @@ func TestCursorStaysUntilAllIsDone(t *testing.T) {
 		if err := w.server.SetFaults(1); err != nil {
 			t.Fatal(err)
 		}
-		table.now = table.now.Add(24 * time.Hour)
-		table.change("e0002", "name", "Another")
+		table.nextDay("e0002")
 		if tally := w.reads(t, before).Run.Tally; tally.Applied != 1 || tally.Skipped != 1 { // the refused one isn't sent again
 			t.Errorf("%+v", tally)
 		}
@@ -152,8 +155,7 @@ func TestCursorStaysUntilAllIsDone(t *testing.T) {
 	t.Run("failed-when-everything-was-read", func(t *testing.T) {
 		w, table := follows(t, 30)
 		w.changes(t, "e0001", user.FullName, "Own")
-		table.now = table.now.Add(24 * time.Hour)
-		table.change("e0000", "name", "Another")
+		table.nextDay("e0000")
 		if err := w.server.SetFaults(1, emulator.Fault{Do: emulator.ErrorBefore, Call: emulator.Update, Status: 422, Times: 1000}); err != nil {
 			t.Fatal(err)
 		}
@@ -221,8 +223,7 @@ func TestChangesLeaveGraceAlone(t *testing.T) {
 // What somebody changed at ConnectyCube is put right once their record is read.
 func TestChangesAtTheServiceWait(t *testing.T) {
 	w, table := follows(t, 30)
-	table.now = table.now.Add(24 * time.Hour)
-	table.change("e0000", "name", "Another")
+	table.nextDay("e0000")
 	w.sync(t)
 	w.changes(t, "e0001", user.FullName, "Own")
 	for range 2 {
@@ -242,8 +243,7 @@ func TestChangesAtTheServiceWait(t *testing.T) {
 // An account that vanished is known to have been there when its person's record is read.
 func TestVanishedAccountsWait(t *testing.T) {
 	w, table := follows(t, 30)
-	table.now = table.now.Add(24 * time.Hour)
-	table.change("e0000", "name", "Another")
+	table.nextDay("e0000")
 	w.sync(t)
 	if err := w.Service.Delete(t.Context(), w.find(t, account.ByExternalID, "e0001")); err != nil {
 		t.Fatal(err)
@@ -283,8 +283,7 @@ func TestWhoMeetsSomebodyNotRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, table := follows(t, 30)
-			table.now = table.now.Add(24 * time.Hour)
-			table.change("e0000", "name", "Another")
+			table.nextDay("e0000")
 			w.sync(t)
 			theirs := w.find(t, account.ByExternalID, "e0002").ID
 			meet(w, table)
@@ -306,8 +305,7 @@ func TestWhoMeetsSomebodyNotRead(t *testing.T) {
 func TestChangesAreNoBaseline(t *testing.T) {
 	w, table := follows(t, 30)
 	w.Guards.Shrink = 0.2
-	table.now = table.now.Add(24 * time.Hour)
-	table.change("e0001", "name", "Another")
+	table.nextDay("e0001")
 	w.sync(t)
 	table.exec("DELETE FROM staff WHERE id = 'e0001'")
 	result := w.sync(t) // of no record
@@ -329,8 +327,7 @@ func TestSavedPlanOfChanges(t *testing.T) {
 	w.order(t, reconcile.Order{ListAll: true})
 	generous := w.Guards
 	w.Guards.Updates = plan.Ceiling{}
-	table.now = table.now.Add(24 * time.Hour)
-	table.change("e0001", "name", "Another")
+	table.nextDay("e0001")
 	held := w.sync(t)
 	wantStatus(t, held, state.Held)
 	result, err := w.Approve(t.Context(), held.Run.ID, reconcile.Order{})
@@ -355,8 +352,7 @@ func TestSavedPlanOfChanges(t *testing.T) {
 // What other rules wrote is put right by the first run after them, whether they came to their end or not.
 func TestRulesThatCameAndWent(t *testing.T) {
 	w, table := follows(t, 30)
-	table.now = table.now.Add(24 * time.Hour)
-	table.change("e0000", "name", "Another")
+	table.nextDay("e0000")
 	w.sync(t)
 	generous, mapper := w.Guards, w.Mapper
 	other, err := mapping.New(mapping.Spec{
