@@ -52,12 +52,7 @@ func (s *Store) serviceTime() int64 {
 func (s *Store) Tick(ctx context.Context, ours, service time.Time) error {
 	s.service = moment{service, ours}
 	ours, service = ours.UTC().Round(0), service.UTC().Round(0)
-	var before clock
-	err := s.read(ctx, "reading the clock", func(db *sql.DB) error {
-		before = clock{}
-		_, err := readFact(ctx, db, factClock, &before)
-		return err
-	})
+	before, _, err := lookFact[clock](ctx, s, "reading the clock", factClock)
 	if err != nil {
 		return err
 	}

@@ -38,12 +38,7 @@ const week = 7 * 24 * time.Hour
 
 // Baseline returns what the last applied run saw; nil before the first.
 func (s *Store) Baseline(ctx context.Context) (*plan.Baseline, error) {
-	var baseline plan.Baseline
-	known := false
-	err := s.read(ctx, "reading the baseline", func(db *sql.DB) (err error) {
-		known, err = readFact(ctx, db, factBaseline, &baseline)
-		return err
-	})
+	baseline, known, err := lookFact[plan.Baseline](ctx, s, "reading the baseline", factBaseline)
 	if err != nil || !known {
 		return nil, err
 	}
@@ -52,11 +47,7 @@ func (s *Store) Baseline(ctx context.Context) (*plan.Baseline, error) {
 
 // LastEvidence returns what identifies the data of the last counted read; false where none was counted yet.
 func (s *Store) LastEvidence(ctx context.Context) (evidence record.Evidence, known bool, err error) {
-	err = s.read(ctx, "reading the last evidence", func(db *sql.DB) (err error) {
-		known, err = readFact(ctx, db, factEvidence, &evidence)
-		return err
-	})
-	return evidence, known, err
+	return lookFact[record.Evidence](ctx, s, "reading the last evidence", factEvidence)
 }
 
 // Listing is how the accounts were listed last.
@@ -70,12 +61,7 @@ type Listing struct {
 
 // Listing returns how the accounts were listed last; the zero Listing before the first time.
 func (s *Store) Listing(ctx context.Context) (Listing, error) {
-	var listing Listing
-	err := s.read(ctx, "reading how accounts were listed", func(db *sql.DB) error {
-		listing = Listing{}
-		_, err := readFact(ctx, db, factListing, &listing)
-		return err
-	})
+	listing, _, err := lookFact[Listing](ctx, s, "reading how accounts were listed", factListing)
 	return listing, err
 }
 
@@ -91,12 +77,7 @@ type Cursor struct {
 
 // Cursor returns where the source is read from; the zero Cursor before the first time.
 func (s *Store) Cursor(ctx context.Context) (Cursor, error) {
-	var cursor Cursor
-	err := s.read(ctx, "reading where the source is read from", func(db *sql.DB) error {
-		cursor = Cursor{}
-		_, err := readFact(ctx, db, factCursor, &cursor)
-		return err
-	})
+	cursor, _, err := lookFact[Cursor](ctx, s, "reading where the source is read from", factCursor)
 	return cursor, err
 }
 
@@ -114,11 +95,7 @@ func (s *Store) Rule(ctx context.Context, digest user.Digest) error {
 
 // Confirmed reports whether a person has agreed to writing to this application.
 func (s *Store) Confirmed(ctx context.Context) (bool, error) {
-	confirmed := false
-	err := s.read(ctx, "reading whether writing was confirmed", func(db *sql.DB) error {
-		_, err := readFact(ctx, db, factConfirmed, &confirmed)
-		return err
-	})
+	confirmed, _, err := lookFact[bool](ctx, s, "reading whether writing was confirmed", factConfirmed)
 	return confirmed, err
 }
 
@@ -138,6 +115,17 @@ func (s *Store) WeekDeletes(ctx context.Context, now time.Time) (int, error) {
 			s.steady(now).Add(-week).UnixMilli()).Scan(&n)
 	})
 	return n, err
+}
+
+// lookFact looks a fact up by itself; where it isn't known, the value is zero.
+func lookFact[T any](ctx context.Context, s *Store, doing, name string) (value T, known bool, err error) {
+	err = s.read(ctx, doing, func(db *sql.DB) (err error) {
+		var fresh T // a look may be repeated
+		known, err = readFact(ctx, db, name, &fresh)
+		value = fresh
+		return err
+	})
+	return value, known, err
 }
 
 func readFact(ctx context.Context, db querier, name string, value any) (known bool, err error) {
