@@ -111,9 +111,9 @@ func writeSampled(w io.Writer, one *reconcile.Sampled) {
 // writeChanges shows every field of an operation, of an update with what it is now.
 func writeChanges(w io.Writer, op *plan.Operation) {
 	field := func(name, before, after string) {
-		text := orEmpty(after)
+		text := plan.OrEmpty(after)
 		if op.Kind != plan.Create {
-			text = orEmpty(before) + plan.Arrow(before, after) + text
+			text = plan.OrEmpty(before) + plan.Arrow(before, after) + text
 		}
 		fmt.Fprintf(w, "    %-16s %s\n", name, text)
 	}
@@ -123,13 +123,6 @@ func writeChanges(w io.Writer, op *plan.Operation) {
 	for _, change := range op.Changes {
 		field(change.Field.String(), change.Before, change.After)
 	}
-}
-
-func orEmpty(value string) string {
-	if value == "" {
-		return "(empty)"
-	}
-	return plan.Printable(value)
 }
 
 // writeSum adds the sample up.

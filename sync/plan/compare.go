@@ -35,9 +35,9 @@ func (d Decision) String() string {
 	for _, c := range d.Changes {
 		b.WriteString("  " + c.Field.String() + ": ")
 		if d.What != string(Create) {
-			b.WriteString(orEmpty(c.Before) + " → ")
+			b.WriteString(OrEmpty(c.Before) + " → ")
 		}
-		b.WriteString(orEmpty(c.After))
+		b.WriteString(OrEmpty(c.After))
 	}
 	return b.String()
 }

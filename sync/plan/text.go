@@ -198,7 +198,7 @@ func changesText(op *Operation) []fieldSpans {
 		fields = append(fields, fieldSpans{"external_id", fromTo(*op.ExternalIDBefore, op.ExternalID, styleOf(op.Kind))})
 	}
 	for _, c := range op.Changes {
-		value := []span{{orEmpty(c.After), styleOf(op.Kind)}}
+		value := []span{{OrEmpty(c.After), styleOf(op.Kind)}}
 		if op.Kind != Create {
 			value = fromTo(c.Before, c.After, styleOf(op.Kind))
 		}
@@ -208,7 +208,7 @@ func changesText(op *Operation) []fieldSpans {
 }
 
 func fromTo(before, after string, style style) []span {
-	return []span{say(orEmpty(before)), say(Arrow(before, after)), {orEmpty(after), style}}
+	return []span{say(OrEmpty(before)), say(Arrow(before, after)), {OrEmpty(after), style}}
 }
 
 // Arrow stands between a value before and after. Between values that are written from right to left it is kept from
@@ -225,7 +225,8 @@ func Arrow(before, after string) string {
 	return " → "
 }
 
-func orEmpty(value string) string {
+// OrEmpty is a value for people, who see where there is none.
+func OrEmpty(value string) string {
 	if value == "" {
 		return "(empty)"
 	}

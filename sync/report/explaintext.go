@@ -84,21 +84,14 @@ func (x Explanation) who() string {
 }
 
 func (x Explanation) writeField(w io.Writer, f ExplainedField) {
-	value := orEmpty(f.Before)
+	value := plan.OrEmpty(f.Before)
 	switch {
 	case f.Differs && x.Decision == string(plan.Create):
-		value = orEmpty(f.After)
+		value = plan.OrEmpty(f.After)
 	case f.Differs:
-		value += " → " + orEmpty(f.After)
+		value += " → " + plan.OrEmpty(f.After)
 	}
 	fmt.Fprintf(w, "    %-12s %s\n    %-12s (%s)\n", f.Field, value, "", f.Rule)
-}
-
-func orEmpty(value string) string {
-	if value == "" {
-		return "(empty)"
-	}
-	return plan.Printable(value)
 }
 
 // WriteExplanationJSON writes them for machines, as one list on one line.
