@@ -196,7 +196,7 @@ func (a *application) openSource(cfg *config.Config, p config.Pipeline) (record.
 	}
 	several := merge.Options{Identifies: p.Mapping.ExternalID.Column == merge.KeyColumn, Folder: cfg.State}
 	for _, part := range p.Source.Parts {
-		used := p.UsedOf(part)
+		used := part.Own(p.UsedColumns())
 		source, accept, err := openKind(part.Source, part.Key, part.Own(mapper.KeyColumns()), withKey(used, part.Key), a.stdin)
 		if err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", part.Name, err)

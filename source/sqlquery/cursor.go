@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -162,6 +163,9 @@ func (c *Cursor) parse(text string) mark {
 	return mark{}
 }
 
+// toSecond is RFC 3339 without fractions and zone.
+const toSecond = "2006-01-02T15:04:05"
+
 // tracker finds the greatest value of the column.
 type tracker struct {
 	*Cursor
@@ -180,7 +184,7 @@ func (s *Source) track(running session, columns *record.Columns, last mark) (*tr
 	}
 	types := s.server.(follower).from(t.Numbers).types //nolint:errcheck // wrapped saw to it
 	if name := running.typeOf(t.column); len(types) > 0 && !slices.Contains(types, name) {
-		return nil, fmt.Errorf("%s", t.wrong("is of the type "+name))
+		return nil, errors.New(t.wrong("is of the type " + name))
 	}
 	t.take(last)
 	return t, nil
@@ -204,8 +208,8 @@ func (t *tracker) see(l *line) {
 	if null {
 		return
 	}
-	const second = len("2006-01-02T15:04:05")
-	if !t.Numbers && len(text) > second && text[len(text)-1] == 'Z' && text[second-9] == 'T' && text[:second] < t.second {
+	const second = len(toSecond)
+	if !t.Numbers && len(text) > second && text[len(text)-1] == 'Z' && text[len(dateOnly)] == 'T' && text[:second] < t.second {
 		return // most rows are spelled so, and are older
 	}
 	if m := t.read(text); m.known {
@@ -220,7 +224,7 @@ func (t *tracker) take(m mark) {
 	if !m.known || t.most.known && cmp.Or(cmp.Compare(m.number, t.most.number), m.at.Compare(t.most.at)) <= 0 {
 		return
 	}
-	t.most, t.second = m, m.at.Format("2006-01-02T15:04:05")
+	t.most, t.second = m, m.at.Format(toSecond)
 }
 
 func (t *tracker) read(text string) mark {
@@ -230,7 +234,7 @@ func (t *tracker) read(text string) mark {
 	}
 	for _, layout := range []string{
 		time.RFC3339Nano, dateOnly, // those of SQLite's texts follow
-		"2006-01-02 15:04:05Z07:00", time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04Z07:00", "2006-01-02 15:04", "2006-01-02T15:04",
+		"2006-01-02 15:04:05Z07:00", time.DateTime, toSecond, "2006-01-02 15:04Z07:00", "2006-01-02 15:04", "2006-01-02T15:04",
 	} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return mark{known: true, at: at.UTC()}
@@ -267,7 +271,7 @@ func (t *tracker) text(now time.Time) string {
 	return string(text)
 }
 
-// Names in quotes.
+// doubled is a name between quotes; those in it stand twice.
 func doubled(begin, name, end string) string {
 	return begin + strings.ReplaceAll(name, end, end+end) + end
 }

@@ -24,10 +24,10 @@ func (r *run) cells(rec record.Record) []record.Value {
 // fillCells gives the records that the planner rejected their cells, for whoever corrects them. They weren't kept while
 // the source was read, because hardly any is rejected; so it is read once more. A record that isn't the same any more
 // gets none.
-func (r *run) fillCells(ctx context.Context, desired, bereft []plan.Desired) error {
+func (r *run) fillCells(ctx context.Context, desired, zeroless []plan.Desired) error {
 	users := map[record.Position]*plan.Desired{}
-	for i := range bereft {
-		users[bereft[i].Position] = &bereft[i]
+	for i := range zeroless {
+		users[zeroless[i].Position] = &zeroless[i]
 	}
 	wanted := map[record.Position]*plan.Reject{}
 	for i := range r.Plan.Rejects {

@@ -77,7 +77,7 @@ func (r *run) decide(ctx context.Context) bool {
 	if err == nil {
 		r.Plan.Filtered = read.filtered
 		r.noAlbum()
-		err = r.fillCells(ctx, others, read.bereft)
+		err = r.fillCells(ctx, others, read.zeroless)
 	}
 	if err == nil {
 		r.Run.Reviewed, err = r.reviewed()

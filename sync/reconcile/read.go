@@ -37,12 +37,12 @@ type source struct {
 	zerosLeftOut map[string]bool
 	verdict      record.Verdict
 
-	bereft    []plan.Desired  // of the users, those whose records are rejected because of what is known: see lostZeros
-	bereftIDs map[string]bool // their external IDs
+	zeroless    []plan.Desired  // of the users, those whose records are rejected because of what is known: see lostZeros
+	zerolessIDs map[string]bool // their external IDs
 }
 
 // records returns how many were read.
-func (s *source) records() int { return s.users.Len() - len(s.bereft) + s.passed + s.userless() }
+func (s *source) records() int { return s.users.Len() - len(s.zeroless) + s.passed + s.userless() }
 
 // userless returns how many of them make no user.
 func (s *source) userless() int { return len(s.rejects) + s.filtered }

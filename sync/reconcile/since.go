@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -38,20 +39,16 @@ func (r *run) follow(ctx context.Context) (err error) {
 	if _, can := r.Source.(record.Follower); !can {
 		return nil
 	}
-	if r.following.last, err = r.store.Cursor(ctx); err != nil {
+	f := &r.following
+	f.since = ""
+	if f.last, err = r.store.Cursor(ctx); err != nil {
 		return err
 	}
 	baseline, err := r.store.Baseline(ctx)
 	if err != nil {
 		return err
 	}
-	every := r.ReadAllEvery
-	if every == 0 {
-		every = defaultReadAllEvery
-	}
-	f := &r.following
-	f.since = ""
-	asked := r.order.ListAll || r.order.RetryRefused
+	every, asked := cmp.Or(r.ReadAllEvery, defaultReadAllEvery), r.order.ListAll || r.order.RetryRefused
 	if due := f.last.SinceAll+1 >= every; !f.readAll && !asked && !due && baseline != nil && f.last.Digest == r.rules() {
 		f.since = f.last.Source
 	}
@@ -135,12 +132,12 @@ func (r *run) narrow(
 	}
 	for i := range observed {
 		a := &observed[i]
-		switch read := given[a.ExternalID] || a.ID != 0 && ours[a.ID]; {
-		case read && f.theirs[a.ID],
-			!read && wanted(a),
-			!read && f.theirs[a.ID] && !f.notRead[a.ExternalID]: // it left its own external ID
+		switch wasRead := given[a.ExternalID] || a.ID != 0 && ours[a.ID]; {
+		case wasRead && f.theirs[a.ID],
+			!wasRead && wanted(a),
+			!wasRead && f.theirs[a.ID] && !f.notRead[a.ExternalID]: // it left its own external ID
 			return nil, nil, 0, errNeedsAll
-		case read:
+		case wasRead:
 			seen = append(seen, *a)
 		default:
 			without++

@@ -35,7 +35,8 @@ func (r *run) lostZeros(read *source, remembered []state.Remembered, observed []
 			known[id] = true
 		}
 	}
-	shown, suspects := map[string]bool{}, []plan.Desired(nil)
+	shown := map[string]bool{}
+	var suspects []plan.Desired
 	for _, reject := range read.rejects {
 		shown[reject.ExternalID] = true
 	}
@@ -58,14 +59,14 @@ func (r *run) lostZeros(read *source, remembered []state.Remembered, observed []
 			}
 		}
 		if len(whose) > 0 {
-			read.bereave(d, whose)
+			read.rejectZeroless(d, whose)
 		}
 	}
 	return nil
 }
 
-// bereave rejects a record that has lost the zeros of one of these external IDs.
-func (s *source) bereave(d plan.Desired, whose []string) {
+// rejectZeroless rejects a record that has lost the zeros of one of these external IDs.
+func (s *source) rejectZeroless(d plan.Desired, whose []string) {
 	id, theirs, knownAs := d.User.ExternalID, whose[0], fmt.Sprintf("%q", whose[0])
 	if len(whose) > 1 {
 		theirs, knownAs = "", fmt.Sprintf("one of %q", whose)
@@ -75,21 +76,21 @@ func (s *source) bereave(d plan.Desired, whose []string) {
 		Detail: fmt.Sprintf("external_id: %q is known as %s, and has lost the zeros at its beginning, as spreadsheets do to numbers: "+
 			"let what makes the file write this column as text, or say damaged_keys: accept if this is somebody else", id, knownAs),
 	})
-	s.bereft = append(s.bereft, d)
-	if s.bereftIDs == nil {
-		s.bereftIDs = map[string]bool{}
+	s.zeroless = append(s.zeroless, d)
+	if s.zerolessIDs == nil {
+		s.zerolessIDs = map[string]bool{}
 	}
-	s.bereftIDs[id] = true
+	s.zerolessIDs[id] = true
 }
 
 // sorted yields the users by external ID, without those whose records turned out to be rejected.
 func (s *source) sorted() iter.Seq2[plan.Desired, error] {
-	if s.bereftIDs == nil {
+	if s.zerolessIDs == nil {
 		return s.users.Sorted()
 	}
 	return func(yield func(plan.Desired, error) bool) {
 		for d, err := range s.users.Sorted() {
-			if !s.bereftIDs[d.User.ExternalID] && !yield(d, err) {
+			if !s.zerolessIDs[d.User.ExternalID] && !yield(d, err) {
 				return
 			}
 		}

@@ -99,14 +99,15 @@ func (d *ActiveDirectory) configure(path string, ip net.IP) error {
 		"server services = ldap", "bind interfaces only = yes", "interfaces = " + ip.String() + "/8", "ldb:nosync = yes", "log file = " + filepath.Join(folder, "log"),
 		"tls cafile = " + d.CA.CertificateFile, "tls certfile = " + id.CertificateFile, "tls keyfile = " + id.KeyFile,
 	}
-	for _, name := range []string{"private", "state", "cache", "lock", "pid"} {
+	for _, option := range []string{"private dir", "state directory", "cache directory", "lock directory", "pid directory"} {
+		name, _, _ := strings.Cut(option, " ")
 		at := filepath.Join(folder, name)
 		if err := os.Mkdir(at, 0o700); err != nil {
 			return err
 		}
-		lines = append(lines, map[bool]string{true: name + " dir = ", false: name + " directory = "}[name == "private"]+at)
+		lines = append(lines, option+" = "+at)
 	}
-	for _, name := range []string{"ncalrpc", "binddns"} {
+	for _, name := range []string{"ncalrpc", "binddns"} { // which it makes itself
 		lines = append(lines, name+" dir = "+filepath.Join(folder, name))
 	}
 	for _, share := range []string{"sysvol", "netlogon"} {
@@ -135,8 +136,8 @@ func provision(configuration string, ip net.IP, load func(w io.Writer) error) er
 
 // Tool runs samba-tool on the domain's files, and returns what it says.
 func (d *ActiveDirectory) Tool(args ...string) (string, error) {
-	private := filepath.Join(d.server.folder, "private", "sam.ldb")
-	out, err := exec.Command("samba-tool", append(args, "--configfile="+filepath.Join(d.server.folder, "smb.conf"), "-H", private)...).CombinedOutput() //nolint:noctx,gosec // it ends by itself
+	folder := d.server.folder
+	out, err := exec.Command("samba-tool", append(args, "--configfile="+filepath.Join(folder, "smb.conf"), "-H", filepath.Join(folder, "private", "sam.ldb"))...).CombinedOutput() //nolint:noctx,gosec // it ends by itself
 	if err != nil {
 		return "", fmt.Errorf("samba-tool: %w: %s", err, out)
 	}

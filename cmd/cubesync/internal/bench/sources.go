@@ -50,6 +50,9 @@ type held struct {
 // sources reads users from each kind of source, in turn as a pipeline does and by a bare loop over the library that the source
 // stands on, and shows users a second and memory. Each read is a process of its own.
 func (b *bench) sources(ctx context.Context, out io.Writer) error {
+	if err := b.buildReading(ctx); err != nil {
+		return err
+	}
 	var failures []error
 	for _, k := range kinds() {
 		if err := b.source(ctx, k, out); err != nil {
@@ -60,9 +63,6 @@ func (b *bench) sources(ctx context.Context, out io.Writer) error {
 }
 
 func (b *bench) source(ctx context.Context, k kind, out io.Writer) error {
-	if err := b.buildReading(ctx); err != nil {
-		return err
-	}
 	h, end, err := k.hold(b, ctx, k.users)
 	if err != nil {
 		return err

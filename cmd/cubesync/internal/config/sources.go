@@ -145,9 +145,6 @@ func (p Pipeline) UsedColumns() []string {
 	return used
 }
 
-// UsedOf are the columns of one of several sources that the pipeline uses, by the source's own names.
-func (p Pipeline) UsedOf(part Part) []string { return part.Own(p.UsedColumns()) }
-
 // Own are those of the columns that the part has, by its own names.
 func (p Part) Own(all []string) []string {
 	var own []string

@@ -37,7 +37,7 @@ func TestSources(t *testing.T) {
 	if p.Source.CSV != nil || p.Source.LDAP != nil || p.Source.SQL != nil {
 		t.Errorf("%+v", p.Source)
 	}
-	if diff := cmp.Diff([][]string{p.UsedColumns(), p.UsedOf(parts[0]), p.UsedOf(parts[1])}, [][]string{{"key", "hr.email", "ad.mail"}, {"email"}, {"mail"}}); diff != "" {
+	if diff := cmp.Diff([][]string{p.UsedColumns(), parts[0].Own(p.UsedColumns()), parts[1].Own(p.UsedColumns())}, [][]string{{"key", "hr.email", "ad.mail"}, {"email"}, {"mail"}}); diff != "" {
 		t.Errorf("the columns (-got +want)\n%s", diff)
 	}
 }
