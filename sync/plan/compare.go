@@ -35,7 +35,7 @@ func (d Decision) String() string {
 	for _, c := range d.Changes {
 		b.WriteString("  " + c.Field.String() + ": ")
 		if d.What != string(Create) {
-			b.WriteString(OrEmpty(c.Before) + " → ")
+			b.WriteString(OrEmpty(c.Before) + Arrow(c.Before, c.After))
 		}
 		b.WriteString(OrEmpty(c.After))
 	}

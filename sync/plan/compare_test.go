@@ -48,3 +48,11 @@ E6  | unchanged | update, not sent: not-permitted (updates: off)  phone: 1 → 2
 		t.Errorf("a plan differs from itself: %v", same)
 	}
 }
+
+// What is written from right to left doesn't turn the arrow round.
+func TestDifferencesFromRightToLeft(t *testing.T) {
+	d := Decision{What: string(Update), Changes: []Change{{Field: user.FullName, Before: "\u05d0", After: "\u05d1"}}}
+	if got, want := d.String(), "update  full_name: \u05d0 \u200e→\u200e \u05d1"; got != want {
+		t.Errorf("got %+q, want %+q", got, want)
+	}
+}

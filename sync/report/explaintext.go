@@ -89,7 +89,7 @@ func (x Explanation) writeField(w io.Writer, f ExplainedField) {
 	case f.Differs && x.Decision == string(plan.Create):
 		value = plan.OrEmpty(f.After)
 	case f.Differs:
-		value += " → " + plan.OrEmpty(f.After)
+		value += plan.Arrow(f.Before, f.After) + plan.OrEmpty(f.After)
 	}
 	fmt.Fprintf(w, "    %-12s %s\n    %-12s (%s)\n", f.Field, value, "", f.Rule)
 }

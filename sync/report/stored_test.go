@@ -243,6 +243,11 @@ func TestExplainWhom(t *testing.T) {
 		}
 	}
 	var out strings.Builder
+	turned := report.Explanation{ExternalID: "E1", Fields: []report.ExplainedField{{Field: user.FullName, Before: "\u05d0", After: "\u05d1", Differs: true}}}
+	if err := report.WriteExplanation(&out, []report.Explanation{turned}); err != nil || !strings.Contains(out.String(), "\u05d0 \u200e→\u200e \u05d1\n") {
+		t.Errorf("what is written from right to left may turn the arrow round: %+q, %v", out.String(), err)
+	}
+	out.Reset()
 	if err := report.WriteExplanationJSON(&out, nil); err != nil || out.String() != "[]\n" {
 		t.Errorf("nobody is %q, %v", out.String(), err)
 	}
