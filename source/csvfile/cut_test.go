@@ -97,7 +97,7 @@ func FuzzRead(f *testing.F) {
 		if v.Completeness > record.Plausible || v.Records+v.Rejects != rows {
 			t.Fatalf("verdict %+v after %d rows", v, rows)
 		}
-		packed := slices.ContainsFunc([]string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "PK\x03\x04", "PK\x05\x06"}, func(magic string) bool {
+		packed := slices.ContainsFunc([]string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\x50\x2a\x4d\x18", "PK\x03\x04", "PK\x05\x06"}, func(magic string) bool {
 			return strings.HasPrefix(string(content), magic)
 		})
 		if packed {

@@ -31,7 +31,8 @@ func TestPage(t *testing.T) {
 		"id\n" + strings.Repeat("E1\n", 11_990) + "T,12345\n": {Proof: csvfile.Proof{Trailer: "T"}},
 		gzipped[:len(gzipped)-9]:                              {},
 		gzipped:                                               {MaxBytes: 5},
-		"id\n4.71112E+12\n":                                   {KeyColumn: "id"},
+		zipped(t, "users.csv", sample) + zipped(t, "users.csv", sample): {},
+		"id\n4.71112E+12\n": {KeyColumn: "id"},
 	} {
 		options.Path = write(t, content)
 		reader, err := open(t, options)

@@ -3,6 +3,7 @@ package csvfile_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
@@ -65,6 +66,32 @@ func zipped(t testing.TB, files ...string) string {
 	return out.String()
 }
 
+// commented gives an archive a comment.
+func commented(t testing.TB, archive string) string {
+	t.Helper()
+	length, found := strings.CutSuffix(archive, "\x00\x00")
+	if !found {
+		t.Fatal("the archive has a comment already")
+	}
+	return length + "\x05\x00today"
+}
+
+// asZip64 gives an archive the records that one of 4 GiB has before its end.
+func asZip64(archive string) string {
+	const endBytes = 22
+	list := uint64(len(archive) - endBytes)
+	body, end := []byte(archive[:list]), []byte(archive[list:])
+	body = append(body, "PK\x06\x06"+"\x2c\x00\x00\x00\x00\x00\x00\x00"+"\x2d\x00\x2d\x00"+"\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	for _, n := range []uint64{1, 1, uint64(binary.LittleEndian.Uint32(end[12:])), uint64(binary.LittleEndian.Uint32(end[16:]))} {
+		body = binary.LittleEndian.AppendUint64(body, n)
+	}
+	body = append(body, "PK\x06\x07\x00\x00\x00\x00"...)
+	body = binary.LittleEndian.AppendUint64(body, list)
+	body = append(body, 1, 0, 0, 0)
+	copy(end[16:], "\xff\xff\xff\xff") // where the list begins
+	return string(append(body, end...))
+}
+
 // TestTexts reads the same users from files that are written in all the ways there are.
 func TestTexts(t *testing.T) {
 	pack := sourcetest.Packings()
@@ -79,8 +106,11 @@ func TestTexts(t *testing.T) {
 		"gzip":                {pack["gzip"](t, german), csvfile.Options{}},
 		"gzip-of-two":         {pack["gzip"](t, german[:20]) + pack["gzip"](t, german[20:]), csvfile.Options{}},
 		"zstd":                {pack["zstd"](t, german), csvfile.Options{}},
+		"pzstd":               {"\x50\x2a\x4d\x18\x04\x00\x00\x00size" + pack["zstd"](t, german), csvfile.Options{}},
 		"zip":                 {zipped(t, "users.csv", german), csvfile.Options{}},
 		"zip-with-folder":     {zipped(t, "out/", "", "out/users.csv", german), csvfile.Options{}},
+		"zip-with-comment":    {commented(t, zipped(t, "users.csv", german)), csvfile.Options{}},
+		"zip-of-4-gib":        {asZip64(zipped(t, "users.csv", german)), csvfile.Options{}},
 		"utf-16-le":           {"\xff\xfe" + asUTF16(german, false), csvfile.Options{}},
 		"utf-16-be":           {"\xfe\xff" + asUTF16(german, true), csvfile.Options{}},
 		"utf-16-marked":       {"\xfe\xff" + asUTF16(german, true), csvfile.Options{Encoding: "utf-16"}},
@@ -153,7 +183,7 @@ func TestUnreadableTexts(t *testing.T) {
 		"workbook":          {zipped(t, "[Content_Types].xml", "", "xl/workbook.xml", ""), csvfile.Options{}, "users.csv: the zip archive can't be unpacked: it is an Excel workbook: save it as CSV (UTF-8)"},
 		"two-in-a-zip":      {zipped(t, "a.csv", sample, "b.csv", sample), csvfile.Options{}, "it holds 2 files: put one CSV file into it, and nothing else"},
 		"none-in-a-zip":     {zipped(t), csvfile.Options{}, "it holds 0 files"},
-		"zip-cut":           {zipped(t, "a.csv", sample)[:100], csvfile.Options{}, "it has no list of what is in it, so that it was cut off"},
+		"zip-cut":           {zipped(t, "a.csv", sample)[:100], csvfile.Options{}, "it doesn't end in the list of what is in it, so that it was cut off"},
 		"gzip-cut":          {gzipOfSample[:len(gzipOfSample)-20], csvfile.Options{}, "users.csv: the gzip archive can't be unpacked: it breaks off: check what writes it, and what carries it here"},
 		"gzip-damaged":      {damaged, csvfile.Options{}, "the gzip archive can't be unpacked: gzip: invalid checksum"},
 		"rest-behind-gzip":  {gzipOfSample + "rest", csvfile.Options{}, "the gzip archive can't be unpacked"},
@@ -179,6 +209,55 @@ func TestUnreadableTexts(t *testing.T) {
 			got := verdictOf(t, c.options)
 			if got.Completeness != record.Incomplete || !strings.Contains(got.Reason, c.want) || got.Retryable {
 				t.Errorf("verdict %+v; want incomplete because %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestMoreThanAnArchive: a file with anything in it but one archive isn't read for that one, whatever proves it. Archives of gzip
+// and zstd may be put behind one another; those of zip are read from their ends, which would leave the first out.
+func TestMoreThanAnArchive(t *testing.T) {
+	const (
+		list   = "it doesn't end in the list of what is in it, so that it was cut off, or something was written behind it: check what writes it, and what carries it here"
+		more   = "something stands before or behind it, such as another archive: write one archive to the file, and nothing else"
+		behind = "something stands behind it that isn't another: write nothing behind it"
+		breaks = "it breaks off: check what writes it, and what carries it here"
+	)
+	pack := sourcetest.Packings()
+	pack["zip"] = func(t testing.TB, text string) string { return zipped(t, "users.csv", text) }
+	for how, pack := range pack {
+		if how == "plain" {
+			continue
+		}
+		t.Run(how, func(t *testing.T) {
+			whole := pack(t, sample)
+			other := pack(t, strings.ReplaceAll(sample, "E", "F")) // of the same size
+			files := map[string]struct{ content, want string }{
+				"text-behind":  {whole + "id,name,note\nE5,x,y\n", behind},
+				"zeros-behind": {whole + strings.Repeat("\x00", 512), behind},
+				"far-behind":   {whole + strings.Repeat("x", 70_000), behind},
+				"byte-behind":  {whole + "x", breaks},
+				"mark-behind":  {whole + whole[:4], breaks},
+				"cut-behind":   {whole + other[:12], breaks},
+			}
+			if how == "zip" {
+				for name, file := range files {
+					file.want = more
+					files[name] = file
+				}
+				files["far-behind"] = struct{ content, want string }{whole + strings.Repeat("x", 70_000), list}
+				files["another-behind"] = struct{ content, want string }{whole + pack(t, north), more}
+				files["one-of-its-size-behind"] = struct{ content, want string }{whole + other, more}
+				files["none-before"] = struct{ content, want string }{zipped(t) + whole, more}
+			}
+			for name, file := range files {
+				t.Run(name, func(t *testing.T) {
+					got := verdictOf(t, csvfile.Options{Path: write(t, file.content), Proof: csvfile.Proof{Records: 4}})
+					want := "users.csv: the " + how + " archive can't be unpacked: " + file.want
+					if got.Completeness != record.Incomplete || got.Retryable || got.Reason != want {
+						t.Errorf("verdict %+v; want incomplete because %q", got, want)
+					}
+				})
 			}
 		})
 	}

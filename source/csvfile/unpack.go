@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,10 +15,11 @@ import (
 
 // Files are recognised as packed by how they begin, and not by their names.
 const (
-	gzipMagic = "\x1f\x8b"
-	zstdMagic = "\x28\xb5\x2f\xfd"
-	zipMagic  = "PK\x03\x04"
-	zipEmpty  = "PK\x05\x06"
+	gzipMagic  = "\x1f\x8b"
+	zstdMagic  = "\x28\xb5\x2f\xfd"
+	pzstdMagic = "\x50\x2a\x4d\x18" // of a frame to be skipped, in which pzstd says how long the next is
+	zipMagic   = "PK\x03\x04"
+	zipEmpty   = "PK\x05\x06"
 )
 
 // zstdWindow is how far back a zstd archive may refer, which is what unpacking it takes of memory: as much as every program
@@ -48,7 +50,7 @@ func unpack(in *input, name string, most int64) (text io.Reader, packed string, 
 	case strings.HasPrefix(begins, gzipMagic):
 		packed = "gzip"
 		u.in, err = gzip.NewReader(all)
-	case strings.HasPrefix(begins, zstdMagic):
+	case strings.HasPrefix(begins, zstdMagic), strings.HasPrefix(begins, pzstdMagic):
 		packed = "zstd"
 		var z *zstd.Decoder
 		// In this goroutine, which is another one than parses already.
@@ -98,6 +100,8 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 		if _, u.err = io.Copy(io.Discard, u.raw); u.err == nil {
 			u.err = io.EOF
 		}
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch): // its own was well
+		u.err = u.broken(&archiveError{"something stands behind it that isn't another", "write nothing behind it"})
 	case err != nil:
 		u.err = u.broken(err)
 	}
@@ -115,20 +119,20 @@ func (u *unpacked) broken(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		problem = "it breaks off"
 	case errors.Is(err, zip.ErrFormat):
-		problem = "it has no list of what is in it, so that it was cut off"
+		problem = "it doesn't end in the list of what is in it, so that it was cut off, or something was written behind it"
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		advice = "pack it with --ultra and --long left out"
 	}
-	if advised, is := errors.AsType[*entryError](err); is {
+	if advised, is := errors.AsType[*archiveError](err); is {
 		problem, advice = advised.problem, advised.advice
 	}
 	return fmt.Errorf("%s: the %s archive can't be unpacked: %s: %s", u.name, u.packed, problem, advice)
 }
 
-// entryError is a zip archive that doesn't hold one file.
-type entryError struct{ problem, advice string }
+// archiveError is what is wrong with an archive, and what to do.
+type archiveError struct{ problem, advice string }
 
-func (e *entryError) Error() string { return e.problem + ": " + e.advice }
+func (e *archiveError) Error() string { return e.problem + ": " + e.advice }
 
 // zipEntry opens the only file in a zip archive.
 func (in *input) zipEntry() (io.ReadCloser, error) {
@@ -144,7 +148,7 @@ func (in *input) zipEntry() (io.ReadCloser, error) {
 	for _, file := range archive.File {
 		switch {
 		case file.Name == "[Content_Types].xml":
-			return nil, &entryError{"it is an Excel workbook", "save it as CSV (UTF-8)"}
+			return nil, &archiveError{"it is an Excel workbook", "save it as CSV (UTF-8)"}
 		case !strings.HasSuffix(file.Name, "/"):
 			files = append(files, file)
 		}
@@ -152,9 +156,46 @@ func (in *input) zipEntry() (io.ReadCloser, error) {
 	const encrypted = 1
 	switch {
 	case len(files) != 1:
-		return nil, &entryError{fmt.Sprintf("it holds %d files", len(files)), "put one CSV file into it, and nothing else"}
+		return nil, &archiveError{fmt.Sprintf("it holds %d files", len(files)), "put one CSV file into it, and nothing else"}
 	case files[0].Flags&encrypted != 0:
-		return nil, &entryError{"it is encrypted", "pack it without a password, and protect the folder instead"}
+		return nil, &archiveError{"it is encrypted", "pack it without a password, and protect the folder instead"}
+	}
+	if fills, err := fillsFile(archive, at, in.begun.Size()); err != nil {
+		return nil, err
+	} else if !fills {
+		return nil, &archiveError{"something stands before or behind it, such as another archive", "write one archive to the file, and nothing else"}
 	}
 	return files[0].Open()
+}
+
+// What stands in a zip archive beside its files, less what has a length of its own.
+const (
+	zipHeader = 30           // before a file
+	zipListed = 46           // of a file, in the list
+	zipEnd    = 22           // behind the list
+	zipSpare  = 24 + 56 + 20 // a file's sums, and what one of 4 GiB has; two archives have more between their files and lists
+)
+
+// fillsFile reports whether nothing else is in the file: the archive is looked for from the end of that, and another one before it
+// wouldn't show, nor would text behind it.
+func fillsFile(archive *zip.Reader, at io.ReaderAt, size int64) (bool, error) {
+	var first [zipHeader]byte
+	var end [len(zipEmpty)]byte
+	endsAt := size - zipEnd - int64(len(archive.Comment))
+	_, err := at.ReadAt(first[:], 0)
+	if _, endErr := at.ReadAt(end[:], endsAt); err != nil || endErr != nil {
+		return false, errors.Join(err, endErr)
+	}
+	begins := int64(zipHeader) + int64(binary.LittleEndian.Uint16(first[26:])) + int64(binary.LittleEndian.Uint16(first[28:]))
+	isFirst, last, list := false, int64(0), int64(0)
+	for _, file := range archive.File {
+		from, err := file.DataOffset()
+		if err != nil {
+			return false, err
+		}
+		isFirst = isFirst || from == begins
+		last = max(last, from+int64(file.CompressedSize64))
+		list += zipListed + int64(len(file.Name)+len(file.Extra)+len(file.Comment))
+	}
+	return isFirst && string(end[:]) == zipEmpty && endsAt-list-last <= zipSpare, nil
 }
