@@ -1,6 +1,7 @@
 package csvfile
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 )
@@ -79,7 +80,9 @@ func (a *ahead) fill(b *batch) error {
 		if !a.pending {
 			if err := a.frames.next(); err != nil {
 				b.after = a.frames.frame
-				b.after.raw = nil // nobody needs it, and it moves
+				if !errors.Is(err, errTooLong) { // whose quotes are looked at
+					b.after.raw = nil // nobody needs it, and it moves
+				}
 				return err
 			}
 			a.pending = true

@@ -27,6 +27,8 @@ func TestPage(t *testing.T) {
 		"id,name\n" + strings.Repeat("E1,Ann\n", 6) + "E2000,M\xfcll\n":               {},
 		"id,name,note\nE1,a,b,c\n":                                                    {},
 		"id\n" + strings.Repeat("E1\n", 10) + "E2" + strings.Repeat("x", 31) + "\"\n": {},
+		"id,n\n" + strings.Repeat("E1,a\n", 10) + "E2,\"a\nE3,\"b\n":                  {},
+		"id,n\n" + strings.Repeat("E1,a\n", 10) + "E2,\"a\n":                          {},
 		"id\nE1\nid\n": {},
 		"id\n" + strings.Repeat("E1\n", 11_990) + "T,12345\n": {Proof: csvfile.Proof{Trailer: "T"}},
 		gzipped[:len(gzipped)-9]:                              {},

@@ -3,7 +3,6 @@ package csvfile
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -202,10 +201,16 @@ func (p *part) frame(ctx context.Context) (err error) {
 		return err
 	}
 	p.current, err = p.ahead.next()
-	if errors.Is(err, errTooLong) {
-		return fmt.Errorf("%s: the record that begins here is %w: a quote in it may lack its partner", p.position(), err)
+	if !errors.Is(err, errTooLong) {
+		return err
 	}
-	return err
+	if strict := !p.source.Lenient && !p.current.remark && p.delimiter != 0; strict {
+		if misquoted := p.quoteError(); misquoted != nil {
+			return misquoted
+		}
+	}
+	return fmt.Errorf("%s: the record that begins here is %w: a line break is missing, or a quote lacks its partner: check what writes the file",
+		p.position(), err)
 }
 
 // parse takes the framed record apart.
@@ -213,24 +218,16 @@ func (p *part) parse() ([]string, error) {
 	p.lines.frame = &p.current.frame
 	row, err := p.rows.GetCSVRow()
 	if err != nil {
-		return nil, p.quoteError(err)
+		if misquoted := p.quoteError(); misquoted != nil {
+			return nil, misquoted
+		}
+		// The framer hands over whole records, so even an io.EOF here isn't the end of the file.
+		return nil, fmt.Errorf("%s: the record can't be parsed: %s: check what writes the file", p.position(), err.Error())
 	}
 	if p.exported {
 		unquote(row)
 	}
 	return row, nil
-}
-
-// quoteError says where quoting breaks. It ends the read, because nobody knows where the next record begins.
-func (p *part) quoteError(err error) error {
-	var parse *csv.ParseError
-	if !errors.As(err, &parse) {
-		// The framer hands over whole records, so even an io.EOF here isn't the end of the file.
-		return fmt.Errorf("%s: the record can't be parsed: %s", p.position(), err.Error())
-	}
-	line := p.current.line + parse.Line - parse.StartLine
-	return fmt.Errorf("%s: quoting breaks at line %d, byte %d: %w: put cells that contain a quote in quotes and double the quote",
-		p.position(), line, parse.Column, parse.Err)
 }
 
 // position says where the current record stands. Nearly nobody asks for the position of a record, so some of them share

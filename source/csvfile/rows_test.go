@@ -2,7 +2,6 @@ package csvfile
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -34,9 +33,12 @@ func FuzzRows(f *testing.F) {
 		var kept, want [][]string
 		for {
 			row, err := strict.Read()
-			got, gotErr := nextRow(frames, rows)
+			got, m, gotErr := nextRow(frames, rows)
 			if errors.Is(err, io.EOF) != errors.Is(gotErr, io.EOF) || (err == nil) != (gotErr == nil) {
 				t.Fatalf("after %d rows: %v, and the standard library: %v", len(want), gotErr, err)
+			}
+			if parse, is := errors.AsType[*csv.ParseError](err); is != m.found || is && !agree(parse, frames, m) {
+				t.Fatalf("the quote is %+v of %q, and the standard library says %v", m, frames.raw, err)
 			}
 			if err != nil {
 				break
@@ -51,19 +53,38 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
-// nextRow returns the next row.
-func nextRow(frames *framer, rows *rowReader) ([]string, error) {
+// agree reports whether the quote is where the standard library stops, which for a cell that doesn't end is the end of the file.
+func agree(parse *csv.ParseError, frames *framer, m misquote) bool {
+	at, kind := m.at, csv.ErrQuote
+	switch {
+	case m.ends:
+	case m.at == m.begin:
+		return errors.Is(parse, kind) && frames.quotes%2 == 1
+	default:
+		kind = csv.ErrBareQuote
+	}
+	before := frames.raw[:at]
+	line, column := frames.line+bytes.Count(before, []byte{'\n'}), at-bytes.LastIndexByte(before, '\n')
+	return errors.Is(parse, kind) && parse.Line == line && parse.Column == column
+}
+
+// nextRow returns the next row, or what is wrong with its quotes.
+func nextRow(frames *framer, rows *rowReader) ([]string, misquote, error) {
 	for {
 		if err := frames.next(); err != nil {
-			return nil, err
+			return nil, misquote{}, err
 		}
 		if !frames.blank() {
+			m := misquoteOf(frames.raw, rows.Comma)
 			rows.frame = &frames.frame
 			row, err := rows.Read()
-			return row, cmp.Or(err, frames.skip())
+			if err != nil {
+				return nil, m, err
+			}
+			return row, m, frames.skip()
 		}
 		if err := frames.skip(); err != nil {
-			return nil, err
+			return nil, misquote{}, err
 		}
 	}
 }

@@ -191,7 +191,7 @@ func TestUnreadableTexts(t *testing.T) {
 		"gzip-bomb":         {pack["gzip"](t, sample+strings.Repeat("E9,x,y\n", 1<<20)), csvfile.Options{MaxBytes: 1 << 20}, "the gzip archive holds more than 1048576 bytes: if it should, raise max_bytes"},
 		"zstd-bomb":         {pack["zstd"](t, sample+strings.Repeat("\n", 8<<20)), csvfile.Options{MaxBytes: 1 << 20}, "users.csv: the zstd archive holds more than 1048576 bytes"},
 		"zip-bomb":          {zipped(t, "a.csv", sample+strings.Repeat("\n", 8<<20)), csvfile.Options{MaxBytes: 1 << 20}, "the zip archive holds more than 1048576 bytes"},
-		"bomb-of-a-record":  {pack["gzip"](t, "id\n\""+strings.Repeat("x", 8<<20)), csvfile.Options{}, "longer than 1 MiB"},
+		"bomb-of-a-record":  {pack["gzip"](t, "id\n\""+strings.Repeat("x", 8<<20)), csvfile.Options{}, "users.csv:2:1: the cell in quotes that begins here doesn't end within 1 MiB"},
 		"mark-contradicts":  {"\ufeff" + sample, csvfile.Options{Encoding: "windows-1252"}, "begins with the byte order mark of UTF-8 and encoding says windows-1252: leave encoding out"},
 		"other-utf-16":      {"\xff\xfe" + asUTF16(sample, false), csvfile.Options{Encoding: "utf-16be"}, "begins with the byte order mark of UTF-16LE and encoding says utf-16be"},
 		"utf-16-of-neither": {asUTF16(sample, false), csvfile.Options{Encoding: "utf-16"}, "has no byte order mark, so that either order of bytes may be meant: say encoding: utf-16le or utf-16be"},
