@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -112,7 +113,7 @@ func textOfUTF16(content []byte, name string) (text string, whole bool) {
 // FuzzEncoding writes text in an encoding that is declared, or that its mark shows, and reads the same text.
 func FuzzEncoding(f *testing.F) {
 	names := []string{utf8Name, utf16LEName, utf16BEName, "windows-1252", "windows-1253", "koi8-r", "iso-8859-15", "gb18030"}
-	for _, seed := range []string{"id,name\n", "Zoë Müller", "Γιώργος", "Пётр", "王芳 😀", "\ufeffid", "a\x00b", "€„“", "ÿþid", "\u0081"} {
+	for _, seed := range []string{"id,name\n", "Zoë Müller", "Γιώργος", "Пётр", "王芳 😀", "\ufeffid", "a\x00b", "€„“", "ÿþid", "\u0081", "\ue000", "\ufffd"} {
 		for i := range names {
 			f.Add(seed, uint8(i), i%2 == 0)
 		}
@@ -130,6 +131,9 @@ func FuzzEncoding(f *testing.F) {
 		written, err := found.NewEncoder().String(text)
 		if err != nil || !utf8.ValidString(text) {
 			return // it can't be written so
+		}
+		if name == "gb18030" && strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || unicode.Is(unicode.Co, r) }) {
+			return // private characters are written as others, and what can't be read has a sign, which is refused
 		}
 		shown, mark := byMark([]byte(written))
 		if shown != "" && shown != name {
