@@ -21,7 +21,7 @@ func FuzzExpression(f *testing.F) {
 		`regexReplace(given, "(a+)+$", "$1$1")`, `e164(given, "DE")`, `lookup("offices", given, family)`, `default(given, family) | upper() | slug()`,
 		`let x = split(given, ","); concat(x, x, [given])`, `given == nil ? 1 : 2.5`, `if given in ["a"] { "x" } else { nil }`, `given matches "^[a-z]+$"`,
 		`left(given, 3) + right(given, int(family))`, `any([given], # == family) && not (len(given) > 3)`, `sha256(text(7 ** 3))`, `1 / 0`, `9223372036854775807 + 1`,
-		`first(["a"])[0]`, `given[1:2]`, `{"a": given}["a"]`, `[[]]`, `given?.x`, `$env`, `1..9999999`, ``, ` `, `given +`, `""A`, `"\x00\u{10FFFF}"`, `(((((((((given)))))))))`, `-given`,
+		`first(["a"])[0]`, `given[1:2]`, `{"a": given}["a"]`, `[[]]`, `given?.x`, `$env`, `1..9999999`, ``, ` `, `given +`, `""A`, `"\x00\u{10FFFF}"`, `(((((((((given)))))))))`, `-given`, `", at character x" +`,
 	} {
 		f.Add(text, "Ann; b", "x")
 		f.Add(text, "\xff", "\u0301")
@@ -76,11 +76,12 @@ func FuzzExpression(f *testing.F) {
 
 // placed reports whether the place that an error names is one in the text, or just behind it.
 func placed(message, text string) bool {
-	_, at, says := strings.Cut(message, ", at character ")
-	if !says {
+	const says = ", at character "
+	i := strings.LastIndex(message, says) // the expression itself may say it, too
+	if i < 0 {
 		return true
 	}
-	at, _, _ = strings.Cut(at, "; ") // a remedy may follow
+	at, _, _ := strings.Cut(message[i+len(says):], "; ") // a remedy may follow
 	n, err := strconv.Atoi(at)
 	return err == nil && 1 <= n && n <= utf8.RuneCountInString(text)+1
 }

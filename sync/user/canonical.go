@@ -129,9 +129,10 @@ func composed(value any) any {
 	return value
 }
 
-// decodeJSON reads exactly one JSON value and keeps numbers as they are spelled.
+// decodeJSON reads exactly one JSON value and keeps numbers as they are spelled. The white space around it is Unicode's, as
+// around every value.
 func decodeJSON(text string) (any, error) {
-	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder := json.NewDecoder(strings.NewReader(strings.TrimSpace(text)))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {

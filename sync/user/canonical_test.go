@@ -47,6 +47,8 @@ func TestFieldEqual(t *testing.T) {
 		{"json-array-order-differs", CustomData, `{"a":[1,2]}`, `{"a":[2,1]}`, false},
 		{"json-empty-object-is-empty", CustomData, `{ }`, "", true},
 		{"json-empty-array-is-something", CustomData, `[]`, "", false},
+		{"json-empty-object-in-space-that-json-does-not-know", CustomData, "\v{}\u00a0", "", true},
+		{"json-order-in-space-that-json-does-not-know", CustomData, "{\"b\":1,\"a\":2}\u00a0", `{"a":2,"b":1}`, true},
 		{"not-json-as-text", CustomData, " hello ", "hello", true},
 		{"two-json-values-are-text", CustomData, `{"a":1} {}`, `{"a":1}`, false},
 		{"tags-order", Tags, "b,a", "a,b", true},
@@ -89,7 +91,7 @@ func TestDecimalDigits(t *testing.T) {
 func FuzzCanonicalIsIdempotent(f *testing.F) {
 	for _, text := range []string{
 		"", " Ann ", "http://http://example.com", "http:// example.com", "\u01f0@EXAMPLE.com", "+1 (2) 3", "a, b,,a ",
-		`{"e\u0301":1,"é":{"b":[1.0,"\n\u0301"]}}`, "{\"a\":\"\\n\u0301\"}", `{}`, `[]`, `"x"`, `{"a":1} {}`, "n/a", "\u0660 \uff13", "\xff", "{\"\xff\":1}", "\u0345\u0301", "\uab8a0",
+		`{"e\u0301":1,"é":{"b":[1.0,"\n\u0301"]}}`, "{\"a\":\"\\n\u0301\"}", `{}`, `[]`, `"x"`, `{"a":1} {}`, "n/a", "\u0660 \uff13", "\xff", "{\"\xff\":1}", "\u0345\u0301", "\uab8a0", "\v{}", "{\"b\":1,\"a\":2}\u00a0",
 	} {
 		f.Add(text)
 	}
