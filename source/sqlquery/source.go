@@ -159,6 +159,9 @@ func (s *Source) read(ctx context.Context, last mark) (record.Reader, error) {
 	running, err := s.open(own, last)
 	if err != nil {
 		defer cancel()
+		if ctx.Err() != nil { // drivers say that in words of their own
+			return nil, ctx.Err()
+		}
 		text, _ := s.explain(own, err)
 		return nil, errors.New(text)
 	}
