@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 )
@@ -52,7 +53,7 @@ func readRenames(path string) ([]plan.Rename, error) {
 			return nil, usagef("%s: %w", name, err)
 		}
 		line, _ := rows.FieldPos(0)
-		if err := renames.add(strings.TrimSpace(row[from]), strings.TrimSpace(row[to]), record.Position(fmt.Sprintf("%s:%d", name, line))); err != nil {
+		if err := renames.add(strings.TrimSpace(row[from]), row[to], record.Position(fmt.Sprintf("%s:%d", name, line))); err != nil {
 			return nil, err
 		}
 	}
@@ -65,10 +66,15 @@ type renames struct {
 	olds, news map[string]record.Position
 }
 
+// add takes a row. The new external ID is the one that a record with it will have: another spelling would be another person's.
+// The old one is as the account has it.
 func (r *renames) add(old, now string, at record.Position) error {
+	now, problem := mapping.ExternalID(now)
 	switch {
 	case old == "" || now == "":
 		return usagef("%s: an external ID is missing: fill it in, or take the row out", at)
+	case problem != nil:
+		return usagef("%s: %w", at, problem)
 	case old == now:
 		return usagef("%s: %q stays as it is: take the row out", at, old)
 	case r.olds[old] != "":

@@ -49,6 +49,17 @@ func (p problems) reject(rec record.Record, externalID string) *record.RejectErr
 	return reject
 }
 
+// ExternalID returns an external ID as that of a record would be, and why it can't be anybody's.
+func ExternalID(text string) (string, error) {
+	var found problems
+	id := user.Clean(text)
+	found.checkExternalID(id, "")
+	if len(found) > 0 {
+		return id, fmt.Errorf("%s: %s", found[0].field, found[0].text)
+	}
+	return id, nil
+}
+
 // checkExternalID reports whether the external ID can be read at all; a readable one may still be refused. What a
 // template makes without one of its columns is another person's, or nobody's.
 func (p *problems) checkExternalID(id, emptyColumn string) (readable bool) {
