@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"cubesync/sink/emulator"
 	"cubesync/sync/account"
 	"cubesync/sync/apply"
@@ -165,6 +167,18 @@ func TestBadPasswords(t *testing.T) {
 	}
 	k.opens(t, "e0013", passwordOf(13))
 	k.kept(t, "sh0rt", "Zm9v")
+}
+
+// A look at the first records says of newcomers without a password what the plan says.
+func TestSampleOfBadPasswords(t *testing.T) {
+	k := newKeyring(t, 2)
+	k.sync(t)
+	k.people(4)
+	k.source.persons[1][secretCell], k.source.persons[2][secretCell] = "", "short"
+	want := []string{"row 1 unchanged", "row 2 unchanged", "row 3 reject bad-password", "row 4 create new-record"}
+	if diff := cmp.Diff(want, told(k.sample(t, 4))); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
 }
 
 // What is planned takes the passwords of the source as it is then, of those whose record still says the same.

@@ -146,6 +146,7 @@ func (s *sampler) take(ctx context.Context, a *answer) error {
 		}
 		one.User = &m.user
 		d := plan.Desired{User: m.user, Position: rec.Position, Picture: s.pictures.picture(rec)}
+		_, d.Unfit = s.Mapper.Password(rec)
 		if err := s.pictures.carried(ctx, &d, rec); err != nil {
 			return err
 		}
