@@ -40,6 +40,11 @@ func through(ctx context.Context, t *testing.T, source *Source) (ids []string, v
 	if err != nil {
 		return nil, v, err
 	}
+	return readAll(ctx, t, reader)
+}
+
+func readAll(ctx context.Context, t *testing.T, reader record.Reader) (ids []string, v record.Verdict, err error) {
+	t.Helper()
 	defer func() {
 		if err := reader.Close(); err != nil {
 			t.Error(err)

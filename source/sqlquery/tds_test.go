@@ -22,6 +22,7 @@ type tds struct {
 	snapshots   byte                            // what the database says of them
 	denied      bool                            // nobody is let in
 	query       func(c net.Conn, answer []byte) // sends the answer to the query, or some of it; nil: all
+	asks        func(c net.Conn, since []byte)  // sends the answer to the query with a parameter of that value; nil: there is none
 	silent      bool                            // towards those who ask for an end
 	rows        int
 	certificate *tls.Certificate // nil: it has no TLS
@@ -52,6 +53,7 @@ func (s *tds) all() []string {
 // The kinds of packets.
 const (
 	tdsBatch     = 0x01
+	tdsCall      = 0x03
 	tdsReply     = 0x04
 	tdsAttention = 0x06
 	tdsManager   = 0x0e
@@ -89,6 +91,8 @@ func (s *tds) serve(c net.Conn) {
 			reply(c, slices.Concat(token(0xad, slices.Concat([]byte{1, 0x74, 0, 0, 4, 0}, []byte{16, 0, 0, 0})), done(0, 0)))
 		case tdsBatch:
 			s.answer(c, body)
+		case tdsCall:
+			s.call(c, body)
 		case tdsManager:
 			body = body[binary.LittleEndian.Uint32(body):]
 			s.heard(fmt.Sprintf("transaction %d %d", body[0], body[2])) // what to do with it, and how apart it is
@@ -104,12 +108,7 @@ func (s *tds) serve(c net.Conn) {
 
 // answer answers one of the two queries.
 func (s *tds) answer(c net.Conn, body []byte) {
-	body = body[binary.LittleEndian.Uint32(body):]
-	text := make([]uint16, len(body)/2)
-	for i := range text {
-		text[i] = binary.LittleEndian.Uint16(body[2*i:])
-	}
-	query := string(utf16.Decode(text))
+	query := fromUTF16(body[binary.LittleEndian.Uint32(body):])
 	s.heard(query)
 	if strings.Contains(query, "snapshot_isolation_state") {
 		reply(c, slices.Concat(heading(1), []byte{0xd1, 1, s.snapshots}, done(last, 1)))
@@ -121,6 +120,47 @@ func (s *tds) answer(c net.Conn, body []byte) {
 		return
 	}
 	s.query(c, all)
+}
+
+func fromUTF16(b []byte) string {
+	text := make([]uint16, len(b)/2)
+	for i := range text {
+		text[i] = binary.LittleEndian.Uint16(b[2*i:])
+	}
+	return string(utf16.Decode(text))
+}
+
+// call answers sp_executesql: a query, what its parameter is called, and its value.
+func (s *tds) call(c net.Conn, body []byte) {
+	const executeSQL = 10
+	body = body[binary.LittleEndian.Uint32(body):]
+	if binary.LittleEndian.Uint16(body) != 0xffff || binary.LittleEndian.Uint16(body[2:]) != executeSQL {
+		s.heard("another procedure")
+		return
+	}
+	body = body[6:]
+	var texts []string
+	for range 2 { // without a name, of the type nvarchar with a length and a collation
+		size := int(binary.LittleEndian.Uint16(body[2+1+2+5:]))
+		value := body[2+1+2+5+2:]
+		texts, body = append(texts, fromUTF16(value[:size])), value[size:]
+	}
+	s.heard(texts[0])
+	s.heard(texts[1])
+	body = body[1+2*int(body[0])+1:] // its name
+	s.asks(c, body[3:])              // its type, its scale or size, and its length
+}
+
+// inCall is what a call gives: the results of its statements, and its end.
+func inCall(results []byte) []byte {
+	return slices.Concat(results, []byte{0x79, 0, 0, 0, 0, 0xfe, 0, 0, 0xe0, 0}, make([]byte, 8))
+}
+
+// doneInCall ends the result of a statement within a call.
+func doneInCall(status uint16, rows int) []byte {
+	b := done(status|1, rows)
+	b[0] = 0xff
+	return b
 }
 
 // answer is so many rows of numbers, and how many they are said to be.
