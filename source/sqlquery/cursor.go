@@ -166,10 +166,12 @@ func (c *Cursor) parse(text string) mark {
 // toSecond is RFC 3339 without fractions and zone.
 const toSecond = "2006-01-02T15:04:05"
 
-// tracker finds the greatest value of the column.
+// tracker finds the greatest value of the column that isn't of the future: by one that is, all rows until then would be passed
+// over. Our clock isn't taken in its place, as the table's may be behind it.
 type tracker struct {
 	*Cursor
 	column int
+	now    time.Time
 	most   mark
 	second string // of the greatest time, as RFC 3339 spells it
 	alike  bool   // a value was one
@@ -177,8 +179,8 @@ type tracker struct {
 }
 
 // track begins to look at the column.
-func (s *Source) track(running session, columns *record.Columns, last mark) (*tracker, error) {
-	t := &tracker{Cursor: s.options.Cursor, column: columns.Index(s.options.Cursor.Column), alike: last.known}
+func (s *Source) track(running session, columns *record.Columns, last mark, now time.Time) (*tracker, error) {
+	t := &tracker{Cursor: s.options.Cursor, column: columns.Index(s.options.Cursor.Column), now: now, alike: last.known}
 	if t.column < 0 {
 		return nil, fmt.Errorf("the query has no column %q, which is to tell what changed; it has %q", t.Column, columns.Names())
 	}
@@ -221,7 +223,7 @@ func (t *tracker) see(l *line) {
 }
 
 func (t *tracker) take(m mark) {
-	if !m.known || t.most.known && cmp.Or(cmp.Compare(m.number, t.most.number), m.at.Compare(t.most.at)) <= 0 {
+	if !m.known || m.at.After(t.now) || t.most.known && cmp.Or(cmp.Compare(m.number, t.most.number), m.at.Compare(t.most.at)) <= 0 {
 		return
 	}
 	t.most, t.second = m, m.at.Format(toSecond)
@@ -252,17 +254,14 @@ func (t *tracker) alien() string {
 	return t.wrong("holds other values")
 }
 
-// text is the cursor for the next read, "" where there is none. A row of the future doesn't take it along, as all rows until
-// then would be passed over.
-func (t *tracker) text(now time.Time) string {
+// text is the cursor for the next read, "" where there is none.
+func (t *tracker) text() string {
 	if t == nil || !t.most.known {
 		return ""
 	}
 	k := kept{Column: t.Column, At: t.most.at}
 	if t.Numbers {
 		k.Number = &t.most.number
-	} else if k.At.After(now) {
-		k.At = now.UTC()
 	}
 	text, err := json.Marshal(k)
 	if err != nil {

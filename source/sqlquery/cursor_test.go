@@ -144,13 +144,39 @@ func TestSinceOddTimes(t *testing.T) {
 			if d.driver == sqlquery.MySQL {
 				d.exec(t, "SET GLOBAL sql_mode = ''")
 			}
-			d.exec(t, fmt.Sprintf("CREATE TABLE %s (id varchar(9), changed %s); INSERT INTO %[1]s VALUES ('a', '2001-03-10 03:00:00'), ('b', '%[3]s'), ('c', '2999-01-01 00:00:00')", name, kind, odd))
+			d.exec(t, fmt.Sprintf("CREATE TABLE %s (id varchar(9), changed %s); INSERT INTO %[1]s VALUES ('a', '2001-03-10 03:00:00'), ('b', '%[3]s'), ('c', '2999-01-01 00:00:00'), ('d', '2001-03-10 04:00:01')", name, kind, odd))
 			source := d.from(t, "SELECT id, changed FROM "+name, sqlquery.Cursor{Column: "changed", Overlap: time.Hour})
-			before := time.Now()
 			some := readSince(t, source, read(t, source).verdict.Cursor)
-			since, err := time.Parse(time.RFC3339, some.verdict.Since)
-			if some.ids() != "b c" || err != nil || before.Sub(since).Round(time.Minute) != time.Hour {
+			if some.ids() != "b c d" || some.verdict.Since != "2001-03-10T03:00:01Z" {
 				t.Errorf("%s, %+v", some.ids(), some.verdict)
+			}
+		})
+	}
+}
+
+// A row of the future doesn't put our clock in the place of the table's: one that is behind ours, as local time is west of
+// Greenwich, would have all later changes passed over.
+func TestSinceByTheClockOfTheTable(t *testing.T) {
+	for _, each := range databases {
+		t.Run(each.name, func(t *testing.T) {
+			d, name := each.open(t), table()
+			kind := map[sqlquery.Driver]string{sqlquery.Postgres: "timestamp", sqlquery.MySQL: "datetime", sqlquery.SQLite: "TEXT"}[d.driver]
+			local := func(more time.Duration) string { return time.Now().UTC().Add(more - 5*time.Hour).Format(time.DateTime) }
+			d.exec(t, fmt.Sprintf("CREATE TABLE %s (id varchar(9), changed %s); INSERT INTO %[1]s VALUES ('a', '%[3]s'), ('b', '%[4]s'), ('c', '2999-01-01 00:00:00')", name, kind, local(-24*time.Hour), local(0)))
+			source := d.from(t, "SELECT id, changed FROM "+name, sqlquery.Cursor{Column: "changed", Overlap: time.Hour})
+			all := read(t, source)
+			d.exec(t, "INSERT INTO "+name+" VALUES ('d', '"+local(time.Second)+"')")
+			some := readSince(t, source, all.verdict.Cursor)
+			if some.ids() != "b c d" {
+				t.Errorf("%s, %+v", some.ids(), some.verdict)
+			}
+			d.exec(t, "INSERT INTO "+name+" VALUES ('e', '"+local(2*time.Second)+"')")
+			if some = readSince(t, source, some.verdict.Cursor); some.ids() != "b c d e" {
+				t.Errorf("%s, %+v", some.ids(), some.verdict)
+			}
+			d.exec(t, "DELETE FROM "+name+" WHERE id <> 'c'")
+			if some = read(t, source); some.verdict.Cursor != "" {
+				t.Errorf("of nothing but the future, the cursor is %s", some.verdict.Cursor)
 			}
 		})
 	}

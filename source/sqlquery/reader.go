@@ -55,7 +55,7 @@ func newReader(own context.Context, cancel context.CancelFunc, s *Source, runnin
 		return nil, fmt.Errorf("the query has no column %q, which is to mark deleted rows; it has %q", s.options.DeletedColumn, columns.Names())
 	}
 	if s.options.Cursor != nil {
-		r.cursor, err = s.track(running, columns, last)
+		r.cursor, err = s.track(running, columns, last, began)
 	}
 	return r, err
 }
@@ -166,7 +166,7 @@ func (r *reader) finish(ctx context.Context, err error) {
 		v.Reason = fmt.Sprintf("%s: %s", place, r.cursor.alien())
 		err = errors.New(v.Reason)
 	default:
-		v.Cursor = r.cursor.text(v.Evidence.ReadAt)
+		v.Cursor = r.cursor.text()
 		if doubt = r.session.doubt(); doubt != "" {
 			v.Completeness, v.SeveralMoments = record.Plausible, true
 		} else {
