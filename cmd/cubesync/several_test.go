@@ -187,3 +187,43 @@ func TestCutInOneOfSeveralSources(t *testing.T) {
 		t.Errorf("uncut: %d accounts are left of %d", left, users)
 	}
 }
+
+// One of several sources that gives nobody any more is no end of those whom it alone knows, as long as nobody approves it: a table
+// that is emptied and filled again is so for a moment, and the read of it is proven. Then it is so until it gives somebody.
+func TestOneOfSeveralSourcesIsEmpty(t *testing.T) {
+	p := newProgram(t, unguarded(severalConfig(t, `
+      - name: hr
+        key: id
+        csv: {path: hr.csv, complete: {trailer: "#TOTAL"}}
+      - name: ad
+        key: id
+        csv: {path: ad.csv, complete: {trailer: "#TOTAL"}}
+`, `
+      external_id: {column: key}
+      email: {first: [hr.email, ad.email]}
+      full_name: {column: ad.name}
+`)))
+	const everybody = "id,email\nE1,ann@example.com\nE2,bob@example.com\n#TOTAL,2\n"
+	p.beside(t, "hr.csv", everybody)
+	p.beside(t, "ad.csv", "id,email,name\nE2,b@example.com,Bob\nE3,cy@example.com,Cy\nE4,dee@example.com,Dee\n#TOTAL,3,\n")
+	p.exits(t, 0, "sync")
+	for name, empty := range map[string]string{"no-row": "id,email\n#TOTAL,0\n", "no-row-with-a-key": "id,email\n,ann@example.com\n#TOTAL,1\n"} {
+		p.beside(t, "hr.csv", empty)
+		p.exits(t, 3, "sync")
+		p.says(t, "held by guard empty_source: of several sources, without any usable record: hr, permitted none that had one; concerns E1", "check it")
+		if name == "no-row" {
+			p.beside(t, "hr.csv", everybody)
+			p.exits(t, 0, "sync", "--retry-failed")
+			p.says(t, "unchanged                  4")
+		}
+	}
+	p.beside(t, "hr.csv", "id,email\n#TOTAL,0\n")
+	p.exits(t, 3, "sync")
+	p.exits(t, 0, "approve", "5")
+	p.says(t, "deleted                    1", "updated                    1")
+	p.exits(t, 0, "sync")
+	p.beside(t, "hr.csv", everybody)
+	p.exits(t, 0, "sync")
+	p.beside(t, "hr.csv", "id,email\n#TOTAL,0\n")
+	p.exits(t, 3, "sync")
+}

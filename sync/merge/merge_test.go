@@ -195,6 +195,27 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// A source that gave nobody is named, whatever its verdict is: one without rows, and one in which no key can be read.
+func TestEmptySources(t *testing.T) {
+	for name, test := range map[string]struct {
+		hr, ad []string
+		want   []string
+	}{
+		"none":              {[]string{"E1 a@hr Ann"}, []string{"E2 b@ad B"}, nil},
+		"without-rows":      {nil, []string{"E2 b@ad B"}, []string{"hr"}},
+		"without-keys":      {[]string{"E1 a@hr Ann"}, []string{"!", "- b@ad B", "!E2"}, []string{"ad"}},
+		"some-with-a-key":   {[]string{"E1 a@hr Ann"}, []string{"!", "E2 b@ad B"}, nil},
+		"one-and-the-other": {nil, nil, []string{"hr", "ad"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, got := shown(t, merged(proven("id mail name", test.hr...), proven("id mail office", test.ad...)))
+			if diff := cmp.Diff(got.Empty, test.want); diff != "" || got.Completeness != record.Proven {
+				t.Errorf("%+v (-got +want)\n%s", got, diff)
+			}
+		})
+	}
+}
+
 // One that breaks off ends the read of the others at once, and none of their records is given.
 func TestBreakInOneSource(t *testing.T) {
 	hr, ad := proven("id mail name", "E1 a@hr Ann"), proven("id mail office", "E1 a@ad B")

@@ -20,6 +20,7 @@ type part struct {
 	key    int   // the place of its key
 	kept   []int // the places of the columns that are read
 	first  int   // where they begin in a merged record
+	gave   bool  // a record with a key
 	err    error // how it ended
 }
 
@@ -70,6 +71,7 @@ func (p *part) read(ctx context.Context, add func(*spool.Row) error) error {
 				values[i] = rec.At(at)
 			}
 			row.Position, row.Uncertain, row.Values = p.at(rec.Position), rec.Uncertain, values
+			p.gave = true
 		}
 		if err := add(&row); err != nil {
 			return err

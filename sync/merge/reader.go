@@ -196,6 +196,9 @@ func (r *reader) judge() record.Verdict {
 		if why := p.absenceUnknown(); why != "" {
 			unknown = append(unknown, why)
 		}
+		if p.ended() && !p.gave {
+			v.Empty = append(v.Empty, p.Name)
+		}
 	}
 	if len(failures) > 0 {
 		reasons = failures

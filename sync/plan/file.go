@@ -69,6 +69,8 @@ type Source struct {
 	Since string `json:"since,omitempty"`
 	// SeveralMoments: the records may be of several moments, so that the guards are halved.
 	SeveralMoments bool `json:"several_moments,omitempty"`
+	// Empty names those of several sources that gave no usable record.
+	Empty []string `json:"empty,omitempty"`
 }
 
 // Partial reports whether the source wasn't read whole, or was too old, so that nothing may be written by it.

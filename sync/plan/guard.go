@@ -57,6 +57,7 @@ type Baseline struct {
 	Run     int64             // its number
 	Present int               // persons in the source
 	Settled map[string]string // digests of what decides who is a leaver, by the name of the setting
+	Empty   []string          `json:",omitempty"` // of several sources, those that gave no usable record
 }
 
 // Situation is what the guards judge a plan by.
@@ -68,11 +69,13 @@ type Situation struct {
 	Changes bool
 	// SeveralMoments: the records may be of several moments, so that every guard permits half of what it would.
 	SeveralMoments bool
+	Empty          []string // as Baseline.Empty, of this run
 }
 
 // The names of the guards, as the configuration and the messages have them.
 const (
 	guardEmpty       = "empty"
+	guardEmptySource = "empty_source"
 	guardShrink      = "shrink"
 	guardDeletes     = "deletes"
 	guardWeekDeletes = "week_deletes"
@@ -126,6 +129,12 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 		if floor := int(math.Ceil(math.FMA(float64(b.Present), 1-limits.Shrink/float64(part), -rounding))); p.Present() < floor {
 			trip(guardShrink, fmt.Sprintf("persons in the source: %s, and %s in run %d", Number(p.Present()), Number(b.Present), b.Run),
 				"at least "+Number(floor)+why, "check that the export is whole", p.missing())
+		}
+	}
+	if b := s.Baseline; b != nil && p.Present() > 0 {
+		if empty := slices.DeleteFunc(slices.Clone(s.Empty), func(name string) bool { return slices.Contains(b.Empty, name) }); len(empty) > 0 {
+			trip(guardEmptySource, "of several sources, without any usable record: "+strings.Join(empty, ", "), "none that had one",
+				"check it; if it has none indeed, approve that once", p.missing())
 		}
 	}
 	departures(guardDeletes, 0, permits(limits.Deletes), "releases and deletes")

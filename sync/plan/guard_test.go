@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,6 +79,35 @@ func TestGuardLimits(t *testing.T) {
 			trips := Guard(test.beyond, DefaultLimits(), test.situation)
 			if diff := cmp.Diff([]string{test.guard}, names(trips)); diff != "" {
 				t.Errorf("beyond the limit: %s\n%v", diff, trips)
+			}
+		})
+	}
+}
+
+// One of several sources that gives nobody any more holds the run, until a person has approved that it does.
+func TestGuardOfAnEmptySource(t *testing.T) {
+	for name, test := range map[string]struct {
+		baseline *Baseline
+		empty    []string
+		present  int
+		want     []string
+	}{
+		"none":                  {&Baseline{Present: 100}, nil, 100, nil},
+		"one":                   {&Baseline{Present: 100}, []string{"hr"}, 100, []string{"empty_source"}},
+		"as-before":             {&Baseline{Present: 100, Empty: []string{"ad", "hr"}}, []string{"hr"}, 100, nil},
+		"another-one":           {&Baseline{Present: 100, Empty: []string{"ad"}}, []string{"ad", "hr"}, 100, []string{"empty_source"}},
+		"before-there-is-any":   {nil, []string{"hr"}, 100, nil},
+		"all-of-them-are-empty": {&Baseline{Present: 100}, []string{"ad", "hr"}, 0, []string{"empty"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trips := Guard(made(100, test.present, nil), DefaultLimits(), Situation{Baseline: test.baseline, Empty: test.empty})
+			if diff := cmp.Diff(test.want, names(trips)); diff != "" {
+				t.Errorf("(-want +got)\n%s\n%v", diff, trips)
+			}
+			for _, trip := range trips {
+				if trip.Guard == "empty_source" && (!strings.HasSuffix(trip.Saw, ": hr") || !trip.Approvable()) {
+					t.Errorf("%+v", trip)
+				}
 			}
 		})
 	}

@@ -82,7 +82,7 @@ func TestRedactedGuardsNameNobody(t *testing.T) {
 func TestWhichGuardsShowLeavers(t *testing.T) {
 	for guard, want := range map[string]bool{
 		guardShrink: true, guardDeletes: true, guardWeekDeletes: true, guardSettings: true,
-		guardEmpty: false, guardUpdates: false, guardCreates: false, guardField: false, guardRekeyed: false, guardFirstRun: false, guardRekey: false,
+		guardEmpty: false, guardEmptySource: false, guardUpdates: false, guardCreates: false, guardField: false, guardRekeyed: false, guardFirstRun: false, guardRekey: false,
 	} {
 		if got := (Trip{Guard: guard}).ShowsLeavers(); got != want {
 			t.Errorf("%s: %t, want %t", guard, got, want)

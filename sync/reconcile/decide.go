@@ -129,7 +129,7 @@ func (r *run) judge(verdict record.Verdict) record.Verdict {
 	}
 	r.Run.Verdict = state.Verdict{
 		Completeness: verdict.Completeness.String(), Reason: verdict.Reason, Note: verdict.Note, Evidence: verdict.Evidence,
-		Since: verdict.Since, SeveralMoments: verdict.SeveralMoments,
+		Since: verdict.Since, SeveralMoments: verdict.SeveralMoments, Empty: verdict.Empty,
 	}
 	r.following.next = verdict.Cursor
 	if !verdict.Completeness.Usable() {

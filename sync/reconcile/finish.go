@@ -26,7 +26,7 @@ func (r *run) finish(ctx context.Context) error {
 		return r.store.Finish(ctx, r.Run, nil, r.KeepRuns)
 	}
 	end := state.End{
-		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.settled()},
+		Baseline: plan.Baseline{Run: r.Run.ID, Present: r.Plan.Present(), Settled: r.settled(), Empty: r.Run.Verdict.Empty},
 		Absent:   r.absent(),
 		Counts:   r.counts,
 		Approved: r.agreedTo,

@@ -43,6 +43,8 @@ type Verdict struct {
 	// SeveralMoments: the source changed, or may have, between one record and the next. Such a read can miss people and see
 	// others twice, so that the guards are halved.
 	SeveralMoments bool
+	// Empty names those of several sources that gave no usable record.
+	Empty []string
 	// Since says from where on records were read, for people, of a read of only what changed; "" where all were read.
 	Since string
 	// Cursor is what a read of only what changed after this one begins at; "" where there can be none. Whoever keeps it has

@@ -136,6 +136,8 @@ type Verdict struct {
 	Since string `json:"since,omitempty"`
 	// SeveralMoments: the records may be of several moments, so that the guards were halved.
 	SeveralMoments bool `json:"several_moments,omitempty"`
+	// Empty names those of several sources that gave no usable record.
+	Empty []string `json:"empty,omitempty"`
 }
 
 // Tally counts where every record and every leaver of a run ended. The first block adds up to Read.
