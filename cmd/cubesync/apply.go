@@ -30,7 +30,7 @@ func (c *command) applyCommand() *cobra.Command {
 			"that they hold by now isn't carried out (exit code 3).\n\n" +
 			"With --canary 1% (or a number of operations) a sample goes first: at least one operation of each kind and of each\n" +
 			"set of fields that are written, with all that it waits for. Its accounts are then read back and compared field by\n" +
-			"field with the plan. Where one isn't as planned, or most of the sample's operations of a kind fail, the rest isn't\n" +
+			"field with the plan. Where one isn't as planned, most of the sample's operations of a kind fail, or none is sent, the rest isn't\n" +
 			"sent (exit code 8), and the report shows what was sent and what came of it; otherwise the rest follows. That\n" +
 			"ConnectyCube ignores a field, or makes something else of one as an earlier sample showed already, stops nothing.\n\n" + exitHelp,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -122,7 +122,7 @@ func (a *Applier) ApplyAll(ctx context.Context, stop <-chan struct{}, operations
 		r.sampling = true
 		r.carryOutWaves(ctx, operations, func(u unit) bool { return chosen[u[0].ExternalID] })
 		r.sampling = false
-		r.check(ctx, r.sampled)
+		r.check(ctx, r.sampled, func() bool { return others(operations, chosen) })
 	}
 	r.carryOutWaves(ctx, operations, func(u unit) bool { return !chosen[u[0].ExternalID] })
 	cause := r.cause()

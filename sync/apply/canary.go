@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,11 +19,12 @@ const readBackTries = 6
 // check finds out whether the sample came to what was planned. It stops the run where
 //
 //	the breaker opened, or more than its share of the operations of one kind failed
+//	nothing of it was sent, and there is more to send
 //	an account can't be read back, or a field that was written holds something else than was sent, unless the service
 //	  ignored it, which its outcome says, or is known to make something else of that field (Applier.Normalised)
 //
 // Whether deletes happened, their look-up has shown.
-func (r *run) check(ctx context.Context, sampled []state.Outcome) {
+func (r *run) check(ctx context.Context, sampled []state.Outcome, more func() bool) {
 	report := state.Canary{}
 	var differences []state.Difference
 	defer func() {
@@ -36,6 +38,10 @@ func (r *run) check(ctx context.Context, sampled []state.Outcome) {
 	}
 	if err := r.sampleFailed(sampled); err != nil {
 		r.halt(err)
+		return
+	}
+	if report.Operations == 0 && len(sampled) > 0 && more() {
+		r.halt(&OpenedError{Rule: state.CanaryFailed, words: "nothing of the sample was sent, so it shows nothing, and the rest isn't sent: make the plan again; the last one: " + sampled[len(sampled)-1].Words})
 		return
 	}
 	written := slices.DeleteFunc(slices.Clone(sampled), func(o state.Outcome) bool {
@@ -55,6 +61,16 @@ func (r *run) check(ctx context.Context, sampled []state.Outcome) {
 	if len(differences) > 0 {
 		r.halt(&OpenedError{Rule: state.CanaryFailed, words: notAsPlanned(report, differences)})
 	}
+}
+
+// others reports whether anything is to be sent beside the sample.
+func others(operations iter.Seq2[*plan.Operation, error], chosen map[string]bool) bool {
+	for op, err := range operations {
+		if err == nil && op.Blocked == "" && !chosen[op.ExternalID] {
+			return true
+		}
+	}
+	return false
 }
 
 func sentOf(outcomes []state.Outcome) int {

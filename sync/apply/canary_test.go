@@ -326,6 +326,40 @@ func TestSampleThatFails(t *testing.T) {
 	}
 }
 
+// A sample of which nothing was sent shows nothing, and nothing follows it; if there is nothing to follow, nothing is amiss.
+func TestSampleThatIsSkipped(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		count   int
+		skipped int // of those in the sample
+		follow  int
+		stops   bool
+	}{
+		{"all-of-it", 5, 5, 0, true},
+		{"most-of-it", 5, 4, 25, false},
+		{"it-is-all-there-is", 30, 30, 0, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, prepared := newStage(), false
+				prepare := func(_ context.Context, signUps []*plan.Operation) (map[string]string, error) {
+					why := map[string]string{}
+					for i := 0; !prepared && i < test.skipped; i++ {
+						why[signUps[i].ExternalID] = "its record changed in the source since the plan was made"
+					}
+					prepared = true
+					return why, nil
+				}
+				report, _, rest, err := s.checked(t, Canary{Count: test.count}, func(a *Applier) { a.Prepare = prepare }, signUps(30)...)
+				opened, is := errors.AsType[*OpenedError](err)
+				if is != test.stops || is && opened.Rule != state.CanaryFailed || rest != test.follow || report.Operations != test.count-test.skipped {
+					t.Errorf("%v: %d were sent after the sample: %+v", err, rest, report)
+				}
+			})
+		})
+	}
+}
+
 // Nothing follows a canary that was stopped.
 func TestStopInTheCanary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
