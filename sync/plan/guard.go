@@ -70,6 +70,8 @@ type Situation struct {
 	// SeveralMoments: the records may be of several moments, so that every guard permits half of what it would.
 	SeveralMoments bool
 	Empty          []string // as Baseline.Empty, of this run
+	// Rekeying are changes of external IDs that were broken off or failed, the old ones by the new.
+	Rekeying map[string]string
 }
 
 // The names of the guards, as the configuration and the messages have them.
@@ -151,6 +153,10 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 	if who, from := p.heldByLeavers(), (limits.Rekeyed.Of(p.Owned)+part-1)/part; who.n > 0 && who.n >= from {
 		trip(guardRekeyed, fmt.Sprintf("new external IDs whose login or e-mail a leaver holds: %s among %s", Number(who.n), Counted(p.Owned, "owned account")),
 			"fewer than "+Number(from)+why, "were the keys changed? `cubesync rekey` carries new ones; if not, look at them in the plan", who)
+	}
+	if who := p.halfRekeyed(s.Rekeying); who.n > 0 {
+		trip(guardRekeyed, "sign-ups, releases and deletes by external IDs whose change was broken off or failed: "+Number(who.n), "none",
+			"give the map to `cubesync rekey` once more; if they came and left indeed, approve it", who)
 	}
 	if changed := changedSettings(s); leaving.n > 0 && len(changed) > 0 {
 		trip(guardSettings, fmt.Sprintf("releases and deletes: %s, together with a change of %s since run %d", Number(leaving.n), strings.Join(changed, ", "), s.Baseline.Run),

@@ -147,3 +147,31 @@ func (p *Plan) heldByLeavers() concerned {
 	}
 	return who
 }
+
+// halfRekeyed are, of changes that weren't finished, the sign-ups with a new external ID, and the releases and deletes of who has
+// the old one while the source has the new. Where it hasn't, the change was given up.
+func (p *Plan) halfRekeyed(rekeying map[string]string) concerned {
+	var who concerned
+	if len(rekeying) == 0 {
+		return who
+	}
+	changed := map[string]bool{} // old external IDs, of those whom the source has under the new
+	for _, r := range p.Rejects {
+		changed[rekeying[r.ExternalID]] = true
+	}
+	for op, err := range p.All() {
+		if err == nil && op.Kind == Create { // whoever carries it out meets the error, too
+			changed[rekeying[op.ExternalID]] = true
+		}
+	}
+	delete(changed, "") // of all others
+	for op, err := range p.All() {
+		if err != nil || op.Blocked != "" {
+			continue
+		}
+		if _, isNew := rekeying[op.ExternalID]; isNew && op.Kind == Create || op.leaves() && changed[op.ExternalID] {
+			who.add(strings.Clone(op.ExternalID))
+		}
+	}
+	return who
+}

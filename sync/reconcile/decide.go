@@ -166,6 +166,9 @@ func (r *run) recall(ctx context.Context) (lastRead *record.Evidence, err error)
 	if r.weekDeletes, err = r.store.WeekDeletes(ctx, r.now); err != nil {
 		return nil, err
 	}
+	if r.unfinished, err = r.store.Rekeying(ctx); err != nil {
+		return nil, err
+	}
 	evidence, counted, err := r.store.LastEvidence(ctx)
 	if err != nil || !counted {
 		return nil, err

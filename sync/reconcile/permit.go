@@ -42,7 +42,7 @@ func (r *run) agreed(ctx context.Context) bool {
 func (r *run) guard() []plan.Trip {
 	return plan.Guard(r.Plan, r.Guards, plan.Situation{
 		Baseline: r.baseline, Settings: r.Settings, WeekDeletes: r.weekDeletes, SeveralMoments: r.Run.Verdict.SeveralMoments,
-		Changes: r.partial(), Empty: r.Run.Verdict.Empty,
+		Changes: r.partial(), Empty: r.Run.Verdict.Empty, Rekeying: r.unfinished,
 	})
 }
 

@@ -143,7 +143,7 @@ func (r *run) rekey(ctx context.Context) {
 		Observe: func(outcome state.Outcome) {
 			who, end := outcome.Operation.ExternalID, outcome.Ending
 			_, before := inDoubt[who]
-			if unsent := end == state.NotAttempted || end == state.DoneSkipped; end == state.DoneApplied || unsent && !before {
+			if end == state.DoneApplied || end == state.DoneSkipped && !before { // what wasn't attempted is still to be done
 				delete(pairs, who)
 			}
 			r.observe(outcome)

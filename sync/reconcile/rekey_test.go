@@ -280,3 +280,118 @@ func TestRekeyCarriesGraceAlong(t *testing.T) {
 		t.Errorf("%+v", leavers)
 	}
 }
+
+// Whose change of external ID was broken off isn't deleted under the old one, nor signed up under the new one, however few
+// they are and whatever their records claim, until the map is carried or a person says so.
+func TestRekeyBrokenOffLosesNobody(t *testing.T) {
+	half := func(t *testing.T) (*rekeyed, []plan.Rename) {
+		t.Helper()
+		w := rekeying(t, emulator.Options{})
+		w.source.persons = staff(40)
+		wantStatus(t, w.sync(t), state.Applied)
+		wanted := keys(w.world)[:3]
+		w.source.persons = staff(40)
+		for i := range wanted {
+			w.source.persons[i][0] = wanted[i].New
+		}
+		return w, wanted
+	}
+	held := func(t *testing.T, w *rekeyed) *reconcile.Result {
+		t.Helper()
+		before := w.writes()
+		result := w.sync(t)
+		if wantStatus(t, result, state.Held); guards(result) != "rekeyed" || w.writes() != before {
+			t.Errorf("%s, %d writes", guards(result), w.writes()-before)
+		}
+		return result
+	}
+	settled := func(t *testing.T, w *rekeyed, wanted []plan.Rename) {
+		t.Helper()
+		wantStatus(t, w.rekey(t, wanted), state.Applied)
+		if quiet := w.sync(t); quiet.Run.Tally.Unchanged != 40 || w.server.Counters().Written.AdminDelete != 0 || w.server.Counters().Written.SignUp != 40 {
+			t.Errorf("%+v", quiet.Run.Tally)
+		}
+	}
+	t.Run("killed", func(t *testing.T) {
+		w, wanted := half(t)
+		w.brokenOff(t, wanted)
+		w.restart(t)
+		held(t, w)
+		held(t, w)
+		settled(t, w, wanted)
+	})
+	t.Run("not-sent", func(t *testing.T) {
+		w, wanted := half(t)
+		w.service.down = true
+		if tally := w.rekey(t, wanted[:2]).Run.Tally; tally.NotAttempted != 2 {
+			t.Errorf("%+v", tally)
+		}
+		w.restart(t)
+		w.source.persons[2][0] = wanted[2].Old
+		held(t, w)
+		w.source.persons[2][0] = wanted[2].New
+		settled(t, w, wanted)
+	})
+	t.Run("who-claims-nothing-of-the-old-one", func(t *testing.T) {
+		w, wanted := half(t)
+		w.Policy.Leavers = plan.KeepLeavers
+		w.source.persons = staff(40)
+		wantStatus(t, w.sync(t), state.Applied)
+		for i := range wanted {
+			p := &w.source.persons[i]
+			p[0], p[1], p[2] = wanted[i].New, "other-"+wanted[i].New, wanted[i].New+"@example.org"
+		}
+		w.service.down = true
+		w.rekey(t, wanted)
+		w.restart(t)
+		held(t, w)
+	})
+	t.Run("given-up", func(t *testing.T) {
+		w, wanted := half(t)
+		w.service.down = true
+		w.rekey(t, wanted)
+		w.restart(t)
+		w.source.persons = staff(40)[1:] // who has left, with all others under their old external IDs
+		result := w.sync(t)
+		wantStatus(t, result, state.Applied)
+		if result.Run.Tally.Done[plan.Delete] != 1 {
+			t.Errorf("%+v", result.Run.Tally)
+		}
+	})
+	t.Run("approved", func(t *testing.T) {
+		w, wanted := half(t)
+		w.service.down = true
+		w.rekey(t, wanted)
+		w.restart(t)
+		w.source.persons[2][0] = wanted[2].Old
+		run := held(t, w).Run.ID
+		result, err := w.Approve(t.Context(), run, reconcile.Order{})
+		if err != nil || result.Run.Tally.Done[plan.Delete] != 2 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		wantStatus(t, w.sync(t), state.Applied)
+		if quiet := w.sync(t); quiet.Run.Tally.Unchanged != 40 {
+			t.Errorf("%+v", quiet.Run.Tally)
+		}
+	})
+}
+
+// A plan that was saved before a change of external IDs was broken off isn't carried out over it.
+func TestHalfARekeyHoldsASavedPlan(t *testing.T) {
+	w := rekeying(t, emulator.Options{})
+	w.source.persons = staff(40)
+	wantStatus(t, w.sync(t), state.Applied)
+	wanted := keys(w.world)[:2]
+	w.source.persons = staff(40)
+	for i := range wanted {
+		w.source.persons[i][0] = wanted[i].New
+	}
+	w.brokenOff(t, wanted)
+	w.restart(t)
+	file := w.save(t)
+	if len(file.Header.Guards) != 1 || file.Header.Guards[0].Guard != "rekeyed" {
+		t.Fatalf("%+v", file.Header.Guards)
+	}
+	file.Header.Guards = nil // as whoever writes by hand
+	wantStatus(t, w.apply(t, file), state.Held)
+}

@@ -51,6 +51,7 @@ type run struct {
 	pictures    *Avatars                // the pipeline's, as long as any can be got; nil: avatars are left alone in this run
 	noPictures  string                  // why pictures is nil although the pipeline has some
 	later       []state.Outcome         // troubles of what comes after the plan's operations
+	unfinished  map[string]string       // changes of external IDs, the old ones by the new
 	agreedTo    map[string]plan.Leavers // what the approval of this run says of leavers, by external ID
 
 	following following

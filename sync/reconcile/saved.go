@@ -198,6 +198,9 @@ func (r *run) remember(ctx context.Context) (err error) {
 	if r.confirmed, err = r.store.Confirmed(ctx); err != nil {
 		return err
 	}
+	if r.unfinished, err = r.store.Rekeying(ctx); err != nil {
+		return err
+	}
 	r.weekDeletes, err = r.store.WeekDeletes(ctx, time.Now())
 	return err
 }
