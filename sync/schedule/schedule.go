@@ -24,7 +24,7 @@ type Times struct {
 // Parse reads a schedule: five cron fields (minute hour day month weekday), or a descriptor such as @hourly or
 // @every 90m. The zone is the one that the fields are meant in. A time that the clock skips in spring doesn't run that
 // day; one that it shows twice in autumn runs twice, and the second finds nothing to do. The error says what is wrong
-// without repeating the schedule.
+// without repeating the schedule, and one that never comes, such as the 30th of February, is wrong.
 func Parse(spec string, zone *time.Location) (Times, error) {
 	if strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ=") { // the library would panic on some
 		return Times{}, errors.New("the time zone doesn't belong into it, but under timezone")
@@ -33,10 +33,16 @@ func Parse(spec string, zone *time.Location) (Times, error) {
 	if err != nil {
 		return Times{}, err
 	}
+	if schedule.Next(leapYear()).IsZero() { // it would be valid, and every night silent
+		return Times{}, errors.New("such a day never comes")
+	}
 	return Times{schedule, zone}, nil
 }
 
-// Next returns the first time after t; the zero time if there is none, as for the 30th of February.
+// leapYear begins a year that has every day there is.
+func leapYear() time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// Next returns the first time after t; the zero time if there is none for years, as for the 29th of February of 2100.
 func (s Times) Next(t time.Time) time.Time { return s.schedule.Next(t.In(s.zone)) }
 
 // Job is something that runs at its times.

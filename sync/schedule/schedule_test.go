@@ -31,16 +31,21 @@ func TestParse(t *testing.T) {
 			t.Errorf("two in the morning in Berlin is %v, want %v", at.UTC(), want)
 		}
 	})
-	for _, spec := range []string{"", "hourly", "61 * * * *", "* * * *", "TZ=", "CRON_TZ=Europe/Berlin 0 2 * * *", "@every", "0 0 2 * * *"} {
+	for _, spec := range []string{"", "hourly", "61 * * * *", "* * * *", "TZ=", "CRON_TZ=Europe/Berlin 0 2 * * *", "@every", "0 0 2 * * *", "0 2 30 2 *", "0 2 31 2,4,6,9,11 *"} {
 		t.Run("refused/"+spec, func(t *testing.T) {
 			if _, err := Parse(spec, time.UTC); err == nil {
 				t.Errorf("Parse(%q) accepts it", spec)
 			}
 		})
 	}
-	t.Run("never", func(t *testing.T) {
-		if at := mustParse(t, "0 0 30 2 *", time.UTC).Next(time.Now()); !at.IsZero() {
-			t.Errorf("the 30th of February is %v", at)
+	t.Run("leap-day", func(t *testing.T) {
+		times := mustParse(t, "0 2 29 2 *", time.UTC)
+		at := times.Next(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC))
+		if want := time.Date(2028, 2, 29, 2, 0, 0, 0, time.UTC); !at.Equal(want) {
+			t.Errorf("the next 29th of February is %v, want %v", at, want)
+		}
+		if at := times.Next(time.Date(2097, 1, 1, 0, 0, 0, 0, time.UTC)); !at.IsZero() {
+			t.Errorf("the next 29th of February after 2096 is %v, and 2100 has none", at)
 		}
 	})
 }
