@@ -170,17 +170,19 @@ const toSecond = "2006-01-02T15:04:05"
 // over. Our clock isn't taken in its place, as the table's may be behind it.
 type tracker struct {
 	*Cursor
-	column int
-	now    time.Time
-	most   mark
-	second string // of the greatest time, as RFC 3339 spells it
-	alike  bool   // a value was one
-	other  string // the last value that was none
+	column  int
+	now     time.Time
+	last    mark // of the read before
+	most    mark
+	reached bool   // a row has the last one's value, or more
+	second  string // of the greatest time, as RFC 3339 spells it
+	alike   bool   // a value was one
+	other   string // the last value that was none
 }
 
 // track begins to look at the column.
 func (s *Source) track(running session, columns *record.Columns, last mark, now time.Time) (*tracker, error) {
-	t := &tracker{Cursor: s.options.Cursor, column: columns.Index(s.options.Cursor.Column), now: now, alike: last.known}
+	t := &tracker{Cursor: s.options.Cursor, column: columns.Index(s.options.Cursor.Column), now: now, last: last, alike: last.known}
 	if t.column < 0 {
 		return nil, fmt.Errorf("the query has no column %q, which is to tell what changed; it has %q", t.Column, columns.Names())
 	}
@@ -216,6 +218,7 @@ func (t *tracker) see(l *line) {
 	}
 	if m := t.read(text); m.known {
 		t.alike = true
+		t.reached = t.reached || m.compare(t.last) >= 0
 		t.take(m)
 	} else {
 		t.other = text
@@ -223,11 +226,19 @@ func (t *tracker) see(l *line) {
 }
 
 func (t *tracker) take(m mark) {
-	if !m.known || m.at.After(t.now) || t.most.known && cmp.Or(cmp.Compare(m.number, t.most.number), m.at.Compare(t.most.at)) <= 0 {
+	if !m.known || m.at.After(t.now) || t.most.known && m.compare(t.most) <= 0 {
 		return
 	}
 	t.most, t.second = m, m.at.Format(toSecond)
 }
+
+// compare tells which of two values of one column comes first.
+func (m mark) compare(other mark) int {
+	return cmp.Or(cmp.Compare(m.number, other.number), m.at.Compare(other.at))
+}
+
+// receded reports whether the row is gone, or set back, that the last read came to: from its value on there is nothing.
+func (t *tracker) receded() bool { return t != nil && t.last.known && !t.reached }
 
 func (t *tracker) read(text string) mark {
 	if t.Numbers {

@@ -71,6 +71,9 @@ func TestSince(t *testing.T) {
 					if some.err != nil || some.verdict.Completeness != record.Proven || some.verdict.Since != want || some.ids() != "c d e f" {
 						t.Fatalf("since %s: %s, %+v", some.verdict.Since, some.ids(), some)
 					}
+					if all.verdict.Receded || some.verdict.Receded {
+						t.Error("it says that the greatest value went back")
+					}
 					if some.verdict.Cursor != all.verdict.Cursor {
 						t.Errorf("nothing changed, and the cursor went from %s to %s", all.verdict.Cursor, some.verdict.Cursor)
 					}
@@ -81,8 +84,15 @@ func TestSince(t *testing.T) {
 					if some = readSince(t, source, some.verdict.Cursor); some.verdict.Since != latest || !strings.Contains(some.verdict.Reason, "rows with a changed from "+latest+" on") {
 						t.Errorf("%+v, want %s", some.verdict, latest)
 					}
+					if some.verdict.Receded {
+						t.Error("a row with a greater value came, and it says that the greatest went back")
+					}
+					d.exec(t, "DELETE FROM "+name+" WHERE id = 'g'")
+					if some = readSince(t, source, some.verdict.Cursor); some.ids() != "d e f h" || !some.verdict.Receded {
+						t.Errorf("without the last row: %s, %+v", some.ids(), some.verdict)
+					}
 					d.exec(t, "DELETE FROM "+name)
-					if none := readSince(t, source, some.verdict.Cursor); none.verdict.Cursor != some.verdict.Cursor || none.verdict.Completeness != record.Proven {
+					if none := readSince(t, source, some.verdict.Cursor); !none.verdict.Receded || none.verdict.Cursor != some.verdict.Cursor || none.verdict.Completeness != record.Proven {
 						t.Errorf("of nothing: %+v", none.verdict)
 					}
 				})

@@ -166,7 +166,7 @@ func (r *reader) finish(ctx context.Context, err error) {
 		v.Reason = fmt.Sprintf("%s: %s", place, r.cursor.alien())
 		err = errors.New(v.Reason)
 	default:
-		v.Cursor = r.cursor.text()
+		v.Cursor, v.Receded = r.cursor.text(), r.cursor.receded()
 		if doubt = r.session.doubt(); doubt != "" {
 			v.Completeness, v.SeveralMoments = record.Plausible, true
 		} else {

@@ -115,6 +115,46 @@ func TestWhenEverythingIsRead(t *testing.T) {
 	})
 }
 
+// Where the row is gone, or set back, that the cursor came from, what changed may be anywhere: everything is read.
+func TestEverythingIsReadWhereTheCursorLeadsNowhere(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*staffTable)
+		want   state.Tally
+	}{
+		"the-newest-row-is-gone": {
+			func(s *staffTable) { s.exec("DELETE FROM staff WHERE id = 'e0001'") },
+			state.Tally{Read: 2, Unchanged: 2, LeaversApplied: 1, Done: map[plan.Kind]int{plan.Delete: 1}},
+		},
+		"set-back-to-a-backup": {
+			func(s *staffTable) {
+				s.now = s.now.Add(-24 * time.Hour)
+				s.change("e0001", "name", "Former")
+				s.change("e0002", "name", "Former")
+			},
+			state.Tally{Read: 3, Unchanged: 1, Applied: 2, Done: map[plan.Kind]int{plan.Update: 2}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, table := follows(t, 3)
+			table.nextDay("e0001")
+			w.sync(t)
+			test.change(table)
+			result := w.reads(t, "")
+			if diff := cmp.Diff(test.want, result.Run.Tally); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if w.sync(t).Run.Verdict.Since == "" { // it goes on from what is there
+				t.Error("the next run reads everything again")
+			}
+		})
+	}
+	t.Run("emptied", func(t *testing.T) {
+		w, table := follows(t, 3)
+		table.exec("DELETE FROM staff")
+		wantStatus(t, w.sync(t), state.Held)
+	})
+}
+
 // Whatever isn't done for somebody who was read is done by the next run, which reads them again.
 func TestCursorStaysUntilAllIsDone(t *testing.T) {
 	t.Run("held", func(t *testing.T) {

@@ -132,6 +132,10 @@ func (r *run) read(ctx context.Context, reader *begun, sieve *plan.Sieve, salt u
 // again reports whether the source has to be read once more: whole, where what changed isn't all that it takes.
 func (r *run) again(ctx context.Context, s *source, sieve *plan.Sieve) (bool, error) {
 	if s.verdict.Since != "" {
+		if s.verdict.Receded {
+			r.following.since = ""
+			return true, nil
+		}
 		if lacks, err := sieve.Lacks(ctx); err != nil || lacks {
 			r.following.since = ""
 			return lacks, err

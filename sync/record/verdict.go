@@ -49,7 +49,10 @@ type Verdict struct {
 	Since string
 	// Cursor is what a read of only what changed after this one begins at; "" where there can be none. Whoever keeps it has
 	// to have done with every record of this read.
-	Cursor   string
+	Cursor string
+	// Receded: no record is there any more that has what the cursor of the read before came from, or more. It is gone, or
+	// values went back, and what changed since may be anywhere.
+	Receded  bool
 	Records  int // records returned, rejects not counted
 	Rejects  int // bad records
 	Evidence Evidence
