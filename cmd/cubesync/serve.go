@@ -97,12 +97,17 @@ func (c *command) logRun(result *reconcile.Result) error {
 	run := result.Run
 	t := run.Tally
 	log := c.log.With("pipeline", run.Pipeline, "run", run.ID)
-	log.Info("run ended", "status", run.Status, "read", t.Read, "unchanged", t.Unchanged,
-		"created", t.Done[plan.Create], "updated", t.Done[plan.Update], "adopted", t.Done[plan.Adopt], "failed", t.Failed, "skipped", t.Skipped,
+	if note := run.Verdict.Note; note != "" {
+		log.Warn("source read", "note", note)
+	}
+	log.Info("run ended", "status", run.Status, "verdict", run.Verdict.Completeness, "since", run.Verdict.Since,
+		"read", t.Read, "not_read", t.NotRead, "unchanged", t.Unchanged, "collapsed", t.Collapsed,
+		"created", t.Done[plan.Create], "updated", t.Done[plan.Update], "adopted", t.Done[plan.Adopt], "failed", t.Failed, "skipped", t.Skipped, "by_policy", t.ByPolicy,
 		"unknown", t.Unknown, "not_attempted", t.NotAttempted, "rejected", t.Rejected, "filtered", t.Filtered,
 		"released", t.Done[plan.Release], "deleted", t.Done[plan.Delete], "leavers_failed", t.LeaversFailed,
 		"leavers_skipped", t.LeaversSkipped, "leavers_unknown", t.LeaversUnknown,
-		"leavers_not_attempted", t.LeaversNotAttempted, "leavers_left", t.LeaversLeft, "locked_out", t.LockedOut)
+		"leavers_not_attempted", t.LeaversNotAttempted, "leavers_left", t.LeaversLeft, "ignored", t.Ignored, "locked_out", t.LockedOut,
+		"avatar_troubles", t.Avatars.Troubles(), "email_troubles", t.Resets.Troubles())
 	for _, outcome := range result.Gone {
 		op := outcome.Operation
 		log.Info("user "+string(op.Kind)+"d", "external_id", op.ExternalID, "account_id", op.AccountID)
@@ -118,6 +123,10 @@ func (c *command) logRun(result *reconcile.Result) error {
 	if result.Plan != nil {
 		for _, reject := range result.Plan.Rejects {
 			log.Warn("record rejected", "position", reject.Position, "external_id", reject.ExternalID, "reason", reject.Reason, "detail", reject.Detail)
+		}
+		for _, remark := range result.Plan.Remarks {
+			log.Warn("remark", "external_id", remark.ExternalID, "account_id", remark.AccountID, "position", remark.Position, "field", remark.Field,
+				"reason", remark.Reason, "detail", remark.Detail)
 		}
 	}
 	switch run.Status {

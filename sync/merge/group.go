@@ -22,9 +22,11 @@ type group struct {
 func (r *reader) together(answers []answer) []answer {
 	key, g := r.ahead.Key, &r.group
 	g.begin(len(r.parts))
-	for r.aheadErr == nil && r.ahead.Key == key && (key != "" || len(g.rejects) == 0) {
+	for first := r.ahead.Source; r.aheadErr == nil && r.ahead.Key == key && (key != "" || len(g.rejects) == 0); r.step() {
+		if r.ahead.Source != first {
+			r.parts[first].met, r.parts[r.ahead.Source].met = true, true
+		}
 		g.take(r.ahead)
-		r.step()
 	}
 	switch combinations := g.combinations(); {
 	case len(g.rejects) > 0:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"cubesync/sync/merge"
 	"cubesync/sync/record"
 )
 
@@ -157,20 +158,20 @@ func TestVerdict(t *testing.T) {
 		want       record.Verdict
 		lines      int
 	}{
-		"both-proven":     {of(record.Proven, "x"), of(record.Proven, "y"), false, false, record.Proven, of(record.Proven, "hr: x; ad: y"), 2},
-		"accepted":        {of(record.Plausible, "x"), of(record.Proven, "y"), false, false, record.Plausible, of(record.Plausible, "hr: x; ad: y"), 2},
-		"not-accepted":    {of(record.Plausible, "x"), of(record.Proven, "y"), false, false, record.Proven, record.Verdict{Completeness: record.Plausible, Reason: "hr: x; ad: y", AbsenceUnknown: "hr: the read is plausible, and that doesn't show who is missing"}, 2},
-		"each-by-its-own": {of(record.Proven, "x"), of(record.Plausible, "y"), false, false, record.Plausible, record.Verdict{Completeness: record.Plausible, Reason: "hr: x; ad: y", AbsenceUnknown: "ad: the read is plausible, and that doesn't show who is missing"}, 2},
-		"several-moments": {record.Verdict{Completeness: record.Proven, Reason: "x", Note: "1 left out", SeveralMoments: true}, of(record.Proven, "y"), false, false, record.Proven, record.Verdict{Completeness: record.Proven, Reason: "hr: x; ad: y", Note: "hr: 1 left out", SeveralMoments: true}, 2},
-		"absence-unknown": {of(record.Proven, "x"), record.Verdict{Completeness: record.Proven, Reason: "y", AbsenceUnknown: "loose"}, false, false, record.Proven, record.Verdict{Completeness: record.Proven, Reason: "hr: x; ad: y", AbsenceUnknown: "ad: loose"}, 2},
-		"one-stale":       {of(record.Stale, "old"), of(record.Proven, "y"), false, false, record.Proven, record.Verdict{Completeness: record.Stale, Reason: "hr: old", AbsenceUnknown: "hr: the read is stale, and that doesn't show who is missing"}, 2},
-		"stale-and-short": {of(record.Stale, "old"), of(record.Incomplete, "short"), false, false, record.Proven, record.Verdict{Reason: "hr: old; ad: short", AbsenceUnknown: "hr: the read is stale, and that doesn't show who is missing; ad: the read is incomplete, and that doesn't show who is missing"}, 2},
+		"both-proven":     {of(record.Proven, "x"), of(record.Proven, "y"), false, false, record.Proven, of(record.Proven, "hr: x; ad: y"), 3},
+		"accepted":        {of(record.Plausible, "x"), of(record.Proven, "y"), false, false, record.Plausible, of(record.Plausible, "hr: x; ad: y"), 3},
+		"not-accepted":    {of(record.Plausible, "x"), of(record.Proven, "y"), false, false, record.Proven, record.Verdict{Completeness: record.Plausible, Reason: "hr: x; ad: y", AbsenceUnknown: "hr: the read is plausible, and that doesn't show who is missing"}, 3},
+		"each-by-its-own": {of(record.Proven, "x"), of(record.Plausible, "y"), false, false, record.Plausible, record.Verdict{Completeness: record.Plausible, Reason: "hr: x; ad: y", AbsenceUnknown: "ad: the read is plausible, and that doesn't show who is missing"}, 3},
+		"several-moments": {record.Verdict{Completeness: record.Proven, Reason: "x", Note: "1 left out", SeveralMoments: true}, of(record.Proven, "y"), false, false, record.Proven, record.Verdict{Completeness: record.Proven, Reason: "hr: x; ad: y", Note: "hr: 1 left out", SeveralMoments: true}, 3},
+		"absence-unknown": {of(record.Proven, "x"), record.Verdict{Completeness: record.Proven, Reason: "y", AbsenceUnknown: "loose"}, false, false, record.Proven, record.Verdict{Completeness: record.Proven, Reason: "hr: x; ad: y", AbsenceUnknown: "ad: loose"}, 3},
+		"one-stale":       {of(record.Stale, "old"), of(record.Proven, "y"), false, false, record.Proven, record.Verdict{Completeness: record.Stale, Reason: "hr: old", AbsenceUnknown: "hr: the read is stale, and that doesn't show who is missing"}, 3},
+		"stale-and-short": {of(record.Stale, "old"), of(record.Incomplete, "short"), false, false, record.Proven, record.Verdict{Reason: "hr: old; ad: short", AbsenceUnknown: "hr: the read is stale, and that doesn't show who is missing; ad: the read is incomplete, and that doesn't show who is missing"}, 3},
 		"one-cut":         {of(record.Proven, "x"), retryable("lost"), false, true, record.Proven, record.Verdict{Reason: "ad: lost", Retryable: true, AbsenceUnknown: "ad: the read is incomplete, and that doesn't show who is missing"}, 1},
 		"both-cut":        {retryable("lost"), retryable("gone"), true, true, record.Proven, record.Verdict{Reason: "hr: lost; ad: gone", Retryable: true, AbsenceUnknown: "hr: the read is incomplete, and that doesn't show who is missing; ad: the read is incomplete, and that doesn't show who is missing"}, 1},
 		"one-for-good":    {of(record.Incomplete, "broken"), retryable("gone"), true, true, record.Proven, record.Verdict{Reason: "hr: broken; ad: gone", AbsenceUnknown: "hr: the read is incomplete, and that doesn't show who is missing; ad: the read is incomplete, and that doesn't show who is missing"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			hr, ad := proven("id mail name", "E1 a@hr Ann"), proven("id mail office", "E2 b@ad B")
+			hr, ad := proven("id mail name", "E1 a@hr Ann", "E3 c@hr Cid"), proven("id mail office", "E2 b@ad B", "E3 c@ad Z")
 			hr.verdict, ad.verdict = test.hr, test.ad
 			if test.hrCut {
 				hr.breaks = cut
@@ -187,7 +188,7 @@ func TestVerdict(t *testing.T) {
 			}
 			// Who isn't in a source of which nobody knows who is missing is in doubt.
 			for i, doubtful := range []bool{strings.Contains(test.want.AbsenceUnknown, "ad: "), strings.Contains(test.want.AbsenceUnknown, "hr: ")} {
-				if len(lines) == 2 && strings.Contains(lines[i], "doubt: nobody can tell whether ") != doubtful {
+				if len(lines) == 3 && strings.Contains(lines[i], "doubt: nobody can tell whether ") != doubtful {
 					t.Errorf("in doubt: %t, want %t: %s", !doubtful, doubtful, lines[i])
 				}
 			}
@@ -213,6 +214,40 @@ func TestEmptySources(t *testing.T) {
 				t.Errorf("%+v (-got +want)\n%s", got, diff)
 			}
 		})
+	}
+}
+
+// A source that adds nothing to the others is named: the read is whole, and may be not at all what was meant.
+func TestSourcesThatAddNothing(t *testing.T) {
+	rows := func(ids ...string) []string {
+		for i, id := range ids {
+			ids[i] = id + " - -"
+		}
+		return ids
+	}
+	for name, test := range map[string]struct {
+		hr, ad []string
+		want   string
+	}{
+		"joined":               {rows("E1", "E2"), rows("E2", "E3"), ""},
+		"joined-in-one":        {rows("E1", "E2", "E3"), rows("E3"), ""},
+		"joined-with-a-reject": {rows("E1"), []string{"E2 - -", "!E1"}, ""},
+		"one-is-empty":         {rows("E1"), nil, "ad has no usable record"},
+		"both-are-empty":       {nil, nil, "hr has no usable record; ad has no usable record"},
+		"no-key-in-common":     {rows("1", "1", "2"), rows("E1", "E2"), "no key of hr and ad is in another source, too: check whether they are spelled alike"},
+		"only-rejects":         {rows("E1"), []string{"!", "!E1"}, "ad has no usable record"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, verdict := shown(t, merged(proven("id mail name", test.hr...), proven("id mail office", test.ad...))); verdict.Note != test.want {
+				t.Errorf("it notes %q, want %q", verdict.Note, test.want)
+			}
+		})
+	}
+	hr, ad, guests := proven("id mail name", rows("E1", "E2")...), proven("id mail office", rows("E2")...), proven("id mail", "G1 -")
+	source := merged(hr, ad)
+	source.Parts = append(source.Parts, merge.Part{Name: "guests", Source: guests, Key: "id"})
+	if _, verdict := shown(t, source); verdict.Note != "no key of guests is in another source, too: check whether they are spelled alike" {
+		t.Errorf("of three it notes %q", verdict.Note)
 	}
 }
 

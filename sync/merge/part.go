@@ -21,6 +21,7 @@ type part struct {
 	kept   []int // the places of the columns that are read
 	first  int   // where they begin in a merged record
 	gave   bool  // a record with a key
+	met    bool  // another source has one of its keys, too
 	err    error // how it ended
 }
 

@@ -205,9 +205,32 @@ func (r *reader) judge() record.Verdict {
 	} else {
 		v.Retryable = false
 	}
+	if v.Completeness.Usable() {
+		notes = append(notes, r.apart()...)
+	}
 	v.Note = strings.Join(notes, "; ")
 	v.Reason, v.AbsenceUnknown = strings.Join(reasons, "; "), strings.Join(unknown, "; ")
 	return v
+}
+
+// apart says which sources add nothing to what the others say, although they were read whole.
+func (r *reader) apart() (notes []string) {
+	var alone []string
+	given := 0
+	for _, p := range r.parts {
+		switch {
+		case !p.gave:
+			notes = append(notes, p.Name+" has no usable record")
+			continue
+		case !p.met:
+			alone = append(alone, p.Name)
+		}
+		given++
+	}
+	if given > 1 && len(alone) > 0 {
+		notes = append(notes, "no key of "+strings.Join(alone, " and ")+" is in another source, too: check whether they are spelled alike")
+	}
+	return notes
 }
 
 // evidence is that of all sources.
