@@ -7,7 +7,9 @@ import (
 )
 
 // openQuery makes a source of kind sql.
-func openQuery(q *config.SQL, key string) (record.Source, record.Completeness, error) {
-	source, err := sqlquery.New(q.Options(roots(q.CAs), key))
+func openQuery(q *config.SQL, key string, columns []string) (record.Source, record.Completeness, error) {
+	options := q.Options(roots(q.CAs), key)
+	options.Columns = columns
+	source, err := sqlquery.New(options)
 	return source, believed(q.AcceptPlausible), err
 }

@@ -228,7 +228,7 @@ func openKind(s config.Source, key string, ids, columns []string, stdin io.Reade
 		return source, believed(false), err
 	}
 	if s.SQL != nil {
-		return openQuery(s.SQL, key)
+		return openQuery(s.SQL, key, columns)
 	}
 	csv := s.CSV
 	source, err := csvfile.New(csvfile.Options{

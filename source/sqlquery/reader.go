@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,9 @@ type reader struct {
 	cursor *tracker // nil without one
 
 	line    line
-	rows    int // of the query
-	gone    int // of them, those that were deleted
+	rows    int   // of the query
+	gone    int   // of them, those that were deleted
+	unseen  []int // columns that are looked at, and had no value in any of the others so far
 	ended   error
 	verdict record.Verdict
 }
@@ -50,6 +52,11 @@ func newReader(own context.Context, cancel context.CancelFunc, s *Source, runnin
 			Evidence: record.Evidence{Name: s.Place(), ReadAt: began},
 			Since:    s.options.Cursor.since(last).text(),
 		},
+	}
+	for _, name := range s.options.Columns {
+		if at := columns.Index(name); at >= 0 && at != r.deleted {
+			r.unseen = append(r.unseen, at)
+		}
 	}
 	if s.options.DeletedColumn != "" && r.deleted < 0 {
 		return nil, fmt.Errorf("the query has no column %q, which is to mark deleted rows; it has %q", s.options.DeletedColumn, columns.Names())
@@ -93,6 +100,7 @@ func (r *reader) Next(ctx context.Context) (record.Record, error) {
 		r.rows++
 		r.cursor.see(&r.line)
 		if r.line.fault != nil {
+			r.see()
 			r.verdict.Rejects++
 			return record.Record{}, r.reject()
 		}
@@ -100,6 +108,7 @@ func (r *reader) Next(ctx context.Context) (record.Record, error) {
 			r.gone++
 			continue
 		}
+		r.see()
 		r.verdict.Records++
 		return r.line.record(r.rows, r.columns), nil
 	}
@@ -113,6 +122,17 @@ func (r *reader) watch(ctx context.Context) {
 	r.unwatch()
 	r.caller = ctx
 	r.unwatch = context.AfterFunc(ctx, r.cancel)
+}
+
+// see notes which columns have a value in the row.
+func (r *reader) see() {
+	r.unseen = slices.DeleteFunc(r.unseen, func(at int) bool {
+		if r.line.faulty(at) {
+			return true
+		}
+		text, _ := r.line.value(at) // "" of NULL
+		return text != ""
+	})
 }
 
 // reject says what is wrong with the row.
@@ -178,16 +198,23 @@ func (r *reader) finish(ctx context.Context, err error) {
 	r.end(err)
 }
 
-// noted is what people should hear of a read that came to its end.
+// noted is what people should hear of a read that came to its end. What changed doesn't show what is in all rows.
 func (r *reader) noted(doubt string) string {
-	if r.gone == 0 {
-		return doubt
+	var notes []string
+	if doubt != "" {
+		notes = append(notes, doubt)
 	}
-	gone := fmt.Sprintf("left out as deleted (%s): %d", r.source.options.DeletedColumn, r.gone)
-	if doubt == "" {
-		return gone
+	if r.gone > 0 {
+		notes = append(notes, fmt.Sprintf("left out as deleted (%s): %d", r.source.options.DeletedColumn, r.gone))
 	}
-	return doubt + "; " + gone
+	if r.verdict.Since == "" && r.rows > r.gone && len(r.unseen) > 0 {
+		names := make([]string, len(r.unseen))
+		for i, at := range r.unseen {
+			names[i] = r.columns.Names()[at]
+		}
+		notes = append(notes, "no row has a value in "+strings.Join(names, ", ")+": check the query, such as what it joins")
+	}
+	return strings.Join(notes, "; ")
 }
 
 // whole is the reason of a read that came to its end.

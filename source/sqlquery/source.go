@@ -52,6 +52,8 @@ type Options struct {
 
 	// DeletedColumn marks rows that were deleted, by anything but null, empty text, false and 0; "" for none.
 	DeletedColumn string
+	// Columns are those that somebody looks at: one without a value in any row is named in the verdict.
+	Columns []string
 	// KeyColumn is the column that holds the external ID, "" where none does by itself. It is only used to say whose
 	// record was rejected.
 	KeyColumn string

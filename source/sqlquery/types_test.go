@@ -168,3 +168,43 @@ func TestDeletedRows(t *testing.T) {
 		t.Errorf("without the column: %+v", got)
 	}
 }
+
+// A column that somebody looks at, and that has no value in any row, is named: a join may have found nobody. What changed doesn't
+// show what is in all rows.
+func TestColumnsWithoutAnyValue(t *testing.T) {
+	d := openSQLite(t)
+	d.exec(t, `CREATE TABLE t (id, mail, phone, room, other, bad, gone, at TIMESTAMP);
+		INSERT INTO t VALUES (1, NULL, '', NULL, NULL, CAST(x'61ff' AS TEXT), 0, '2026-03-10 04:00:00'), (2, 'b@example.com', NULL, NULL, NULL, NULL, 0, '2026-03-10 04:00:00'),
+		(3, NULL, NULL, '7', NULL, NULL, 1, '2026-03-10 04:00:00')`)
+	const want = "no row has a value in phone, room: check the query, such as what it joins"
+	columns := func(o *sqlquery.Options) {
+		o.Columns = []string{"id", "mail", "phone", "room", "bad", "gone", "nowhere"}
+	}
+	deleted := func(o *sqlquery.Options) { columns(o); o.DeletedColumn = "gone" }
+	followed := func(o *sqlquery.Options) {
+		columns(o)
+		o.Cursor = &sqlquery.Cursor{Column: "at"}
+	}
+	for name, test := range map[string]struct {
+		query string
+		set   func(*sqlquery.Options)
+		want  string
+	}{
+		"beside-deleted-rows": {"SELECT * FROM t", deleted, "left out as deleted (gone): 1; " + want},
+		"in-a-deleted-row":    {"SELECT * FROM t", columns, strings.Replace(want, ", room", "", 1)},
+		"nobody-looks":        {"SELECT * FROM t", func(*sqlquery.Options) {}, ""},
+		"no-row":              {"SELECT * FROM t WHERE id = 0", columns, ""},
+		"only-deleted-rows":   {"SELECT * FROM t WHERE id = 3", deleted, "left out as deleted (gone): 1"},
+		"followed":            {"SELECT * FROM t", followed, strings.Replace(want, ", room", "", 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := read(t, d.source(t, test.query, test.set)); got.err != nil || got.verdict.Note != test.want {
+				t.Errorf("%v; it notes %q, want %q", got.err, got.verdict.Note, test.want)
+			}
+		})
+	}
+	source := d.source(t, "SELECT * FROM t", followed)
+	if some := readSince(t, source, read(t, source).verdict.Cursor); some.verdict.Since == "" || some.verdict.Note != "" {
+		t.Errorf("of what changed: %+v", some.verdict)
+	}
+}
