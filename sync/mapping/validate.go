@@ -85,6 +85,12 @@ func (p *problems) checkExternalID(id, emptyColumn string) (readable bool) {
 	return true
 }
 
+// Readable reports whether an external ID that a source read by itself, of a record that it rejects, is one that can be read.
+func Readable(externalID string) bool {
+	var found problems
+	return found.checkExternalID(externalID, "")
+}
+
 // invisibleAt returns where a text has the first character that nobody sees, -1 without one: a byte order mark in the middle
 // of joined files, a zero-width space that came with a copy from a web page.
 func invisibleAt(text string) int {

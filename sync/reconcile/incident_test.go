@@ -256,6 +256,19 @@ func TestSSOSync278(t *testing.T) {
 		}
 		s.recovers(t) // who they are is known, so who has left is too
 	})
+	for name, character := range map[string]string{"an-invisible": "\u200b", "a-control": "\n"} {
+		t.Run("single-entries-have-no-answer-and-a-key-with-"+name+"-character", func(t *testing.T) {
+			s := newScene(t)
+			s.directory.unread = map[int]error{}
+			for i := range lost {
+				id := s.directory.persons[i][0]
+				s.directory.unread[i] = &record.RejectError{Position: "entry", ExternalID: id[:1] + character + id[1:], Problem: unavailable.Error()}
+			}
+			s.untouched(t, state.Applied, 2)
+			s.directory.unread = nil
+			s.recovers(t)
+		})
+	}
 }
 
 // keycloak/keycloak issue 20177: the password of the account that searches the directory was changed; until somebody

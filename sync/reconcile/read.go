@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
 	"cubesync/sync/record"
 	"cubesync/sync/spool"
@@ -246,7 +247,7 @@ func (in *intake) take(ctx context.Context, a *answer) error {
 		return a.err
 	}
 	if bad, rejected := errors.AsType[*record.RejectError](a.err); rejected {
-		in.reject(bad, nil)
+		in.reject(identified(bad), nil)
 		return nil
 	}
 	rec := a.record
@@ -302,6 +303,17 @@ func (in *intake) reject(bad *record.RejectError, cells []record.Value) {
 	one := reject(bad)
 	one.Cells = cells
 	in.source.rejects = append(in.source.rejects, one)
+}
+
+// identified is a source's reject whose external ID can be read, or that has none: a spelling that no record may have is nobody's,
+// and who has the one behind it would be missing.
+func identified(bad *record.RejectError) *record.RejectError {
+	if bad.ExternalID == "" || mapping.Readable(bad.ExternalID) {
+		return bad
+	}
+	unread := *bad
+	unread.ExternalID = ""
+	return &unread
 }
 
 func reject(bad *record.RejectError) plan.Reject {
