@@ -91,15 +91,12 @@ func Readable(externalID string) bool {
 	return found.checkExternalID(externalID, "")
 }
 
-// invisibleAt returns where a text has the first character that nobody sees, -1 without one: a byte order mark in the middle
-// of joined files, a zero-width space that came with a copy from a web page.
+// invisibleAt returns where a text has the first character that nobody sees, -1 without one.
 func invisibleAt(text string) int {
 	if user.Plain(text) {
 		return -1
 	}
-	return strings.IndexFunc(text, func(r rune) bool {
-		return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
-	})
+	return strings.IndexFunc(text, user.Invisible)
 }
 
 func (p *problems) checkField(field user.Field, text string) {

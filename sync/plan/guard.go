@@ -150,6 +150,10 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 		ceiling(guardField, p.fieldChanges(field), limits.Field, fmt.Sprintf("changes of %s", field))
 	}
 	ceiling(guardField, p.replacedAvatars(), limits.Field, "changes of "+avatarField)
+	if who := p.respelled(); who.n > 0 {
+		trip(guardRekeyed, "external IDs that are those of leavers in another spelling: "+Number(who.n), "none",
+			"if they are the same people, put the spelling back, or let `cubesync rekey` carry the new ones; if not, approve it", who)
+	}
 	if who, from := p.heldByLeavers(), (limits.Rekeyed.Of(p.Owned)+part-1)/part; who.n > 0 && who.n >= from {
 		trip(guardRekeyed, fmt.Sprintf("new external IDs whose login or e-mail a leaver holds: %s among %s", Number(who.n), Counted(p.Owned, "owned account")),
 			"fewer than "+Number(from)+why, "were the keys changed? `cubesync rekey` carries new ones; if not, look at them in the plan", who)

@@ -128,6 +128,39 @@ func (p *Plan) fieldChanges(field user.Field) concerned {
 	})
 }
 
+// respelled are the sign-ups under another spelling of the external ID of somebody who is missing, and the releases and deletes of
+// whom a rejected record shows under another spelling.
+func (p *Plan) respelled() concerned {
+	missing := map[string]bool{} // and whether they are to go now
+	for i := range p.Leavers {
+		missing[user.LooseKey(p.Leavers[i].ExternalID)] = false
+	}
+	for i := range p.Operations {
+		if op := &p.Operations[i]; op.leaves() {
+			key := user.LooseKey(op.ExternalID)
+			missing[key] = missing[key] || op.Blocked == ""
+		}
+	}
+	var who concerned
+	if len(missing) == 0 {
+		return who
+	}
+	for op, err := range p.All() {
+		if err != nil {
+			break // whoever carries it out meets the error, too
+		}
+		if _, written := missing[user.LooseKey(op.ExternalID)]; written && op.Kind == Create && op.Blocked == "" {
+			who.add(strings.Clone(op.ExternalID)) // it is good until the next one
+		}
+	}
+	for _, r := range p.Rejects {
+		if missing[user.LooseKey(r.ExternalID)] {
+			who.add(r.ExternalID)
+		}
+	}
+	return who
+}
+
 // heldByLeavers are the sign-ups that want what a leaver has: those that are refused for it, and those that wait until
 // the leaver is deleted.
 func (p *Plan) heldByLeavers() concerned {
