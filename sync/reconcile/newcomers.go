@@ -82,6 +82,9 @@ func (r *run) planAll(ctx context.Context, read *source, remembered []state.Reme
 	if err := r.join(p); err != nil {
 		return nil, err
 	}
+	if respelled, err := r.respells(ctx, p); err != nil || respelled {
+		return nil, cmp.Or(err, errNeedsAll)
+	}
 	r.Plan = p // a part of it is none
 	return others, nil
 }

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"cubesync/sync/mapping"
 	"cubesync/sync/plan"
@@ -10,16 +11,22 @@ import (
 	"cubesync/sync/user"
 )
 
-// unclaiming is a world whose records claim nothing but their external IDs: by nothing else can anybody be recognised.
-func unclaiming(t *testing.T, id string) *world {
+// claimNothing maps the external ID and a name only: by nothing else can anybody be recognised.
+func (w *world) claimNothing(t *testing.T) {
 	t.Helper()
-	w := newWorld(t, t.TempDir())
 	var err error
 	if w.Mapper, err = mapping.New(mapping.Spec{
 		ExternalID: mapping.Rule{Column: "id"}, Fields: map[user.Field]mapping.Rule{user.FullName: {Column: "name"}},
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// unclaiming is a world whose records claim nothing but their external IDs.
+func unclaiming(t *testing.T, id string) *world {
+	t.Helper()
+	w := newWorld(t, t.TempDir())
+	w.claimNothing(t)
 	w.source.persons = append(staff(40), person{id, "", "", "Ann"})
 	wantStatus(t, w.sync(t), state.Applied)
 	return w
@@ -77,4 +84,27 @@ func TestAnotherSpellingOfAnExternalID(t *testing.T) {
 			t.Errorf("held by %q", guards(result))
 		}
 	})
+}
+
+// What changed doesn't show who is missing: whoever comes under another spelling has all be read.
+func TestAnotherSpellingInWhatChanged(t *testing.T) {
+	table := newStaffTable(t)
+	table.hire(append(staff(40), person{"JDoe", "", "", "Ann"})...)
+	w := following(t, table, time.Hour)
+	w.claimNothing(t)
+	for range 2 {
+		wantStatus(t, w.sync(t), state.Applied)
+		table.now = table.now.Add(24 * time.Hour)
+	}
+	before := w.writes()
+	table.change("JDoe", "id", "jdoe")
+	result := w.sync(t)
+	if wantStatus(t, result, state.Held); guards(result) != "rekeyed" || w.writes() != before {
+		t.Fatalf("held by %q, %d writes", guards(result), w.writes()-before)
+	}
+	table.change("jdoe", "id", "JDoe")
+	table.hire(person{"e0040", "", "", "Name"})
+	if result = w.sync(t); result.Run.Status != state.Applied || result.Run.Verdict.Since == "" || result.Run.Tally.Done[plan.Create] != 1 {
+		t.Errorf("%s, read since %q: %+v", result.Run.Status, result.Run.Verdict.Since, result.Run.Tally)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"cubesync/sync/account"
 	"cubesync/sync/plan"
@@ -149,6 +150,32 @@ func (r *run) narrow(
 // meets reports whether an account that was looked up is known as somebody's whose record wasn't read.
 func (r *run) meets(found []account.Account) bool {
 	return slices.ContainsFunc(found, func(a account.Account) bool { return r.following.theirs[a.ID] })
+}
+
+// respells reports whether what changed would sign somebody up under another spelling of the external ID of somebody who is known:
+// whether that one is missing, only a read of all records shows.
+func (r *run) respells(ctx context.Context, p *plan.Plan) (respelled bool, err error) {
+	if !r.partial() {
+		return false, nil
+	}
+	wanted := map[string]string{} // external IDs by what is left of them in any spelling
+	for op, err := range p.All() {
+		if err != nil {
+			return false, err
+		}
+		if op.Kind == plan.Create {
+			wanted[user.LooseKey(op.ExternalID)] = strings.Clone(op.ExternalID) // it is good until the next one
+		}
+	}
+	if len(wanted) == 0 {
+		return false, nil
+	}
+	err = r.store.Accounted(ctx, func(externalID string) {
+		if newcomer, spelled := wanted[user.LooseKey(externalID)]; spelled && newcomer != externalID {
+			respelled = true
+		}
+	})
+	return respelled, err
 }
 
 // rests reports whether nothing is left to do for whoever ended so, until their record changes or all are read again.

@@ -57,6 +57,18 @@ func (s *Store) RememberOf(ctx context.Context, externalIDs []string) ([]Remembe
 	return all, err
 }
 
+// Accounted visits the external IDs of all who are known to have an account, in any order. It may visit some of them again.
+func (s *Store) Accounted(ctx context.Context, visit func(externalID string)) error {
+	return s.read(ctx, "reading who is known", func(db *sql.DB) error {
+		return each(ctx, db, func(rows *sql.Rows) error {
+			var externalID string
+			err := scan(rows, &externalID)
+			visit(externalID)
+			return err
+		}, "SELECT external_id FROM known WHERE account_id <> 0")
+	})
+}
+
 // remember appends what the row holds, if that is of use to a plan.
 func (s *Store) remember(all *[]Remembered, r *row) error {
 	e, err := r.entry()
