@@ -41,8 +41,17 @@ func newMySQL(o *Options) (server, error) {
 	return &mariaDB{config, o.DSN}, nil
 }
 
-func (m *mariaDB) place() string     { return m.config.Addr + "/" + m.config.DBName }
-func (m *mariaDB) who() string       { return m.config.User }
+func (m *mariaDB) place() string { return m.config.Addr + "/" + m.config.DBName }
+func (m *mariaDB) who() string   { return m.config.User }
+
+// besides has the collation, too, by which texts are compared.
+func (m *mariaDB) besides() []string {
+	if m.config.Collation == "" {
+		return settings(m.config.Params)
+	}
+	return settings(m.config.Params, m.config.Collation)
+}
+
 func (m *mariaDB) secrets() []string { return []string{m.dsn, m.config.Passwd, m.config.User} }
 
 func (m *mariaDB) open(ctx context.Context, query string, timeout time.Duration) (session, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -71,7 +72,21 @@ func securePostgres(config *pgconn.Config, o *Options) {
 func (p *postgres) place() string {
 	return net.JoinHostPort(p.config.Host, strconv.Itoa(int(p.config.Port))) + "/" + p.config.Database
 }
-func (p *postgres) who() string       { return p.config.User }
+func (p *postgres) who() string { return p.config.User }
+
+// besides leaves out what the session is called, which hides no rows.
+func (p *postgres) besides() []string {
+	var others []string
+	for _, next := range p.config.Fallbacks {
+		if next.Host != p.config.Host || next.Port != p.config.Port { // otherwise it is the first one without TLS
+			others = append(others, net.JoinHostPort(next.Host, strconv.Itoa(int(next.Port))))
+		}
+	}
+	said := maps.Clone(p.config.RuntimeParams)
+	delete(said, "application_name")
+	return settings(said, others...)
+}
+
 func (p *postgres) secrets() []string { return []string{p.dsn, p.config.Password, p.config.User} }
 
 // spelling has the server spell values in one way, whatever its settings are.

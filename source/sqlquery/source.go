@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,8 @@ type server interface {
 	place() string
 	// who is what else decides what is read: the user that rows may be hidden from.
 	who() string
+	// besides is what the DSN says beside, by which the same query may give other rows: see Session.
+	besides() []string
 	// secrets are what no message may show.
 	secrets() []string
 	// open connects, begins a snapshot and starts the query in it.
@@ -141,6 +144,19 @@ func (s *Source) Place() string { return string(s.options.Driver) + " " + s.serv
 
 // User is the name that the source signs in with, "" where there is none: other rows may be another's.
 func (s *Source) User() string { return s.server.who() }
+
+// Session is what else the DSN says that decides what is read, sorted: the settings of the session, such as search_path and
+// row_security, and the servers that stand in for the first. Anything may be in it, so it isn't for showing.
+func (s *Source) Session() []string { return s.server.besides() }
+
+// settings are those of a session, as NAME=VALUE and sorted, and the servers.
+func settings(of map[string]string, servers ...string) []string {
+	for name, value := range of {
+		servers = append(servers, name+"="+value)
+	}
+	slices.Sort(servers)
+	return slices.Compact(servers) // a server may stand there twice, with TLS and without
+}
 
 // Open begins a read: it connects, begins a snapshot and starts the query. The read ends when ctx does.
 func (s *Source) Open(ctx context.Context) (record.Reader, error) {

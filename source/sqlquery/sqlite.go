@@ -31,6 +31,7 @@ func newSQLite(o *Options) (server, error) {
 
 func (f *sqliteFile) place() string     { return f.path }
 func (f *sqliteFile) who() string       { return "" }
+func (f *sqliteFile) besides() []string { return nil }
 func (f *sqliteFile) secrets() []string { return nil }
 
 func (f *sqliteFile) open(ctx context.Context, query string, timeout time.Duration) (session, error) {

@@ -67,7 +67,13 @@ func (s *sqlServer) place() string {
 	}
 	return address + "/" + s.config.Database
 }
-func (s *sqlServer) who() string       { return s.config.User }
+func (s *sqlServer) who() string { return s.config.User }
+func (s *sqlServer) besides() []string {
+	if s.config.FailOverPartner == "" {
+		return nil
+	}
+	return []string{net.JoinHostPort(s.config.FailOverPartner, strconv.FormatUint(s.config.FailOverPort, 10))}
+}
 func (s *sqlServer) secrets() []string { return []string{s.dsn, s.config.Password, s.config.User} }
 
 // open begins a transaction, which is never committed: SQL Server knows none that only reads.

@@ -27,6 +27,7 @@ type LDAP struct {
 	BindDN              string
 	Password            Secret `json:"-"`
 	External, Anonymous bool
+	Subject             string `json:",omitempty"` // of our certificate, where it is what signs in
 
 	Base, Filter string
 	Scope        ldapdir.Scope
@@ -69,6 +70,9 @@ func (c *checker) ldap(n node) *LDAP {
 	d.Certificate = c.clientCertificate(group.get("client_certificate"))
 	d.Pins = group.get("pins").pins()
 	c.directoryBind(group.need("bind", bindRemedy), d)
+	if d.External && d.Certificate != nil {
+		d.Subject = d.Certificate.Leaf.Subject.String()
+	}
 	if filter := group.get("filter"); filter.given() || usual.filter == "" {
 		d.Filter = group.need("filter", "say which entries are users, such as (objectClass=inetOrgPerson), or choose a preset").filter()
 	}

@@ -206,6 +206,26 @@ func TestLDAPDigests(t *testing.T) {
 	}
 }
 
+// Who signs in by a certificate is whom it names: a renewed one is the same.
+func TestLDAPDigestOfACertificate(t *testing.T) {
+	const bind = `bind: {dn: reader@example.com, password: "${LDAP_PASSWORD}"}`
+	ca, until := servers.NewCA(t), time.Now().Add(time.Hour)
+	reader, renewed, writer := ca.Issue(t, "reader", until), ca.Issue(t, "reader", until), ca.Issue(t, "writer", until)
+	of := func(as string, id *servers.Identity) string {
+		text := as + "\n        client_certificate: {certificate: " + id.CertificateFile + ", key: " + id.KeyFile + "}"
+		return withLDAP(t, bind, text).Settings["source"]
+	}
+	if of("bind: external", renewed) != of("bind: external", reader) {
+		t.Error("a renewed certificate changes the source")
+	}
+	if of("bind: external", writer) == of("bind: external", reader) {
+		t.Error("the certificate of another doesn't change the source")
+	}
+	if of(bind, writer) != of(bind, reader) {
+		t.Error("a certificate that signs nobody in changes the source")
+	}
+}
+
 // The documented configurations are good ones.
 func TestDocumentedDirectories(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "sources.md"))

@@ -11,12 +11,13 @@ import (
 )
 
 // SQL is a source of kind sql. What is left out of its JSON is the way to the database, which decides about nobody; where it
-// leads, and who asks there, decides what can be seen.
+// leads, who asks there, and with which settings, decides what can be seen.
 type SQL struct {
 	Driver          sqlquery.Driver
 	DSN             Secret `json:"-"`
 	Place           string // where the DSN leads, without secrets
 	User            string // who asks there
+	Session         string `json:",omitempty"` // the digest of what else the DSN says of whom can be seen; "" for nothing
 	Query           string
 	DeletedColumn   string // marks rows that were deleted; "" for none
 	AcceptPlausible bool   // absence is believed even where the server has no snapshots
@@ -71,6 +72,9 @@ func (c *checker) sql(n node) *SQL {
 		return q
 	}
 	q.Place, q.User = source.Place(), source.User()
+	if said := source.Session(); len(said) > 0 {
+		q.Session = digest(said)
+	}
 	return q
 }
 

@@ -76,7 +76,8 @@ func TestSQLIncremental(t *testing.T) {
 	}
 }
 
-// Another database, another user or another query is another source; another password, or another way there, is not.
+// Another database, another user, other settings of the session or another query is another source; another password, or another
+// way there, is not.
 func TestWhatMakesAnotherDatabase(t *testing.T) {
 	of := func(sql string) string { return sqlConfig(t, sql).Pipelines[0].Settings["source"] }
 	const rest = ", query: SELECT id FROM people"
@@ -94,6 +95,27 @@ func TestWhatMakesAnotherDatabase(t *testing.T) {
 	} {
 		if got := of(sql) == base; got != same {
 			t.Errorf("%s: the same source: %v, want %v", sql, got, same)
+		}
+	}
+	for _, pair := range []struct {
+		driver, one, other string
+		same               bool
+	}{
+		{"postgres", "postgres://hr@db.example.com/p", "postgres://hr@db.example.com/p?search_path=archive", false},
+		{"postgres", "postgres://hr@db.example.com/p?row_security=off", "postgres://hr@db.example.com/p", false},
+		{"postgres", "postgres://hr@db.example.com/p", "postgres://hr@db.example.com/p?options=-csearch_path%3Darchive", false},
+		{"postgres", "postgres://hr@db.example.com,db2.example.com/p", "postgres://hr@db.example.com,db3.example.com/p", false},
+		{"postgres", "postgres://hr@db.example.com/p?row_security=off&search_path=a", "host=db.example.com user=hr dbname=p search_path=a row_security=off", true},
+		{"postgres", "postgres://hr@localhost/p", "postgres://hr@localhost/p?sslmode=disable&connect_timeout=5&application_name=sync", true},
+		{"mysql", "hr@tcp(db.example.com:3306)/p", "hr@tcp(db.example.com:3306)/p?sql_mode=PIPES_AS_CONCAT", false},
+		{"mysql", "hr@tcp(db.example.com:3306)/p", "hr@tcp(db.example.com:3306)/p?collation=utf8mb4_bin", false},
+		{"mysql", "hr@tcp(db.example.com:3306)/p?a=1&b=2", "hr@tcp(db.example.com:3306)/p?b=2&a=1&timeout=5s", true},
+		{"sqlserver", "sqlserver://hr@db.example.com?database=p", "sqlserver://hr@db.example.com?database=p&failoverpartner=db2", false},
+		{"sqlserver", "sqlserver://hr@db.example.com?database=p", "sqlserver://hr@db.example.com?database=p&app+name=sync", true},
+	} {
+		with := func(dsn string) string { return of("driver: " + pair.driver + `, dsn: "` + dsn + `"` + rest) }
+		if got := with(pair.one) == with(pair.other); got != pair.same {
+			t.Errorf("%s and %s: the same source: %v, want %v", pair.one, pair.other, got, pair.same)
 		}
 	}
 }
