@@ -163,8 +163,12 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 			"give the map to `cubesync rekey` once more; if they came and left indeed, approve it", who)
 	}
 	if changed := changedSettings(s); leaving.n > 0 && len(changed) > 0 {
-		trip(guardSettings, fmt.Sprintf("releases and deletes: %s, together with a change of %s since run %d", Number(leaving.n), strings.Join(changed, ", "), s.Baseline.Run),
-			"none in the same run", "if these people have left, approve it; if not, put the settings back", leaving)
+		beside, limit := fmt.Sprintf("together with a change of %s since run %d", strings.Join(changed, ", "), s.Baseline.Run), "none in the same run"
+		if len(s.Baseline.Settled) == 0 {
+			beside, limit = "and the first run that is remembered missed people already, so that nobody can tell what changed before it", "none unasked"
+		}
+		trip(guardSettings, fmt.Sprintf("releases and deletes: %s, %s", Number(leaving.n), beside), limit,
+			"if these people have left, approve it; if not, put the settings back", leaving)
 	}
 	return trips
 }

@@ -47,12 +47,17 @@ func (r *run) finish(ctx context.Context) error {
 
 // settled are the settings that nobody needs to look at any more. As long as somebody is missing whom changed settings may
 // take away, the old ones stay, whatever spares them tonight: the run in which they would go is held, until a person
-// approves a plan that was held for those who leave.
+// approves a plan that was held for those who leave. Where nothing is known of earlier runs, nobody can tell what changed
+// since, so none are.
 func (r *run) settled() map[string]string {
-	if r.baseline == nil || r.shownLeavers || !r.Plan.MayLose() {
+	switch {
+	case r.shownLeavers || !r.Plan.MayLose():
 		return r.Settings
+	case r.baseline == nil:
+		return nil
+	default:
+		return r.baseline.Settled
 	}
-	return r.baseline.Settled
 }
 
 // matched returns what those want of the merged fields whom the plan left as they are: nobody who was rejected, and

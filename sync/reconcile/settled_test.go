@@ -148,6 +148,39 @@ func TestAnotherPipelineIsTakenOut(t *testing.T) {
 	}
 }
 
+// Without a baseline nobody can tell whether settings changed since the run that is forgotten. So its lack doesn't settle any:
+// whom the first run that is remembered misses, the second one doesn't let go unasked.
+func TestSettingsChangedWhileTheStateWasLost(t *testing.T) {
+	for name, lose := range map[string]func(t *testing.T, w *world){
+		"state-lost":       func(t *testing.T, w *world) { w.StateDir = t.TempDir() },
+		"pipeline-renamed": func(_ *testing.T, w *world) { w.Name, w.Identity.Pipeline = "people", "people" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, t.TempDir())
+			defer func() { _ = w.server.Close() }()
+			w.Settings = map[string]string{"filter": "none"}
+			w.source.persons = staff(20)
+			wantStatus(t, w.sync(t), state.Applied)
+			lose(t, w)
+			w.Settings = map[string]string{"filter": "narrower"}
+			w.source.persons = without(staff(20), 3)
+			wantStatus(t, w.sync(t), state.Applied) // the first that is remembered deletes nobody
+			held := w.sync(t)
+			wantHeldForSettings(t, held)
+			if saw := held.Run.Trips[0].Saw; !strings.Contains(saw, "the first run that is remembered missed people already") {
+				t.Errorf("the guard doesn't say why: %s", saw)
+			}
+			if gone := w.agreeTo(t, held).Gone; len(gone) != 1 {
+				t.Fatalf("%d went by the approval, want 1", len(gone))
+			}
+			w.source.persons = without(w.source.persons, 7)
+			if result := w.sync(t); len(result.Gone) != 1 {
+				t.Errorf("%s, tripped %q: the settings had been approved", result.Run.Status, guards(result))
+			}
+		})
+	}
+}
+
 // A setting that an earlier version didn't keep holds nobody up, unless somebody is missing who could go because of it.
 func TestNewSettingAfterAnUpgrade(t *testing.T) {
 	for name, missing := range map[string]bool{"nobody-missing": false, "somebody-in-grace": true} {
