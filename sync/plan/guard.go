@@ -133,11 +133,9 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 				"at least "+Number(floor)+why, "check that the export is whole", p.missing())
 		}
 	}
-	if b := s.Baseline; b != nil && p.Present() > 0 {
-		if empty := slices.DeleteFunc(slices.Clone(s.Empty), func(name string) bool { return slices.Contains(b.Empty, name) }); len(empty) > 0 {
-			trip(guardEmptySource, "of several sources, without any usable record: "+strings.Join(empty, ", "), "none that had one",
-				"check it; if it has none indeed, approve that once", p.missing())
-		}
+	if emptied := s.emptied(); len(emptied) > 0 && p.Present() > 0 {
+		trip(guardEmptySource, "of several sources, without any usable record: "+strings.Join(emptied, ", "), "none that had one",
+			"check it; if it has none indeed, approve that once", p.missing())
 	}
 	departures(guardDeletes, 0, permits(limits.Deletes), "releases and deletes")
 	departures(guardWeekDeletes, s.WeekDeletes, permits(limits.WeekDeletes),
@@ -171,6 +169,14 @@ func Guard(p *Plan, limits Limits, s Situation) []Trip {
 			"if these people have left, approve it; if not, put the settings back", leaving)
 	}
 	return trips
+}
+
+// emptied names those of several sources that gave records in the last applied run, and none in this one.
+func (s Situation) emptied() []string {
+	if s.Baseline == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Empty), func(name string) bool { return slices.Contains(s.Baseline.Empty, name) })
 }
 
 // Unconfirmed is the guard of a first run that nobody agreed to, on any application but the embedded emulator's.
