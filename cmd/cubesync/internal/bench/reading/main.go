@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"cubesync/source/csvfile"
@@ -100,9 +101,10 @@ func csvSource(place string) (record.Source, error) {
 
 // What is asked of a directory, and of a database: what a mapping would need.
 const (
-	base   = "dc=example,dc=com"
-	filter = "(objectClass=inetOrgPerson)"
-	query  = "SELECT employee_id, full_name, email, phone, department FROM staff"
+	base    = "dc=example,dc=com"
+	filter  = "(objectClass=inetOrgPerson)"
+	columns = "employee_id, full_name, email, phone, department"
+	query   = "SELECT " + columns + " FROM staff"
 )
 
 func attributes() []string {
@@ -117,6 +119,6 @@ func ldapSource(place string) (record.Source, error) {
 
 func sqlSource(driver sqlquery.Driver) func(string) (record.Source, error) {
 	return func(place string) (record.Source, error) {
-		return sqlquery.New(sqlquery.Options{Driver: driver, DSN: place, Query: query, KeyColumn: "employee_id"})
+		return sqlquery.New(sqlquery.Options{Driver: driver, DSN: place, Query: query, KeyColumn: "employee_id", Columns: strings.Split(columns, ", ")})
 	}
 }
